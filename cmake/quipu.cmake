@@ -1,0 +1,45 @@
+# One library a folder of src/, one test program a folder of test/.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(quipu_options INTERFACE)
+target_compile_options(quipu_options INTERFACE -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor
+  -fno-omit-frame-pointer)
+target_include_directories(quipu_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+
+# quipu_library(event DEPENDS base [LINK xxhash]): src/<name>/*.cc, or an interface library where there is none.
+function(quipu_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  set(depends ${ARG_DEPENDS})
+  list(TRANSFORM depends PREPEND quipu_)
+  if(sources)
+    add_library(quipu_${name} STATIC ${sources})
+    target_link_libraries(quipu_${name} PUBLIC quipu_options ${depends} PRIVATE ${ARG_LINK})
+  else()
+    add_library(quipu_${name} INTERFACE)
+    target_link_libraries(quipu_${name} INTERFACE quipu_options ${depends} ${ARG_LINK})
+  endif()
+endfunction()
+
+# quipu_test(event DEPENDS event): test/<name>/*_test.cc as the program test_<name>.
+function(quipu_test name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/${name}/*.cc)
+  if(NOT sources)
+    return()
+  endif()
+  set(depends ${ARG_DEPENDS})
+  list(TRANSFORM depends PREPEND quipu_)
+  add_executable(test_${name} ${sources})
+  target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/test)
+  target_compile_definitions(test_${name} PRIVATE QUIPU_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(test_${name} PRIVATE quipu_options ${depends} ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60)
+endfunction()

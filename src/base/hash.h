@@ -1,0 +1,39 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace quipu {
+
+/// A 128-bit hash of what users send. Two different inputs are taken as different because of it, so it is keyed by
+/// a secret that they do not know.
+struct Hash128 {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+
+  friend auto operator<=>(const Hash128&, const Hash128&) = default;
+};
+
+/// The secret that keys the routing hash, the id hash and the source hash. Made with the log, stored in the data
+/// directory's identity, the same on all nodes.
+struct HashSecret {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+
+  friend auto operator<=>(const HashSecret&, const HashSecret&) = default;
+};
+
+/// XXH3-64 with a seed. For checksums and tables; never for ids.
+std::uint64_t hash64(ByteView bytes, std::uint64_t seed);
+
+/// XXH3-128 with a seed.
+Hash128 hash128(ByteView bytes, std::uint64_t seed);
+
+/// The hash that says where a counter lives: partition = hash mod P, and the order of rows in the store. The same on
+/// every node and for good (docs/formats/hashes.md).
+std::uint64_t routing_hash(const HashSecret& secret, std::string_view space, std::string_view counter);
+
+}  // namespace quipu

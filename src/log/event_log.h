@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/identifiers.h"
+#include "base/result.h"
+
+namespace quipu {
+
+/// What became of a submitted frame.
+struct LogCompletion {
+  std::uint64_t token = 0;
+  /// The frame's offset once it is durable. kUnknown: perhaps in the log. kBusy, kDamaged: surely not.
+  Result<Offset> offset{Offset{}};
+};
+
+/// A stretch of a partition's log: frames at `begin` and above, below `end`, can be read.
+struct LogBounds {
+  Offset begin{1};  ///< The oldest offset that is still kept.
+  Offset end{1};    ///< One above the newest durable offset of the whole log.
+};
+
+/// Frames read back, in the order of their offsets. `frames` point into `bytes`.
+struct LogRead {
+  struct Item {
+    PartitionId partition{};
+    Offset offset{};
+    std::size_t at = 0;  ///< Where the frame begins in `bytes`.
+    std::size_t size = 0;
+  };
+  Bytes bytes;
+  std::vector<Item> frames;
+  Offset next{};  ///< Where to read on.
+
+  ByteView frame(const Item& item) const { return ByteView(bytes).subspan(item.at, item.size); }
+};
+
+/// Frames in, the same frames out in the same order, for every partition of one log.
+///
+///   reserve ─► submit ─► commit ─► (the log writes and syncs) ─► take_completions
+///                                              └─► read, from any offset that is kept
+///
+/// Promise: an offset that was handed to a completion survives what the log's page of docs/ says (the segment log: a
+/// power cut) and names that frame for good. Frames of one partition stand in the order of their submission.
+/// What one `commit` covers becomes durable as one, or not at all, where `commits_atomically()`.
+/// Thread: all calls on the owner's thread. No call waits for a disk or a network, but `read` may.
+/// After a failed write every later submission fails as kUnknown or kDamaged: the owner must stop or make a new log.
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  virtual const LogIdentity& identity() const = 0;
+  virtual std::uint16_t partitions() const = 0;
+  virtual bool commits_atomically() const = 0;
+  virtual LogBounds bounds(PartitionId partition) const = 0;
+
+  /// The offset that the next frame opened gets, for logs that know it beforehand (the segment log); nullopt for
+  /// those that learn it with the acknowledgement (Kafka). A reserved offset must be submitted, in reserved order,
+  /// before the next `commit`.
+  virtual std::optional<Offset> reserve(PartitionId partition) = 0;
+
+  /// How many bytes of frames can be submitted now without waiting for room. Admission asks it first; 0 while the
+  /// disk is full or the queue is at its bound.
+  virtual std::size_t room_bytes() const = 0;
+
+  /// Why `room_bytes` is small, as a kBusy error with a computed wait.
+  virtual Error room_error() const = 0;
+
+  /// Queues a copy of `frame` (a whole frame, at most kFrameBytesMax). `token` comes back with its completion.
+  virtual Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) = 0;
+
+  /// Everything submitted so far may go to the disk now, as one group. The log syncs one group at a time; while it
+  /// does, `committing()` is true and the caller should go on filling the next.
+  virtual void commit() = 0;
+  virtual bool committing() const = 0;
+
+  /// Appends what has become known since the last call, in the order of submission. Also does the log's own
+  /// upkeep (a new segment, trimming), so it is called at every turn of the engine.
+  virtual void take_completions(std::vector<LogCompletion>& out) = 0;
+
+  /// Reads frames from `from` on: of one partition, or of all when nullopt; about `bytes_max` bytes, at least one
+  /// frame if there is one. An empty answer with `next == end` means the end of what is durable. An offset below
+  /// `bounds().begin` is kRefused: it was trimmed. Bytes that are not what was written are kDamaged, naming file and
+  /// position.
+  virtual Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) = 0;
+
+  /// Frames below `offset` are no longer needed by recovery. The log drops them when its retention allows it too.
+  virtual void allow_trim(Offset offset) = 0;
+};
+
+}  // namespace quipu

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quipu {
+
+/// The bounds of what a client may send or leave unread: `limits.*` in the configuration.
+struct NetLimits {
+  std::size_t header_bytes_max = 16 << 10;  ///< Request line and headers of one request. Beyond: 431, close.
+  std::size_t body_bytes_max = 1 << 20;     ///< Of one request, decoded. Beyond: 413, close.
+  std::size_t batch_events_max = 10'000;  ///< Events in one POST /v1/events, commands in one MULTI. Beyond: 413 / -ERR.
+  std::size_t counters_per_read_max = 1'000;       ///< `?counter=` of one GET, keys of one MGET. Beyond: 400 / -ERR.
+  std::size_t pipeline_requests_max = 10'000;      ///< Requests applied as one batch; more wait for the next turn.
+  std::size_t resp_arguments_max = 20'002;         ///< Of one command. Beyond: -ERR Protocol error, close.
+  std::size_t resp_argument_bytes_max = 64 << 10;  ///< One argument. Beyond: -ERR Protocol error, close.
+  std::size_t resp_inline_bytes_max = 64 << 10;    ///< One inline command. Beyond: -ERR Protocol error, close.
+  std::size_t input_bytes_max = 2 << 20;           ///< Unparsed bytes kept of one connection; above header + body.
+  std::size_t output_bytes_max = 16 << 20;         ///< Replies not read by the client; above it nothing more is parsed.
+  std::size_t connections_max = 10'000;            ///< Of each listener. Beyond: accepted, told so, closed.
+  std::int64_t idle_ms = 300'000;                  ///< A connection without a request is closed after this; 0 = never.
+  std::int64_t request_ms = 30'000;         ///< From the first byte of a request to its last. Beyond: 408, close.
+  std::int64_t write_ms = 30'000;           ///< A client that reads nothing for so long is closed.
+  std::int64_t after_wait_ms_max = 60'000;  ///< The longest `timeout=` of a read with `after=`.
+};
+
+}  // namespace quipu
