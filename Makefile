@@ -1,0 +1,42 @@
+# What developers and CI run. `make help` lists it; CONTRIBUTING.md explains it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+JOBS ?= $(shell nproc)
+
+help:            ## Lists the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build:           ## Installs what the build needs; leaves build/release/quipu
+	@tools/install build
+	@tools/build release quipu -j $(JOBS)
+
+demo:            ## Builds, starts a service, counts a stream of views, shows the counts; Ctrl-C ends it
+	@tools/install build demo
+	@tools/build release quipu -j $(JOBS)
+	@tools/demo
+
+test:            ## Runs every test: plain, under ASan+UBSan, under TSan, dialogues, end to end
+	@tools/install build test
+	@tools/test -j $(JOBS)
+
+unit:            ## Runs the unit tests of the release build alone
+	@tools/install build test
+	@tools/test -j $(JOBS) --only release
+
+check:           ## Format, layers, purity, docs and tidy rules; under a minute
+	@tools/install lint
+	@tools/check
+
+format:          ## Formats all C++ sources in place
+	@tools/install lint
+	@tools/check --fix-format
+
+lint:            ## clang-tidy over all sources, and every header compiled alone
+	@tools/install build test lint
+	@tools/build release --configure-only
+	@tools/lint -j $(JOBS)
+
+clean:           ## Removes everything that was built
+	@rm -rf build
+
+.PHONY: help build demo test unit check format lint clean

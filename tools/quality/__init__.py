@@ -1,0 +1,1 @@
+"""The rules that tools/check keeps, one idea a file, and the arithmetic of tools/test."""
