@@ -9,6 +9,7 @@
 #include "base/identifiers.h"
 #include "base/result.h"
 #include "event/entry.h"
+#include "event/space_table.h"
 
 /// The frame: what the log stores, one per partition and commit. docs/formats/frame.md has every byte.
 namespace quipu {
@@ -43,16 +44,33 @@ class FrameEncoder {
 
   /// Bytes so far, with the header. An upper bound of what `finish` returns.
   std::size_t size() const;
-  std::uint32_t entries() const;
+  std::uint32_t entries() const { return header_.entries; }
 
-  /// Completes the frame and returns its bytes, which live until the next `begin`.
+  /// Completes the frame and returns its bytes, which live until the next `begin` or `add`.
   ByteView finish();
 
  private:
-  Bytes payload_;  // Owned by the codec's author: these members may change, the calls above may not.
+  void open_group(const Entry& entry);
+  void close_group();
+  void reserve(std::size_t more);
+
+  FrameHeader header_;
+  SpaceTable spaces_;
+  /// Room for the header and the table of namespaces, then the groups from kFrontBytes to `end_`. `finish` writes the
+  /// front right before the groups, so that they need not move.
+  Bytes buffer_;
+  std::size_t end_ = 0;
+  std::uint32_t groups_ = 0;
+  std::size_t group_at_ = 0;  ///< Where the open group begins in `buffer_`; 0 when none is open.
+  std::uint32_t group_entries_ = 0;
+  GroupKind group_kind_ = GroupKind::kPlain;
+  Hash128 group_source_;
+  std::uint64_t last_sequence_ = 0;  ///< Of the open group.
+  std::uint32_t last_space_ = 0;     ///< Of the entry before, in the table.
 };
 
-/// Walks the entries of a decoded frame. Cannot fail: `decode_frame` has looked at every byte.
+/// Walks the entries of a decoded frame. Cannot fail: `decode_frame` has looked at every byte. Copy it to start from
+/// the same place again. The frame's bytes must outlive it; the Frame itself need not.
 class FrameEntries {
  public:
   /// The next entry, or nullopt at the end. Views point into the frame's bytes.
@@ -60,16 +78,34 @@ class FrameEntries {
 
  private:
   friend class Frame;
+  explicit FrameEntries(const FrameHeader& header, const std::byte* payload, std::uint32_t spaces);
+
+  std::string_view space_at(std::uint32_t index) const;
+
+  const std::byte* ends_;   ///< The table's ends, 4 bytes each.
+  const std::byte* names_;  ///< The names, end to end.
+  const std::byte* at_;
+  std::uint32_t entries_left_;
+  std::uint32_t group_left_ = 0;
+  TimeMs base_time_;
+  std::string_view space_;
+  GroupKind kind_ = GroupKind::kPlain;
+  Hash128 source_;
+  std::uint64_t sequence_ = 0;
 };
 
 /// A decoded frame. A view: the bytes must outlive it.
 class Frame {
  public:
   const FrameHeader& header() const { return header_; }
-  FrameEntries entries() const;
+  FrameEntries entries() const { return FrameEntries(header_, payload_, spaces_); }
 
  private:
+  friend Result<Frame> decode_frame(ByteView bytes);
+
   FrameHeader header_;
+  const std::byte* payload_ = nullptr;
+  std::uint32_t spaces_ = 0;
 };
 
 /// Decodes exactly one frame that fills `bytes`. Anything else (a wrong magic, a newer version, a wrong length or
@@ -80,5 +116,8 @@ Result<Frame> decode_frame(ByteView bytes);
 /// The length that a frame beginning with these bytes declares, if at least a header is there and its magic and
 /// version are known. For readers that walk frames laid end to end; nothing is verified.
 std::optional<std::size_t> frame_length(ByteView bytes);
+
+/// The partition that a frame beginning with these bytes declares, under the same conditions as `frame_length`.
+std::optional<PartitionId> frame_partition(ByteView bytes);
 
 }  // namespace quipu
