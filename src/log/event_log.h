@@ -67,6 +67,9 @@ class EventLog {
   /// disk is full or the queue is at its bound.
   virtual std::size_t room_bytes() const = 0;
 
+  /// The most bytes of frames that one commit can hold, whatever waits: a batch beyond it can never be taken.
+  virtual std::size_t group_bytes_max() const = 0;
+
   /// Why `room_bytes` is small, as a kBusy error with a computed wait.
   virtual Error room_error() const = 0;
 

@@ -1,0 +1,113 @@
+#include "aggregate/live_totals.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "base/check.h"
+
+namespace quipu {
+namespace {
+
+/// Whether the counter that these rows make up exists.
+bool rows_exist(std::span<const RowBatch::Item> items) {
+  Epoch highest{};
+  for (const auto& item : items) highest = std::max(highest, item.row.epoch);
+  return std::any_of(items.begin(), items.end(),
+                     [&](const auto& item) { return item.row.epoch == highest && item.row.events > 0; });
+}
+
+}  // namespace
+
+LiveTotals::LiveTotals(std::uint64_t hash_seed, HashSecret routing_secret, Generation generation,
+                       std::uint16_t partitions)
+    : table_(hash_seed, routing_secret, generation, partitions) {}
+
+void LiveTotals::mark(Shard& shard, CounterIndex counter, ShardId id) {
+  if (shard.dirty) return;
+  shard.dirty = true;
+  dirty_.push_back({counter, id});
+}
+
+void LiveTotals::change_existing(NamespaceId space, bool before, bool after) {
+  if (before == after) return;
+  if (existing_.size() <= space.value) existing_.resize(space.value + 1);
+  QUIPU_CHECK(after || existing_[space.value] > 0);
+  existing_[space.value] += after ? 1 : std::uint64_t(-1);
+}
+
+bool LiveTotals::add(CounterIndex index, ShardId id, std::int64_t delta, std::uint64_t events, Offset offset) {
+  Shard& shard = table_.shard(index, id);
+  const Counter& counter = table_.at(index);
+  const bool before = counter.extras == kNoCounter ? counter.home.row.events > 0 : table_.total(counter).exists;
+  const bool saturated = shard.add(delta, events, offset);
+  mark(shard, index, id);
+  if (!before) change_existing(counter.space, false, table_.total(counter).exists);
+  return saturated;
+}
+
+void LiveTotals::reset(CounterIndex index, ShardId id, Epoch epoch, Offset offset) {
+  Shard& shard = table_.shard(index, id);
+  const Counter& counter = table_.at(index);
+  const bool before = table_.total(counter).exists;
+  shard.reset(epoch, offset);
+  mark(shard, index, id);
+  change_existing(counter.space, before, table_.total(counter).exists);
+}
+
+CounterIndex LiveTotals::load(NamespaceId space, const RowBatch& rows, std::span<const RowBatch::Item> items) {
+  QUIPU_CHECK(!items.empty());
+  const auto name = rows.counter(items.front());
+  if (const auto known = table_.find(space, name); known != kNoCounter) return known;
+  const auto index = table_.insert(space, rows.space(items.front()), name);
+  for (const auto& item : items) table_.shard(index, item.shard).row = item.row;
+  return index;
+}
+
+void LiveTotals::count_existing(NamespaceId space, std::span<const RowBatch::Item> items) {
+  change_existing(space, false, rows_exist(items));
+}
+
+std::uint64_t LiveTotals::existing(NamespaceId space) const {
+  return space.value < existing_.size() ? existing_[space.value] : 0;
+}
+
+std::uint64_t LiveTotals::existing() const {
+  return std::accumulate(existing_.begin(), existing_.end(), std::uint64_t{0});
+}
+
+std::vector<ShardRef> LiveTotals::take_dirty() { return std::exchange(dirty_, {}); }
+
+void LiveTotals::copy_dirty(const ShardRef& ref, std::string_view space_name, std::uint64_t routing, RowBatch& out) {
+  Counter& counter = table_.at(ref.counter);
+  Shard& shard = table_.shard(ref.counter, ref.id);
+  QUIPU_CHECK(counter.used() && shard.dirty);
+  out.add(routing, space_name, counter.counter(), ref.id, shard.row);
+  shard.dirty = false;
+  QUIPU_CHECK(counter.pins < 0xffff);
+  ++counter.pins;
+}
+
+void LiveTotals::copied_done(const ShardRef& ref, bool stored) {
+  Counter& counter = table_.at(ref.counter);
+  QUIPU_CHECK(counter.pins > 0);
+  --counter.pins;
+  if (!stored) mark(table_.shard(ref.counter, ref.id), ref.counter, ref.id);
+}
+
+std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {
+  std::size_t evicted = 0;
+  for (; visits_max > 0 && table_.live_bytes() > bytes_max && table_.end() > 0; --visits_max) {
+    if (hand_ >= table_.end()) hand_ = 0;
+    Counter& counter = table_.at(hand_);
+    const auto index = hand_++;
+    if (!counter.used() || counter.pins > 0 || table_.dirty(counter)) continue;
+    if (std::exchange(counter.referenced, false)) continue;
+    table_.erase(index);
+    complete_ = false;
+    ++evicted;
+  }
+  return evicted;
+}
+
+}  // namespace quipu

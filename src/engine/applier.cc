@@ -1,0 +1,327 @@
+#include "engine/applier.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace quipu {
+namespace {
+
+constexpr const char* kOverflow = "increment or decrement would overflow";
+constexpr const char* kOtherBody = "this id was used before with another content";
+constexpr const char* kUnknownSource =
+    "the source is not known here, so its first sequence must be 1 (sources that are silent for long are forgotten)";
+constexpr const char* kTooLarge = "the batch is larger than the log can take in one commit";
+
+void refuse(Outcome& outcome, Code code, const char* text) {
+  outcome.error = code;
+  outcome.error_text = text;
+}
+
+bool writes(const Operation& operation) { return operation.kind != OperationKind::kRead; }
+
+}  // namespace
+
+std::size_t Applier::bytes_needed(const Operation& operation) const {
+  const auto entry = OpenFrames::entry_bytes(operation.counter.size());
+  switch (operation.kind) {
+    case OperationKind::kRead:
+      return 0;
+    case OperationKind::kAdd:
+      return entry;
+    case OperationKind::kReset:
+      return entry * core_.partitions.size();
+    case OperationKind::kSet:
+      return entry * (core_.partitions.size() + 1);
+  }
+  return 0;
+}
+
+void Applier::apply(Batch& batch, std::span<CounterIndex> counters) {
+  const std::span<const Operation> operations(batch.operations);
+  const std::span<Outcome> outcomes(batch.outcomes);
+  for (std::size_t begin = 0; begin < operations.size();) {
+    const auto size = std::min<std::size_t>(operations[begin].together, operations.size() - begin);
+    QUIPU_CHECK(size >= 1);
+    const auto group = operations.subspan(begin, size);
+    std::size_t needed = 0;
+    for (const Operation& operation : group) needed += bytes_needed(operation);
+    const bool admitted = needed == 0 || admit(group, outcomes.subspan(begin, size), needed);
+    if (admitted && (size == 1 || group.front().each_alone ||
+                     validate_group(group, outcomes.subspan(begin, size), counters.subspan(begin, size)))) {
+      for (std::size_t i = begin; i < begin + size; ++i) {
+        apply_one(operations[i], outcomes[i], counters[i], batch.durable_at);
+      }
+    }
+    begin += size;
+  }
+}
+
+bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcomes, std::size_t needed) {
+  const auto open = core_.frames.bytes();
+  const auto room = std::min(core_.log.room_bytes(), core_.options.open_bytes_max);
+  const bool dirty = core_.dirty_bytes() > core_.options.dirty_bytes_max;
+  if (open + needed <= room && !dirty) return true;
+  Error error;
+  if (dirty) {
+    error = {Code::kBusy, "too many changed rows wait for the store", core_.options.flush_interval_ms};
+  } else if (needed > core_.log.group_bytes_max()) {
+    error = {Code::kTooLarge, kTooLarge, 0};
+  } else if (room < core_.options.open_bytes_max) {
+    error = core_.log.room_error();
+  } else {
+    error = {Code::kBusy, "too many frames wait for the disk", 10};
+  }
+  const char* text = error.code == Code::kTooLarge ? kTooLarge
+                     : dirty                       ? "too many changed rows wait for the store"
+                     : room < core_.options.open_bytes_max
+                         ? "the log has no room: the disk is full or behind"
+                         : "too many frames wait for the disk";
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!writes(group[i]) && group.size() == 1) continue;
+    refuse(outcomes[i], error.code, text);
+    outcomes[i].retry_after_ms = error.retry_after_ms;
+  }
+  ++core_.stats.operations_busy;
+  return false;
+}
+
+PartitionId Applier::partition_of(const Operation& operation, const Counter& counter) const {
+  // Ids and sources keep to the partitions that the log began with, so that a repeat meets what it repeats.
+  switch (operation.group) {
+    case GroupKind::kIds:
+      return PartitionId{static_cast<std::uint16_t>(operation.id.id.low % core_.options.id_partitions)};
+    case GroupKind::kSource:
+    case GroupKind::kPlain:
+      return counter.home_partition;
+  }
+  return counter.home_partition;
+}
+
+bool Applier::validate_group(std::span<const Operation> group, std::span<Outcome> outcomes,
+                             std::span<CounterIndex> counters) {
+  CounterTable& table = core_.totals.table();
+  sums_.clear();
+  group_ids_.clear();
+  const auto fail = [&](std::size_t at, Code code, const char* text) {
+    refuse(outcomes[at], code, text);
+    ++core_.stats.operations_refused;
+    return false;
+  };
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const Operation& operation = group[i];
+    if (!writes(operation)) continue;
+    if (counters[i] == kNoCounter) counters[i] = table.find(operation.space, operation.counter);
+    if (counters[i] == kNoCounter) {
+      counters[i] = table.insert(operation.space, core_.spaces.name(operation.space), operation.counter);
+    }
+    const Counter& counter = table.at(counters[i]);
+    const auto [sum, first] = sums_.try_emplace(counters[i], table.total(counter).value);
+    if (operation.kind != OperationKind::kAdd) {
+      sum->second = operation.kind == OperationKind::kSet ? operation.delta : 0;
+      continue;
+    }
+    if (operation.group == GroupKind::kIds) {
+      const auto partition = partition_of(operation, counter);
+      const auto verdict = core_.partitions[partition.value].ids().find(operation.id);
+      const auto [known, fresh] = group_ids_.try_emplace(operation.id.id, operation.id.body);
+      if (verdict == IdWindow::Verdict::kOtherBody || known->second != operation.id.body) {
+        return fail(i, Code::kConflict, kOtherBody);
+      }
+      if (verdict == IdWindow::Verdict::kRepeat || !fresh) continue;
+    }
+    if (operation.group == GroupKind::kSource) {
+      if (i == 0 && operation.sequence != 1 && last_sequence(operation.source) == 0) {
+        return fail(i, Code::kRefused, kUnknownSource);
+      }
+      const auto partition = partition_of(operation, counter);
+      if (operation.sequence <= core_.partitions[partition.value].sources().last(operation.source)) continue;
+    }
+    sum->second += operation.delta;
+    if (!fits(sum->second)) return fail(i, Code::kRefused, kOverflow);
+  }
+  return true;
+}
+
+void Applier::apply_one(const Operation& operation, Outcome& outcome, CounterIndex& counter, Offset& durable_at) {
+  CounterTable& table = core_.totals.table();
+  if (counter == kNoCounter) counter = table.find(operation.space, operation.counter);
+  if (operation.kind == OperationKind::kRead) {
+    if (counter != kNoCounter) read(outcome, counter, durable_at);
+    return;
+  }
+  if (counter == kNoCounter) {
+    counter = table.insert(operation.space, core_.spaces.name(operation.space), operation.counter);
+  }
+  const Total before = table.total(table.at(counter));
+  outcome.existed = before.exists;
+  outcome.before = before.value;
+  outcome.saturated = before.saturated;
+  if (operation.kind == OperationKind::kAdd) {
+    add(operation, outcome, counter, before, durable_at);
+    return;
+  }
+  const bool wanted = operation.condition == SetCondition::kAlways ||
+                      (operation.condition == SetCondition::kIfPresent) == before.exists;
+  if (!wanted) {
+    read(outcome, counter, durable_at);
+    return;
+  }
+  const auto durable_by = reset(counter);
+  durable_at = std::max(durable_at, durable_by);
+  if (operation.kind == OperationKind::kSet) {
+    const auto partition = table.at(counter).home_partition;
+    const auto offset = open(partition);
+    add_plain(operation, counter, partition, offset, core_.now);
+  }
+  const Counter& changed = table.at(counter);
+  const Total after = table.total(changed);
+  outcome.applied = true;
+  outcome.exists = after.exists;
+  outcome.saturated = false;
+  outcome.value = after.value;
+  outcome.epoch = after.epoch;
+  outcome.partition = changed.home_partition;
+  outcome.offset = changed.home.row.applied;
+  durable_at = std::max(durable_at, after.newest);
+}
+
+void Applier::read(Outcome& outcome, CounterIndex counter, Offset& durable_at) const {
+  const Counter& found = core_.totals.table().at(counter);
+  const Total total = core_.totals.table().total(found);
+  outcome.existed = outcome.exists = total.exists;
+  outcome.before = outcome.value = total.value;
+  outcome.saturated = total.saturated;
+  outcome.epoch = total.epoch;
+  outcome.partition = found.home_partition;
+  outcome.offset = total.newest;
+  durable_at = std::max(durable_at, total.newest);
+}
+
+Offset Applier::open(PartitionId partition) {
+  const auto offset = core_.frames.open(partition, core_.log, core_.now);
+  core_.newest = std::max(core_.newest, offset);
+  return offset;
+}
+
+void Applier::add_plain(const Operation& operation, CounterIndex counter, PartitionId partition, Offset offset,
+                        TimeMs time) {
+  const ShardId id{core_.totals.table().generation(), partition};
+  core_.stats.saturations += core_.totals.add(counter, id, operation.delta, 1, offset) ? 1 : 0;
+  core_.frames.add_plain(partition, counter, operation.counter.size(), core_.totals.table().shard(counter, id),
+                         operation.delta, time);
+}
+
+void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex counter, const Total& before,
+                  Offset& durable_at) {
+  const Counter& known = core_.totals.table().at(counter);
+  const auto partition = partition_of(operation, known);
+  Aggregator& aggregator = core_.partitions[partition.value];
+  outcome.partition = partition;
+
+  bool repeat = false;
+  if (operation.group == GroupKind::kIds) {
+    const auto verdict = aggregator.ids().find(operation.id);
+    if (verdict == IdWindow::Verdict::kOtherBody) {
+      ++core_.stats.operations_refused;
+      return refuse(outcome, Code::kConflict, kOtherBody);
+    }
+    repeat = verdict == IdWindow::Verdict::kRepeat;
+  } else if (operation.group == GroupKind::kSource) {
+    const auto last = aggregator.sources().last(operation.source);
+    if (operation.together == 1 && last == 0 && operation.sequence != 1 && last_sequence(operation.source) == 0) {
+      ++core_.stats.operations_refused;
+      return refuse(outcome, Code::kRefused, kUnknownSource);
+    }
+    repeat = operation.sequence <= last;
+  }
+
+  const Wide sum = Wide{before.value} + operation.delta;
+  const ShardId id{core_.totals.table().generation(), partition};
+  if (!repeat && (!fits(sum) || !fits(Wide{core_.totals.table().shard(counter, id).row.total} + operation.delta))) {
+    ++core_.stats.operations_refused;
+    return refuse(outcome, Code::kRefused, kOverflow);
+  }
+
+  const auto time = operation.time != 0 ? operation.time : core_.now;
+  outcome.exists = true;
+  outcome.epoch = before.epoch;
+  if (repeat && operation.group == GroupKind::kSource) {
+    // Nothing to renew: the sequence says it all. The answer waits for what it repeats.
+    outcome.offset = aggregator.sources().touched(operation.source);
+  } else {
+    outcome.offset = open(partition);
+    const auto name_size = operation.counter.size();
+    switch (operation.group) {
+      case GroupKind::kPlain:
+        add_plain(operation, counter, partition, outcome.offset, time);
+        break;
+      case GroupKind::kIds:
+        aggregator.ids().appear(operation.id, time);
+        core_.frames.add_with_id(partition, counter, name_size, operation.delta, time, operation.id);
+        break;
+      case GroupKind::kSource:
+        aggregator.sources().advance(operation.source, operation.sequence, outcome.offset);
+        core_.frames.add_of_source(partition, counter, name_size, operation.delta, time, operation.source,
+                                   operation.sequence);
+        break;
+    }
+    if (!repeat && operation.group != GroupKind::kPlain) {
+      core_.stats.saturations += core_.totals.add(counter, id, operation.delta, 1, outcome.offset) ? 1 : 0;
+    }
+  }
+  if (repeat) {
+    outcome.duplicate = true;
+    outcome.exists = before.exists;
+    outcome.value = before.value;
+    ++core_.stats.events_duplicate;
+    durable_at = std::max({durable_at, outcome.offset, before.newest});
+    return;
+  }
+  outcome.applied = true;
+  outcome.value = static_cast<std::int64_t>(sum);
+  ++core_.stats.events_accepted;
+  if (!operation.memory_ack) durable_at = std::max({durable_at, outcome.offset, before.newest});
+}
+
+Offset Applier::reset(CounterIndex counter) {
+  CounterTable& table = core_.totals.table();
+  const auto home = table.at(counter).home_partition;
+  const auto generation = table.generation();
+  const auto name_size = table.at(counter).name_size;
+  auto offset = open(home);
+  if (table.at(counter).home.row.epoch == epoch_of(generation, offset)) {
+    // One frame can begin one epoch of a counter only.
+    core_.frames.close(home);
+    offset = open(home);
+  }
+  const auto epoch = epoch_of(generation, offset);
+  QUIPU_CHECK(epoch > table.at(counter).home.row.epoch);
+  core_.totals.reset(counter, {generation, home}, epoch, offset);
+  core_.frames.add_reset(home, counter, name_size, Epoch{}, core_.now);
+  auto newest = offset;
+  // Passed on within the same commit, which is whole or not at all: a replay has no need to pass it on again.
+  for (const Aggregator& other : core_.partitions) {
+    const auto partition = other.shard().partition;
+    if (partition == home) continue;
+    const auto there = open(partition);
+    core_.totals.reset(counter, {generation, partition}, epoch, there);
+    core_.frames.add_reset(partition, counter, name_size, epoch, core_.now);
+    newest = std::max(newest, there);
+  }
+  return newest;
+}
+
+bool Applier::room_for_resets(std::size_t count, std::size_t name_size) const {
+  const auto needed = count * OpenFrames::entry_bytes(name_size) * core_.partitions.size();
+  return core_.frames.bytes() + needed <= std::min(core_.log.room_bytes(), core_.options.open_bytes_max) &&
+         core_.dirty_bytes() <= core_.options.dirty_bytes_max;
+}
+
+std::uint64_t Applier::last_sequence(const Hash128& source) const {
+  std::uint64_t last = 0;
+  for (const Aggregator& partition : core_.partitions) last = std::max(last, partition.sources().last(source));
+  return last;
+}
+
+}  // namespace quipu

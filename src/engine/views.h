@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/identifiers.h"
+
+namespace quipu {
+
+/// One shard of a counter, as `?shards=1` and the page show it.
+struct ShardView {
+  Generation generation{};
+  PartitionId partition{};
+  std::int64_t total = 0;
+  std::uint64_t events = 0;
+  Epoch epoch{};
+  Offset applied{};
+  bool counts = true;  ///< False where an older epoch keeps it out of the sum.
+};
+
+struct NamedTotal {
+  std::string counter;
+  std::int64_t value = 0;
+};
+
+struct ScanPage {
+  std::vector<NamedTotal> counters;  ///< Existing ones only. May be empty before the end.
+  std::uint64_t next = 0;            ///< Where to go on; 0 at the end.
+  Offset durable_at{};
+};
+
+}  // namespace quipu
