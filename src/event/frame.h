@@ -75,6 +75,8 @@ class FrameEntries {
  public:
   /// The next entry, or nullopt at the end. Views point into the frame's bytes.
   std::optional<Entry> next();
+  /// The same into `entry`, of which every field is set; false at the end. The faster one: nothing is cleared first.
+  bool next(Entry& entry);
 
  private:
   friend class Frame;

@@ -39,13 +39,20 @@ std::string_view FrameEntries::space_at(std::uint32_t index) const {
 }
 
 std::optional<Entry> FrameEntries::next() {
-  if (entries_left_ == 0) return std::nullopt;
+  std::optional<Entry> entry(std::in_place);
+  if (!next(*entry)) entry.reset();
+  return entry;
+}
+
+bool FrameEntries::next(Entry& entry) {
+  if (entries_left_ == 0) return false;
   --entries_left_;
   if (group_left_ == 0) {
     kind_ = static_cast<GroupKind>(load<std::uint8_t>(at_));
     group_left_ = load<std::uint32_t>(at_ + 1);
     at_ += layout::kGroupHeaderBytes;
     sequence_ = 0;
+    source_ = {};
     if (kind_ == GroupKind::kSource) {
       source_ = {load<std::uint64_t>(at_), load<std::uint64_t>(at_ + 8)};
       at_ += layout::kSourceBytes;
@@ -53,8 +60,6 @@ std::optional<Entry> FrameEntries::next() {
   }
   --group_left_;
 
-  std::optional<Entry> result(std::in_place);
-  auto& entry = *result;
   const auto flags = static_cast<std::uint8_t>(*at_++);
   if ((flags & layout::kSpace) != 0) space_ = space_at(static_cast<std::uint32_t>(read_varint(at_)));
   entry.space = space_;
@@ -65,8 +70,11 @@ std::optional<Entry> FrameEntries::next() {
   if ((flags & layout::kReset) != 0) {
     entry.kind = EntryKind::kReset;
     entry.epoch = Epoch(read_varint(at_));
+    entry.delta = 0;
     entry.events = 0;
   } else {
+    entry.kind = EntryKind::kAdd;
+    entry.epoch = Epoch{};
     entry.delta = (flags & layout::kDelta) != 0 ? unzigzag(read_varint(at_)) : 1;
     entry.events = (flags & layout::kEvents) != 0 ? read_varint(at_) : 1;
   }
@@ -75,16 +83,18 @@ std::optional<Entry> FrameEntries::next() {
     entry.time = static_cast<TimeMs>(static_cast<std::uint64_t>(base_time_) +
                                      static_cast<std::uint64_t>(unzigzag(read_varint(at_))));
   }
+  entry.id = {};
+  entry.source = source_;
+  entry.sequence = 0;
   if (kind_ == GroupKind::kIds) {
     entry.id.id = {load<std::uint64_t>(at_), load<std::uint64_t>(at_ + 8)};
     entry.id.body = load<std::uint32_t>(at_ + 16);
     at_ += layout::kIdBytes;
   } else if (kind_ == GroupKind::kSource) {
-    entry.source = source_;
     sequence_ = (flags & layout::kSequence) != 0 ? read_varint(at_) : sequence_ + 1;
     entry.sequence = sequence_;
   }
-  return result;
+  return true;
 }
 
 }  // namespace quipu

@@ -145,7 +145,8 @@ TEST(FrameStructure, RefusesABrokenEntry) {
   expect_payload_refused(entry({128, 1, 'c'}), "unknown flags");
   expect_payload_refused(entry({3, 1, 'c', 0}), "a reset with a delta");
   expect_payload_refused(entry({5, 1, 'c', 0}), "a reset with a delta or events");
-  expect_payload_refused(entry({1, 1, 'c', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10}), "no log can have made");
+  expect_payload_refused(entry({1, 1, 'c', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10}),
+                         "no log can have made");
 }
 
 TEST(FrameStructure, RefusesASequenceOutOfRange) {

@@ -13,13 +13,18 @@ using namespace testing_event;
 
 void expect_entries(const Frame& frame, const std::vector<OwnedEntry>& expected) {
   auto entries = frame.entries();
+  auto again = frame.entries();
+  Entry reused;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const auto entry = entries.next();
+    ASSERT_TRUE(again.next(reused));
+    ASSERT_EQ(reused, expected[i].view()) << i;
     ASSERT_TRUE(entry) << i;
     ASSERT_EQ(*entry, expected[i].view()) << i;
   }
   EXPECT_FALSE(entries.next());
   EXPECT_FALSE(entries.next());
+  EXPECT_FALSE(again.next(reused));
 }
 
 TEST(Frame, ComesBackAsItWasWritten) {
