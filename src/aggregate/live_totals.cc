@@ -27,6 +27,7 @@ void LiveTotals::mark(Shard& shard, CounterIndex counter, ShardId id) {
   if (shard.dirty) return;
   shard.dirty = true;
   dirty_.push_back({counter, id});
+  ++dirty_shards_;
 }
 
 void LiveTotals::change_existing(NamespaceId space, bool before, bool after) {
@@ -92,7 +93,12 @@ void LiveTotals::copied_done(const ShardRef& ref, bool stored) {
   Counter& counter = table_.at(ref.counter);
   QUIPU_CHECK(counter.pins > 0);
   --counter.pins;
+  --dirty_shards_;
   if (!stored) mark(table_.shard(ref.counter, ref.id), ref.counter, ref.id);
+}
+
+void LiveTotals::dirty_again(std::span<const ShardRef> shards) {
+  dirty_.insert(dirty_.end(), shards.begin(), shards.end());
 }
 
 std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {

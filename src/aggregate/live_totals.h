@@ -49,7 +49,10 @@ class LiveTotals {
   void copy_dirty(const ShardRef& shard, std::string_view space_name, std::uint64_t routing, RowBatch& out);
   /// The copy is in the store (`stored`), or has to be made again.
   void copied_done(const ShardRef& shard, bool stored);
-  std::size_t dirty_shards() const { return dirty_.size(); }
+  /// Shards that `take_dirty` named and that were not copied: they are noted as changed again.
+  void dirty_again(std::span<const ShardRef> shards);
+  /// How many shards changed and are not in the store: noted, taken or copied.
+  std::size_t dirty_shards() const { return dirty_shards_; }
 
   /// Takes out counters that are clean, not pinned and not used of late, until the table is within `bytes_max` or
   /// `visits_max` counters were looked at. Answers how many went.
@@ -65,6 +68,7 @@ class LiveTotals {
 
   CounterTable table_;
   std::vector<ShardRef> dirty_;
+  std::size_t dirty_shards_ = 0;
   std::vector<std::uint64_t> existing_;  // By namespace.
   CounterIndex hand_ = 0;                // Of the eviction clock.
   bool complete_ = false;

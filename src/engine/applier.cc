@@ -11,7 +11,8 @@ constexpr const char* kOverflow = "increment or decrement would overflow";
 constexpr const char* kOtherBody = "this id was used before with another content";
 constexpr const char* kUnknownSource =
     "the source is not known here, so its first sequence must be 1 (sources that are silent for long are forgotten)";
-constexpr const char* kTooLarge = "the batch is larger than the log can take in one commit";
+/// When commits are behind, the one under way is over after about this.
+constexpr std::int64_t kCommitWaitMs = 10;
 
 void refuse(Outcome& outcome, Code code, const char* text) {
   outcome.error = code;
@@ -40,13 +41,15 @@ std::size_t Applier::bytes_needed(const Operation& operation) const {
 void Applier::apply(Batch& batch, std::span<CounterIndex> counters) {
   const std::span<const Operation> operations(batch.operations);
   const std::span<Outcome> outcomes(batch.outcomes);
+  // Nearly always there is room for all, and then no group needs to ask.
+  std::size_t needed_by_all = 0;
+  for (const Operation& operation : operations) needed_by_all += bytes_needed(operation);
+  const bool room_for_all = needed_by_all == 0 || has_room(needed_by_all);
   for (std::size_t begin = 0; begin < operations.size();) {
     const auto size = std::min<std::size_t>(operations[begin].together, operations.size() - begin);
     QUIPU_CHECK(size >= 1);
     const auto group = operations.subspan(begin, size);
-    std::size_t needed = 0;
-    for (const Operation& operation : group) needed += bytes_needed(operation);
-    const bool admitted = needed == 0 || admit(group, outcomes.subspan(begin, size), needed);
+    const bool admitted = room_for_all || admit(group, outcomes.subspan(begin, size));
     if (admitted && (size == 1 || group.front().each_alone ||
                      validate_group(group, outcomes.subspan(begin, size), counters.subspan(begin, size)))) {
       for (std::size_t i = begin; i < begin + size; ++i) {
@@ -57,30 +60,33 @@ void Applier::apply(Batch& batch, std::span<CounterIndex> counters) {
   }
 }
 
-bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcomes, std::size_t needed) {
-  const auto open = core_.frames.bytes();
-  const auto room = std::min(core_.log.room_bytes(), core_.options.open_bytes_max);
-  const bool dirty = core_.dirty_bytes() > core_.options.dirty_bytes_max;
-  if (open + needed <= room && !dirty) return true;
-  Error error;
-  if (dirty) {
-    error = {Code::kBusy, "too many changed rows wait for the store", core_.options.flush_interval_ms};
-  } else if (needed > core_.log.group_bytes_max()) {
-    error = {Code::kTooLarge, kTooLarge, 0};
-  } else if (room < core_.options.open_bytes_max) {
-    error = core_.log.room_error();
-  } else {
-    error = {Code::kBusy, "too many frames wait for the disk", 10};
+bool Applier::has_room(std::size_t bytes) const {
+  return core_.frames.bytes() + bytes <= std::min(core_.log.room_bytes(), core_.options.open_bytes_max) &&
+         core_.dirty_bytes() <= core_.options.dirty_bytes_max;
+}
+
+bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcomes) {
+  std::size_t needed = 0;
+  for (const Operation& operation : group) needed += bytes_needed(operation);
+  if (needed == 0 || has_room(needed)) return true;
+
+  Code code = Code::kBusy;
+  const char* text = "too many frames wait for the disk";
+  std::int64_t retry_after_ms = kCommitWaitMs;
+  if (needed > std::min(core_.log.group_bytes_max(), core_.options.open_bytes_max)) {
+    code = Code::kTooLarge;
+    text = "the batch is larger than the log can take in one commit";
+    retry_after_ms = 0;
+  } else if (core_.dirty_bytes() > core_.options.dirty_bytes_max) {
+    text = "too many changed rows wait for the store";
+    retry_after_ms = core_.options.flush_interval_ms;
+  } else if (core_.log.room_bytes() < core_.options.open_bytes_max) {
+    text = "the log has no room: its disk is full or behind";
+    retry_after_ms = core_.log.room_error().retry_after_ms;
   }
-  const char* text = error.code == Code::kTooLarge ? kTooLarge
-                     : dirty                       ? "too many changed rows wait for the store"
-                     : room < core_.options.open_bytes_max
-                         ? "the log has no room: the disk is full or behind"
-                         : "too many frames wait for the disk";
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (!writes(group[i]) && group.size() == 1) continue;
-    refuse(outcomes[i], error.code, text);
-    outcomes[i].retry_after_ms = error.retry_after_ms;
+  for (Outcome& outcome : outcomes) {
+    refuse(outcome, code, text);
+    outcome.retry_after_ms = retry_after_ms;
   }
   ++core_.stats.operations_busy;
   return false;
@@ -313,9 +319,7 @@ Offset Applier::reset(CounterIndex counter) {
 }
 
 bool Applier::room_for_resets(std::size_t count, std::size_t name_size) const {
-  const auto needed = count * OpenFrames::entry_bytes(name_size) * core_.partitions.size();
-  return core_.frames.bytes() + needed <= std::min(core_.log.room_bytes(), core_.options.open_bytes_max) &&
-         core_.dirty_bytes() <= core_.options.dirty_bytes_max;
+  return has_room(count * OpenFrames::entry_bytes(name_size) * core_.partitions.size());
 }
 
 std::uint64_t Applier::last_sequence(const Hash128& source) const {

@@ -10,9 +10,9 @@
 
 namespace quipu {
 
-/// Applies batches of operations to the tables and the open frames. Every counter that a batch names is in the table, or
-/// the table is complete. Nothing here waits, allocates per event or fails half way: what can be refused is refused before
-/// the first change of its group.
+/// Applies batches of operations to the tables and the open frames. Every counter that a batch names is in the table,
+/// or the table is complete. Nothing here waits, allocates per event or fails half way: what can be refused is refused
+/// before the first change of its group.
 class Applier {
  public:
   explicit Applier(Core& core) : core_(core) {}
@@ -29,12 +29,9 @@ class Applier {
   std::uint64_t last_sequence(const Hash128& source) const;
 
  private:
-  struct Room {
-    std::size_t bytes = 0;  // That may still be added to the open frames.
-  };
-
   std::size_t bytes_needed(const Operation& operation) const;
-  bool admit(std::span<const Operation> group, std::span<Outcome> outcomes, std::size_t needed);
+  bool has_room(std::size_t bytes) const;
+  bool admit(std::span<const Operation> group, std::span<Outcome> outcomes);
   bool validate_group(std::span<const Operation> group, std::span<Outcome> outcomes, std::span<CounterIndex> counters);
   void apply_one(const Operation& operation, Outcome& outcome, CounterIndex& counter, Offset& durable_at);
   void add(const Operation& operation, Outcome& outcome, CounterIndex counter, const Total& before, Offset& durable_at);
@@ -44,8 +41,8 @@ class Applier {
   Offset open(PartitionId partition);
 
   Core& core_;
-  boost::unordered_flat_map<CounterIndex, Wide> sums_;                           // Of the group being validated.
-  boost::unordered_flat_map<Hash128, std::uint32_t, Hash128Hasher> group_ids_;   // Its ids, with their bodies.
+  boost::unordered_flat_map<CounterIndex, Wide> sums_;                          // Of the group being validated.
+  boost::unordered_flat_map<Hash128, std::uint32_t, Hash128Hasher> group_ids_;  // Its ids, with their bodies.
 };
 
 }  // namespace quipu

@@ -67,7 +67,8 @@ struct Core {
 };
 
 /// Calls `each(space name, counter name, items)` for every counter on a page, in the page's order.
-void for_each_counter(const RowBatch& rows,
-                      const std::function<void(std::string_view, std::string_view, std::span<const RowBatch::Item>)>& each);
+void for_each_counter(
+    const RowBatch& rows,
+    const std::function<void(std::string_view, std::string_view, std::span<const RowBatch::Item>)>& each);
 
 }  // namespace quipu

@@ -24,11 +24,12 @@ struct EngineOptions {
   bool namespaces_auto_create = true;
   /// Made or changed at start, over what the store has.
   std::map<std::string, NamespacePolicy> namespaces;
-  std::size_t open_bytes_max = 64 << 20;   ///< Frames that wait for the commit before theirs; above it, busy.
-  std::size_t dirty_bytes_max = 256 << 20; ///< Rows that wait for the store; above it, busy.
+  std::size_t open_bytes_max = 64 << 20;    ///< Frames that wait for the commit before theirs; above it, busy.
+  std::size_t dirty_bytes_max = 256 << 20;  ///< Rows that wait for the store; above it, busy.
   std::size_t table_bytes_max = std::size_t{1} << 30;
   std::int64_t flush_interval_ms = 1'000;
-  std::int64_t sync_interval_ms = 60'000;  ///< How often a flush ends with the store's own sync, which bounds the replay.
+  std::int64_t sync_interval_ms =
+      60'000;  ///< How often a flush ends with the store's own sync, which bounds the replay.
   std::int64_t base_interval_ms = 3'600'000;
   std::size_t base_log_bytes = std::size_t{4} << 30;  ///< A base is made after so much log, too.
 };

@@ -5,7 +5,8 @@
 namespace quipu {
 namespace {
 
-/// Entries of one counter are added up only within a second, so that history by the second can still be told from the log.
+/// Entries of one counter are added up only within a second, so that history by the second can still be told from the
+/// log.
 constexpr TimeMs kCombineMs = 1000;
 
 bool same_second(TimeMs a, TimeMs b) { return a / kCombineMs == b / kCombineMs; }
@@ -73,12 +74,14 @@ void OpenFrames::add_with_id(PartitionId partition, CounterIndex counter, std::s
 void OpenFrames::add_of_source(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta,
                                TimeMs time, const Hash128& source, std::uint64_t sequence) {
   Filling& frame = current(partition);
-  append(frame, name_size,
-         {delta, 1, time, counter, static_cast<std::uint32_t>(frame.sources.size()), EntryKind::kAdd, GroupKind::kSource});
+  append(
+      frame, name_size,
+      {delta, 1, time, counter, static_cast<std::uint32_t>(frame.sources.size()), EntryKind::kAdd, GroupKind::kSource});
   frame.sources.push_back({source, sequence});
 }
 
-void OpenFrames::add_reset(PartitionId partition, CounterIndex counter, std::size_t name_size, Epoch epoch, TimeMs time) {
+void OpenFrames::add_reset(PartitionId partition, CounterIndex counter, std::size_t name_size, Epoch epoch,
+                           TimeMs time) {
   Filling& frame = current(partition);
   append(frame, name_size,
          {0, 0, time, counter, static_cast<std::uint32_t>(frame.epochs.size()), EntryKind::kReset, GroupKind::kPlain});

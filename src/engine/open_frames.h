@@ -15,8 +15,8 @@ namespace quipu {
 /// The frames that are being filled: one at a time for each partition, numbered when they are opened, and written
 /// together by the next commit.
 ///
-/// Entries are kept as references to the table until then, so that an event costs no copy of its name, and plain entries
-/// for one counter are added up in place. Pure; one thread.
+/// Entries are kept as references to the table until then, so that an event costs no copy of its name, and plain
+/// entries for one counter are added up in place. Pure; one thread.
 class OpenFrames {
  public:
   /// A frame that reaches this size is closed and the partition's next entry opens another.
@@ -30,14 +30,14 @@ class OpenFrames {
   /// Closes the partition's open frame, so that the next entry stands in a new one.
   void close(PartitionId partition) { current_[partition.value] = kNone; }
 
-  /// A plain entry. `shard` is the counter's shard in that partition, after `LiveTotals::add` at the frame's offset; the
-  /// entry is added to the frame's entry for that shard where that is the same second, and appended else.
+  /// A plain entry. `shard` is the counter's shard in that partition, after `LiveTotals::add` at the frame's offset;
+  /// the entry is added to the frame's entry for that shard where that is the same second, and appended else.
   void add_plain(PartitionId partition, CounterIndex counter, std::size_t name_size, Shard& shard, std::int64_t delta,
                  TimeMs time);
   void add_with_id(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta, TimeMs time,
                    const IdHash& id);
-  void add_of_source(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta, TimeMs time,
-                     const Hash128& source, std::uint64_t sequence);
+  void add_of_source(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta,
+                     TimeMs time, const Hash128& source, std::uint64_t sequence);
   /// `epoch` 0: the offset makes it (the home partition).
   void add_reset(PartitionId partition, CounterIndex counter, std::size_t name_size, Epoch epoch, TimeMs time);
 
@@ -95,10 +95,10 @@ class OpenFrames {
 
   LogIdentity identity_;
   NodeIdentity writer_;
-  std::vector<Filling> frames_;        // The first used_ are in use; the others keep their memory for later.
+  std::vector<Filling> frames_;  // The first used_ are in use; the others keep their memory for later.
   std::size_t used_ = 0;
-  std::vector<std::uint32_t> current_; // By partition: its open frame, or kNone.
-  std::vector<std::uint64_t> number_;  // By partition: the last chain number given out.
+  std::vector<std::uint32_t> current_;  // By partition: its open frame, or kNone.
+  std::vector<std::uint64_t> number_;   // By partition: the last chain number given out.
   std::size_t bytes_ = 0;
   FrameEncoder encoder_;
 };

@@ -26,11 +26,11 @@ enum class SetCondition : std::uint8_t { kAlways, kIfAbsent, kIfPresent };
 struct Operation {
   OperationKind kind = OperationKind::kRead;
   SetCondition condition = SetCondition::kAlways;  ///< kSet; kReset only with kAlways or kIfPresent.
-  /// With `together` above 1: room for all is there before the first is applied, and they are durable as one, but each is
-  /// refused alone, as in a transaction of Redis.
+  /// With `together` above 1: room for all is there before the first is applied, and they are durable as one, but each
+  /// is refused alone, as in a transaction of Redis.
   bool each_alone = false;
-  GroupKind group = GroupKind::kPlain;             ///< kAdd: how repeats are told.
-  bool memory_ack = false;                         ///< kAdd: do not hold the reply for the commit.
+  GroupKind group = GroupKind::kPlain;  ///< kAdd: how repeats are told.
+  bool memory_ack = false;              ///< kAdd: do not hold the reply for the commit.
   /// How many operations from this one on stand or fall together: all are validated, and room for all is there, before
   /// the first is applied, and they are durable as one. The others of the group say 1. From 1.
   std::uint32_t together = 1;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/identifiers.h"
+#include "ingest/namespaces.h"
 
 namespace quipu {
 
@@ -19,11 +20,14 @@ struct ShardView {
   bool counts = true;  ///< False where an older epoch keeps it out of the sum.
 };
 
+/// A counter and its total.
 struct NamedTotal {
+  NamespaceId space{};
   std::string counter;
   std::int64_t value = 0;
 };
 
+/// Some of the counters that exist.
 struct ScanPage {
   std::vector<NamedTotal> counters;  ///< Existing ones only. May be empty before the end.
   std::uint64_t next = 0;            ///< Where to go on; 0 at the end.

@@ -91,6 +91,9 @@ class EventLog {
   /// position.
   virtual Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) = 0;
 
+  /// The time, once a turn, for what a log retries or retains by the clock.
+  virtual void tick(TimeMs now) { static_cast<void>(now); }
+
   /// Frames below `offset` are no longer needed by recovery. The log drops them when its retention allows it too.
   virtual void allow_trim(Offset offset) = 0;
 };

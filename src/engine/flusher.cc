@@ -1,0 +1,210 @@
+#include "engine/flusher.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "base/check.h"
+#include "base/phases.h"
+#include "ingest/policy_text.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::size_t kWindowBytesPerStep = std::size_t{1} << 20;
+constexpr std::uint8_t kWindowsVersion = 1;
+
+}  // namespace
+
+void Flusher::request(bool sync) {
+  requested_ = true;
+  requested_sync_ |= sync;
+}
+
+void Flusher::step() {
+  if (!flight_ && core_.at_edge()) {
+    const bool due = core_.now - last_start_ >= core_.options.flush_interval_ms ||
+                     core_.dirty_bytes() > core_.options.dirty_bytes_max / 4;
+    const bool changed =
+        core_.newest > flushed_ || core_.totals.dirty_shards() > 0 || core_.spaces.size() > spaces_stored_;
+    if (requested_ || (due && changed)) start();
+  }
+  if (flight_) {
+    if (core_.at_edge()) copy_chunk();
+    give_chunks();
+    give_last();
+  }
+  step_base();
+}
+
+void Flusher::start() {
+  set_phase(Phase::kFlush, true);
+  Flight flight;
+  flight.watermark = core_.newest;
+  flight.shards = core_.totals.take_dirty();
+  for (Aggregator& partition : core_.partitions) {
+    // A replay may still be below what the store has; a watermark never goes back.
+    flight.marks.push_back({partition.shard().partition, std::max(flight.watermark, partition.read()), {}});
+    flight.marks.back().chains = partition.chains().encode();
+    partition.sources().take_changes(flight.sources);
+  }
+  for (std::size_t i = spaces_stored_; i < core_.spaces.size(); ++i) {
+    const NamespaceId space{static_cast<std::uint32_t>(i)};
+    flight.settings.emplace_back(namespace_setting(core_.spaces.name(space)), policy_text(core_.spaces.policy(space)));
+  }
+  flight.sync = std::exchange(requested_sync_, false) || core_.now - last_sync_ >= core_.options.sync_interval_ms;
+  const auto log_bytes = core_.stats.bytes_written - base_log_bytes_ + log_bytes_before_;
+  const bool base_due = core_.newest > newest_base_ && (core_.now - last_base_ >= core_.options.base_interval_ms ||
+                                                        log_bytes >= core_.options.base_log_bytes);
+  if (base_due && !base_) {
+    base_.emplace();
+    base_->offset = flight.watermark;
+    for (const Aggregator& partition : core_.partitions) base_->windows.push_back(partition.ids().snapshot());
+    last_base_ = core_.now;
+    base_log_bytes_ = core_.stats.bytes_written;
+    log_bytes_before_ = 0;
+  }
+  if (flight.sync) last_sync_ = core_.now;
+  last_start_ = core_.now;
+  requested_ = false;
+  flight_ = std::move(flight);
+}
+
+void Flusher::copy_chunk() {
+  Flight& flight = *flight_;
+  if (flight.failed || flight.copied == flight.shards.size() || flight.chunks.size() >= kChunksWaiting) return;
+  const auto size = std::min(kChunkRows, flight.shards.size() - flight.copied);
+  Chunk chunk;
+  chunk.edge = core_.newest;
+  chunk.shards.assign(flight.shards.begin() + static_cast<std::ptrdiff_t>(flight.copied),
+                      flight.shards.begin() + static_cast<std::ptrdiff_t>(flight.copied + size));
+  for (const ShardRef& shard : chunk.shards) {
+    const Counter& counter = core_.totals.table().at(shard.counter);
+    const auto space = core_.spaces.name(counter.space);
+    core_.totals.copy_dirty(shard, space, routing_hash(core_.options.secret, space, counter.counter()), chunk.rows);
+  }
+  flight.copied += size;
+  flight.chunks.push_back(std::move(chunk));
+}
+
+void Flusher::give_chunks() {
+  Flight& flight = *flight_;
+  while (!flight.chunks.empty() && flight.chunks.front().edge <= core_.durable && flight.in_store < kChunksWaiting) {
+    Chunk chunk = std::move(flight.chunks.front());
+    flight.chunks.pop_front();
+    ++flight.in_store;
+    core_.stats.rows_flushed += chunk.rows.size();
+    StoreWrite write;
+    write.rows = std::move(chunk.rows);
+    core_.write(std::move(write), [this, shards = std::move(chunk.shards)](StoreCompletion& completion) {
+      const bool stored = completion.result.has_value();
+      for (const ShardRef& shard : shards) core_.totals.copied_done(shard, stored);
+      --flight_->in_store;
+      if (!stored) {
+        flight_->failed = true;
+        failure_ = completion.result.error().what;
+      }
+    });
+  }
+}
+
+void Flusher::give_last() {
+  Flight& flight = *flight_;
+  if (flight.in_store > 0 || flight.last_given) return;
+  if (flight.failed) return finish(false);
+  if (flight.copied < flight.shards.size() || !flight.chunks.empty() || flight.watermark > core_.durable) return;
+  StoreWrite write;
+  write.sources = flight.sources;
+  write.watermarks = flight.marks;
+  write.settings = flight.settings;
+  write.sync = flight.sync;
+  flight.last_given = true;
+  core_.write(std::move(write), [this](StoreCompletion& completion) {
+    if (!completion.result) failure_ = completion.result.error().what;
+    finish(completion.result.has_value());
+  });
+}
+
+void Flusher::finish(bool stored) {
+  Flight flight = std::move(*flight_);
+  flight_.reset();
+  set_phase(Phase::kFlush, false);
+  if (!stored) {
+    // What was noted but never copied is still marked as dirty, and so is noted again; what was copied was marked
+    // again.
+    core_.totals.dirty_again(std::span<const ShardRef>(flight.shards).subspan(flight.copied));
+    for (const Chunk& chunk : flight.chunks) {
+      for (const ShardRef& shard : chunk.shards) core_.totals.copied_done(shard, false);
+    }
+    for (Aggregator& partition : core_.partitions) partition.sources().changed_again(flight.sources);
+    requested_sync_ |= flight.sync;
+    base_.reset();
+    return;
+  }
+  failure_.clear();
+  flushed_ = flight.watermark;
+  spaces_stored_ += flight.settings.size();
+  ++core_.stats.flushes;
+  if (base_ && base_->offset == flight.watermark) base_->flushed = true;
+  if (flight.sync) allow_trim();
+}
+
+void Flusher::step_base() {
+  if (!base_ || base_->given) return;
+  BaseInMaking& base = *base_;
+  if (base.bytes.empty()) {
+    put(base.bytes, kWindowsVersion);
+    put(base.bytes, static_cast<std::uint16_t>(base.windows.size()));
+  }
+  for (auto left = kWindowBytesPerStep; left > 0 && base.next < base.windows.size();) {
+    const auto before = base.bytes.size();
+    if (base.header_at == 0) {
+      put(base.bytes, static_cast<std::uint64_t>(base.windows[base.next].size()));
+      base.header_at = base.bytes.size();
+    }
+    const bool more = base.windows[base.next].take(base.bytes, left);
+    left -= std::min(left, base.bytes.size() - before);
+    if (!more) {
+      ++base.next;
+      base.header_at = 0;
+    }
+  }
+  if (base.next < base.windows.size() || !base.flushed) return;
+  base.given = true;
+  core_.write_base({base.offset, std::move(base.bytes)}, [this](StoreCompletion& completion) {
+    if (completion.result) {
+      newest_base_ = base_->offset;
+      allow_trim();
+    } else {
+      failure_ = completion.result.error().what;
+    }
+    base_.reset();
+  });
+}
+
+void Flusher::allow_trim() {
+  auto limit = core_.store.oldest_base();
+  if (limit == kNoOffset) return;
+  for (const Aggregator& partition : core_.partitions) {
+    limit = std::min(limit, core_.store.durable_watermark(partition.shard().partition));
+  }
+  core_.log.allow_trim(Offset{limit.value + 1});
+}
+
+Result<void> Flusher::restore_windows(ByteView bytes, std::vector<Aggregator>& partitions) {
+  ByteCursor cursor(bytes);
+  const auto version = cursor.take<std::uint8_t>();
+  const auto count = cursor.take<std::uint16_t>();
+  if (!version || *version != kWindowsVersion || !count || *count != partitions.size()) {
+    return failure(Code::kDamaged, "the base's id windows are not those of this log");
+  }
+  for (Aggregator& partition : partitions) {
+    const auto size = cursor.take<std::uint64_t>();
+    const auto window = size ? cursor.take(*size) : std::nullopt;
+    if (!window) return failure(Code::kDamaged, "the base's id windows end too early");
+    if (auto restored = partition.ids().restore(*window); !restored) return restored;
+  }
+  return {};
+}
+
+}  // namespace quipu
