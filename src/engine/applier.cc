@@ -29,7 +29,7 @@ std::size_t Applier::bytes_needed(const Operation& operation) const {
     case OperationKind::kRead:
       return 0;
     case OperationKind::kAdd:
-      return entry;
+      return 2 * entry;  // A shard of a new generation may have to be told of the counter's epoch first.
     case OperationKind::kReset:
       return entry * core_.partitions.size();
     case OperationKind::kSet:
@@ -210,6 +210,16 @@ Offset Applier::open(PartitionId partition) {
   return offset;
 }
 
+void Applier::meet_epoch(CounterIndex counter, PartitionId partition, Epoch epoch) {
+  const ShardId id{core_.totals.table().generation(), partition};
+  const Shard& shard = core_.totals.table().shard(counter, id);
+  if (shard.row.epoch == epoch) return;
+  QUIPU_CHECK(shard.row.epoch < epoch);
+  const auto offset = open(partition);
+  core_.totals.reset(counter, id, epoch, offset);
+  core_.frames.add_reset(partition, counter, core_.totals.table().at(counter).name_size, epoch, core_.now);
+}
+
 void Applier::add_plain(const Operation& operation, CounterIndex counter, PartitionId partition, Offset offset,
                         TimeMs time) {
   const ShardId id{core_.totals.table().generation(), partition};
@@ -249,6 +259,7 @@ void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex cou
     return refuse(outcome, Code::kRefused, kOverflow);
   }
 
+  if (!repeat) meet_epoch(counter, partition, before.epoch);
   const auto time = operation.time != 0 ? operation.time : core_.now;
   outcome.exists = true;
   outcome.epoch = before.epoch;

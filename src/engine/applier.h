@@ -35,6 +35,9 @@ class Applier {
   bool validate_group(std::span<const Operation> group, std::span<Outcome> outcomes, std::span<CounterIndex> counters);
   void apply_one(const Operation& operation, Outcome& outcome, CounterIndex& counter, Offset& durable_at);
   void add(const Operation& operation, Outcome& outcome, CounterIndex counter, const Total& before, Offset& durable_at);
+  /// Lets a shard know of the counter's epoch before the first entry in it: one that began before this generation of the
+  /// log did is in no frame of it, and the shard would be left out of the sum.
+  void meet_epoch(CounterIndex counter, PartitionId partition, Epoch epoch);
   void add_plain(const Operation& operation, CounterIndex counter, PartitionId partition, Offset offset, TimeMs time);
   void read(Outcome& outcome, CounterIndex counter, Offset& durable_at) const;
   PartitionId partition_of(const Operation& operation, const Counter& counter) const;

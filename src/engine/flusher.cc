@@ -45,7 +45,8 @@ void Flusher::start() {
   for (Aggregator& partition : core_.partitions) {
     // A replay may still be below what the store has; a watermark never goes back.
     flight.marks.push_back({partition.shard().partition, std::max(flight.watermark, partition.read()), {}});
-    flight.marks.back().chains = partition.chains().encode();
+    put(flight.marks.back().chains, partition.shard().generation.value);
+    put(flight.marks.back().chains, partition.chains().encode());
     partition.sources().take_changes(flight.sources);
   }
   for (std::size_t i = spaces_stored_; i < core_.spaces.size(); ++i) {

@@ -51,11 +51,19 @@ Result<void> Recovery::restore_watermarks() {
                                          ", the log only " + std::to_string(core_.partitions.size()) + " partitions");
     }
     Aggregator& partition = core_.partitions[mark.partition.value];
-    if (!mark.chains.empty()) {
-      auto chains = ChainTable::decode(mark.chains);
-      if (!chains) return std::unexpected(chains.error());
-      partition.restore_chains(std::move(*chains));
+    ByteCursor cursor(mark.chains);
+    const auto generation = cursor.take<std::uint32_t>();
+    if (!generation) return failure(Code::kDamaged, "a watermark of the store has no generation");
+    // Of the generation before: its rows are frozen, and this log is read from its beginning.
+    if (*generation < core_.log.identity().generation.value) continue;
+    if (*generation > core_.log.identity().generation.value) {
+      return failure(Code::kDamaged, "the store has counted generation " + std::to_string(*generation) +
+                                         ", but the log is of generation " +
+                                         std::to_string(core_.log.identity().generation.value));
     }
+    auto chains = ChainTable::decode(ByteView(mark.chains).subspan(cursor.position()));
+    if (!chains) return std::unexpected(chains.error());
+    partition.restore_chains(std::move(*chains));
     partition.set_read(mark.offset);
   }
   const auto sources = core_.store.sources();
