@@ -22,6 +22,8 @@ struct EngineOptions {
   std::size_t sources_max = 100'000;
   std::size_t namespaces_max = 1'000;
   bool namespaces_auto_create = true;
+  /// Exist from the start, with the policy that the store has for them.
+  std::vector<std::string> namespaces_present = {"default", "views"};
   /// Made or changed at start, over what the store has.
   std::map<std::string, NamespacePolicy> namespaces;
   std::size_t open_bytes_max = 64 << 20;    ///< Frames that wait for the commit before theirs; above it, busy.

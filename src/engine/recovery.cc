@@ -37,6 +37,7 @@ Result<void> Recovery::restore_settings() {
     if (!policy) return std::unexpected(policy.error());
     core_.spaces.set_policy(core_.spaces.restore(space), *policy);
   }
+  for (const auto& name : core_.options.namespaces_present) core_.spaces.restore(name);
   for (const auto& [name, policy] : core_.options.namespaces)
     core_.spaces.set_policy(core_.spaces.restore(name), policy);
   return {};
