@@ -46,6 +46,27 @@ function(quipu_library name)
   endif()
 endfunction()
 
+# quipu_build_info(base): adds what base/build_info.h declares to that library.
+function(quipu_build_info name)
+  set(kind release)
+  if(QUIPU_SANITIZE)
+    set(kind ${QUIPU_SANITIZE})
+  elseif(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set(kind debug)
+  endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set(compiler "GCC ${CMAKE_CXX_COMPILER_VERSION}")
+  else()
+    set(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+  endif()
+  set(output ${CMAKE_BINARY_DIR}/build_info.cc)
+  add_custom_target(quipu_build_info BYPRODUCTS ${output} COMMENT ""
+    COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DOUTPUT=${output} -DVERSION=${PROJECT_VERSION}
+      "-DCOMPILER=${compiler}" -DKIND=${kind} -P ${CMAKE_SOURCE_DIR}/cmake/build_info.cmake VERBATIM)
+  target_sources(quipu_${name} PRIVATE ${output})
+  add_dependencies(quipu_${name} quipu_build_info)
+endfunction()
+
 # quipu_test(event DEPENDS event): test/<name>/*.cc as the program test_<name>. Its tests are found when ctest starts,
 # so that a sanitizer's runtime gets the surroundings that it needs.
 function(quipu_test name)

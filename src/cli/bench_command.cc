@@ -1,0 +1,77 @@
+#include "cli/bench_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <ostream>
+
+#include "cli/command_line.h"
+#include "cli/exit_code.h"
+#include "ingest/names.h"
+
+namespace quipu {
+
+void BenchCommand::add_to(CLI::App& verb) {
+  auto* resp = verb.add_option("--resp", resp_, "Send INCR to this server (default 127.0.0.1:6380)");
+  resp->type_name("HOST:PORT");
+  verb.add_option("--http", http_, "Send POST to this server instead")->type_name("HOST:PORT")->excludes(resp);
+  verb.add_option("--connections", options_.connections, "Connections, all from one thread")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  verb.add_option("--pipeline", options_.pipeline, "Requests sent before their replies are waited for")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  verb.add_option("--keys", options_.keys, "Different counters")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
+      ->capture_default_str();
+  verb.add_option("--distribution", distribution_, "zipf, uniform or one")
+      ->check(CLI::IsMember({"zipf", "uniform", "one"}))
+      ->capture_default_str();
+  verb.add_option("--namespace", options_.space, "Where the counters are")->capture_default_str();
+  auto* events = verb.add_option("--events", options_.events, "Send so many events");
+  events->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}));
+  verb.add_option("--seconds", options_.seconds, "Send for so long (default 10, without --events)")
+      ->check(CLI::Range(0.001, 86'400.0))
+      ->excludes(events);
+  verb.add_option("--seed", options_.seed, "The same seed sends the same keys")->capture_default_str();
+  verb.add_flag("--json", json_, "Report as one JSON object");
+}
+
+int BenchCommand::run(const Surroundings& surroundings, const std::function<bool()>& interrupted) {
+  const auto usage = [&](std::string_view what) {
+    surroundings.err << "quipu: " << what << "\n";
+    return kExitUsage;
+  };
+  options_.protocol = http_.empty() ? LoadProtocol::kResp : LoadProtocol::kHttp;
+  const auto& target = http_.empty() ? resp_ : http_;
+  if (!target.empty()) {
+    auto address = parse_address(target);
+    if (!address) return usage(fmt::format("{} {}", target, address.error().what));
+    options_.target = *address;
+  }
+  if (auto valid = validate_namespace(options_.space); !valid) return usage(valid.error().what);
+  if (options_.events == 0 && options_.seconds == 0) options_.seconds = 10;
+  static const std::map<std::string, Spread> kSpreads = {
+      {"zipf", Spread::kZipf}, {"uniform", Spread::kUniform}, {"one", Spread::kOne}};
+  options_.spread = kSpreads.at(distribution_);
+
+  const auto progress = [&](std::uint64_t replies, double seconds) {
+    if (!surroundings.progress) return;
+    surroundings.err << fmt::format("\r{} replies, {:.0f} a second ", replies, static_cast<double>(replies) / seconds)
+                     << std::flush;
+  };
+  const auto report = run_load(options_, interrupted, progress);
+  if (!report) {
+    surroundings.err << "quipu: " << report.error().what << "\n";
+    return kExitUnreachable;
+  }
+  if (surroundings.progress) surroundings.err << "\r\033[K";
+  surroundings.out << (json_ ? load_report_json(options_, *report) : load_report_text(options_, *report));
+  if (report->interrupted) return kExitInterrupted;
+  const bool failed =
+      report->replies.refused + report->replies.unknown + report->lost > 0 || report->connections_lost > 0;
+  return failed ? kExitFailure : kExitOk;
+}
+
+}  // namespace quipu

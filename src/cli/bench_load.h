@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "cli/config_value.h"
+#include "cli/key_distribution.h"
+#include "cli/latency_histogram.h"
+#include "cli/load_requests.h"
+#include "cli/reply_counter.h"
+
+namespace quipu {
+
+/// What `quipu bench load` was asked to do.
+struct LoadOptions {
+  LoadProtocol protocol = LoadProtocol::kResp;
+  Address target{"127.0.0.1", 6380};
+  std::string space = "views";
+  Spread spread = Spread::kZipf;
+  std::uint64_t keys = 100'000;
+  std::uint32_t connections = 50;
+  std::uint32_t pipeline = 16;  ///< Requests that a connection sends before it waits for all of their replies.
+  std::uint64_t events = 0;     ///< Requests in all; 0 = as many as `seconds` allows.
+  double seconds = 0;           ///< With events == 0: how long to send.
+  std::uint64_t seed = 1;
+};
+
+/// What came of it.
+struct LoadReport {
+  std::uint64_t sent = 0;  ///< Requests handed to the system, in full or in part.
+  ReplyTally replies;
+  std::uint64_t lost = 0;  ///< Sent, but the connection ended first: perhaps counted.
+  std::uint32_t connections_lost = 0;
+  double seconds = 0;        ///< From the first byte sent to the last reply.
+  LatencyHistogram latency;  ///< From the sending of a request's batch to its reply.
+  bool interrupted = false;
+  std::string trouble;  ///< Why the first connection was lost.
+
+  double accepted_per_second() const { return seconds > 0 ? static_cast<double>(replies.accepted) / seconds : 0; }
+};
+
+/// Sends the load over plain sockets from the calling thread alone, and counts every reply. `interrupted` is asked
+/// often; once true, nothing more is sent and what is under way is waited for, for at most 10 seconds. `progress` is
+/// told about once a second how many replies there are. kUnknown when no connection can be made.
+Result<LoadReport> run_load(const LoadOptions& options, const std::function<bool()>& interrupted,
+                            const std::function<void(std::uint64_t replies, double seconds)>& progress);
+
+/// The report for people, and as one JSON object.
+std::string load_report_text(const LoadOptions& options, const LoadReport& report);
+std::string load_report_json(const LoadOptions& options, const LoadReport& report);
+
+}  // namespace quipu

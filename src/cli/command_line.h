@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "node/config.h"
+
+namespace quipu {
+
+/// What the verbs do beyond the command line; main.cc joins them with the parts that do it, tests with their own.
+struct Verbs {
+  /// Serves until it is told to stop; answers the exit code.
+  std::function<int(const Config&)> serve;
+  /// Begins a new generation of the log in the data directory; answers the exit code.
+  std::function<int(const Config&)> adopt_log;
+  /// Whether Ctrl-C was pressed since the program began.
+  std::function<bool()> interrupted;
+};
+
+/// Where a command line is run.
+struct Surroundings {
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::ostream& out;
+  std::ostream& err;
+  bool progress = false;  ///< Whether `err` is a terminal, on which progress can be shown.
+};
+
+/// Parses the arguments (without the program's name), does what they say, and answers the exit code (exit_code.h).
+int run_command_line(const std::vector<std::string>& arguments, const Surroundings& surroundings, const Verbs& verbs);
+
+}  // namespace quipu

@@ -1,0 +1,215 @@
+#include "cli/config_keys.h"
+
+#include <type_traits>
+
+#include "event/frame.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::int64_t kKiB = std::int64_t{1} << 10;
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+constexpr std::int64_t kTiB = std::int64_t{1} << 40;
+constexpr std::int64_t kSecond = 1'000;
+constexpr std::int64_t kHour = 3'600 * kSecond;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kPathBytesMax = 4'000;
+
+/// Joins a specification with the field that `field` finds in an Owner. The field's type decides how a value is kept.
+template <class Owner, class Field>
+KeyOf<Owner> key(KeySpec spec, Field field) {
+  using T = std::remove_cvref_t<std::invoke_result_t<Field, Owner&>>;
+  KeyOf<Owner> made;
+  made.spec = std::move(spec);
+  made.get = [field](const Owner& owner) -> KeyValue {
+    const T& value = field(const_cast<Owner&>(owner));
+    if constexpr (std::is_same_v<T, AckMode>) {
+      return std::string(value == AckMode::kMemory ? "memory" : "durable");
+    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      return static_cast<std::int64_t>(value);
+    } else {
+      return value;
+    }
+  };
+  made.set = [field](Owner& owner, const KeyValue& value) {
+    T& target = field(owner);
+    if constexpr (std::is_same_v<T, AckMode>) {
+      target = std::get<std::string>(value) == "memory" ? AckMode::kMemory : AckMode::kDurable;
+    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      target = static_cast<T>(std::get<std::int64_t>(value));
+    } else {
+      target = std::get<T>(value);
+    }
+  };
+  return made;
+}
+
+KeySpec text(std::string name, std::int64_t low, std::string what) {
+  return {std::move(name), KeyKind::kText, low, kPathBytesMax, {}, std::move(what), ""};
+}
+KeySpec address(std::string name, std::string what) {
+  return {std::move(name), KeyKind::kAddress, 0, 300, {}, std::move(what), ""};
+}
+KeySpec list(std::string name, std::string what) {
+  return {std::move(name), KeyKind::kList, 0, 1'000, {}, std::move(what), ""};
+}
+KeySpec flag(std::string name, std::string what, std::string beyond) {
+  return {std::move(name), KeyKind::kBool, 0, 1, {}, std::move(what), std::move(beyond)};
+}
+KeySpec choice(std::string name, std::vector<std::string> choices, std::string what) {
+  return {std::move(name), KeyKind::kChoice, 0, 0, std::move(choices), std::move(what), ""};
+}
+KeySpec number(std::string name, KeyKind kind, std::int64_t low, std::int64_t high, std::string what,
+               std::string beyond) {
+  return {std::move(name), kind, low, high, {}, std::move(what), std::move(beyond)};
+}
+
+using K = KeyKind;
+
+std::vector<ConfigKey> make_config_keys() {
+  const auto add = [](KeySpec spec, auto field) { return key<Config>(std::move(spec), field); };
+  return {
+      add(text("data.dir", 1, "Where log, store and identity are kept; made when it is absent."),
+          [](Config& c) -> auto& { return c.data_dir; }),
+      add(address("http.listen", "Where HTTP is served; empty turns it off."),
+          [](Config& c) -> auto& { return c.http_listen; }),
+      add(list("http.cors_origins", "Origins whose pages may read answers; none by default."),
+          [](Config& c) -> auto& { return c.http_cors_origins; }),
+      add(address("resp.listen", "Where the Redis protocol is served; empty turns it off."),
+          [](Config& c) -> auto& { return c.resp_listen; }),
+      add(list("resp.namespaces",
+               "Namespaces that a key's prefix `name:` means; fixed when the data directory is made."),
+          [](Config& c) -> auto& { return c.resp_namespaces; }),
+
+      add(number("log.partitions", K::kInteger, 1, kPartitionsMax,
+                 "Partitions of the log; fixed when the data directory is made.", ""),
+          [](Config& c) -> auto& { return c.log_partitions; }),
+      add(number("log.segment_bytes", K::kBytes, 8 * kMiB, 4 * kGiB, "Size of a segment file.",
+                 "the next segment is begun"),
+          [](Config& c) -> auto& { return c.log_segment_bytes; }),
+      add(number("log.retain_hours", K::kInteger, 0, 24 * 365 * 100, "Hours for which the log is kept.",
+                 "segments below the oldest base are removed"),
+          [](Config& c) -> auto& { return c.log_retain_hours; }),
+      add(number("log.retain_bytes", K::kBytes, 0, 1'024 * kTiB, "How much of the log is kept.",
+                 "segments below the oldest base are removed"),
+          [](Config& c) -> auto& { return c.log_retain_bytes; }),
+      add(number("log.pending_bytes", K::kBytes, 2 * static_cast<std::int64_t>(kFrameBytesMax), 16 * kGiB,
+                 "Frames that wait for the disk.", "writes are answered as busy"),
+          [](Config& c) -> auto& { return c.log_pending_bytes; }),
+
+      add(number("flush.interval", K::kDuration, 10, kHour, "How often changed totals are written to the store.", ""),
+          [](Config& c) -> auto& { return c.flush_interval_ms; }),
+      add(number("flush.dirty_bytes", K::kBytes, kMiB, kTiB, "Changed totals that are not in the store yet.",
+                 "writes are answered as busy"),
+          [](Config& c) -> auto& { return c.flush_dirty_bytes; }),
+      add(number("flush.sync_interval", K::kDuration, 100, kDay,
+                 "How often the store is made durable, which bounds what a restart replays.", ""),
+          [](Config& c) -> auto& { return c.flush_sync_ms; }),
+      add(number("base.interval", K::kDuration, kSecond, 30 * kDay,
+                 "How often a checkpoint of the store is made, below which the log can be trimmed.", ""),
+          [](Config& c) -> auto& { return c.base_interval_ms; }),
+      add(number("base.log_bytes", K::kBytes, 16 * kMiB, 1'024 * kTiB,
+                 "Log since the last checkpoint after which the next is made early.", "a checkpoint is made"),
+          [](Config& c) -> auto& { return c.base_log_bytes; }),
+
+      add(number("memory.table_bytes", K::kBytes, 16 * kMiB, 64 * kTiB, "Memory for the table of totals.",
+                 "clean rows are evicted and read back when touched"),
+          [](Config& c) -> auto& { return c.memory_table_bytes; }),
+      add(number("idempotency.window", K::kInteger, 1, std::int64_t{1} << 30, "Ids remembered in each partition.",
+                 "the oldest id is forgotten; a repeat of it counts again"),
+          [](Config& c) -> auto& { return c.idempotency_window; }),
+      add(number("idempotency.sources", K::kInteger, 1, 100'000'000, "Sources remembered in each partition.",
+                 "the source that was silent longest is forgotten"),
+          [](Config& c) -> auto& { return c.sources_max; }),
+
+      add(flag("namespaces.auto_create", "Whether the first write over HTTP makes a namespace.",
+               "where false: 404, nothing is counted"),
+          [](Config& c) -> auto& { return c.namespaces_auto_create; }),
+      add(number("namespaces.max", K::kInteger, 2, 1'000'000, "Namespaces that may exist.", "400, nothing is counted"),
+          [](Config& c) -> auto& { return c.namespaces_max; }),
+
+      add(number("limits.header_bytes", K::kBytes, kKiB, 16 * kMiB, "Request line and headers of one HTTP request.",
+                 "431, closed"),
+          [](Config& c) -> auto& { return c.limits.header_bytes_max; }),
+      add(number("limits.body_bytes", K::kBytes, kKiB, kGiB, "Body of one HTTP request.", "413, closed"),
+          [](Config& c) -> auto& { return c.limits.body_bytes_max; }),
+      add(number("limits.batch_events", K::kInteger, 1, 1'000'000,
+                 "Events in one POST /v1/events, commands in one MULTI.", "413 or an error, nothing is counted"),
+          [](Config& c) -> auto& { return c.limits.batch_events_max; }),
+      add(number("limits.counters_per_read", K::kInteger, 1, 1'000'000, "Counters of one GET, keys of one MGET.",
+                 "400 or an error"),
+          [](Config& c) -> auto& { return c.limits.counters_per_read_max; }),
+      add(number("limits.pipeline_requests", K::kInteger, 1, 1'000'000,
+                 "Requests of one connection that are applied as one batch.", "the rest waits for the next turn"),
+          [](Config& c) -> auto& { return c.limits.pipeline_requests_max; }),
+      add(number("limits.resp_arguments", K::kInteger, 4, 2'000'000, "Arguments of one RESP command.",
+                 "a protocol error, closed"),
+          [](Config& c) -> auto& { return c.limits.resp_arguments_max; }),
+      add(number("limits.resp_argument_bytes", K::kBytes, 2 * kKiB, 512 * kMiB, "One argument of a RESP command.",
+                 "a protocol error, closed"),
+          [](Config& c) -> auto& { return c.limits.resp_argument_bytes_max; }),
+      add(number("limits.resp_inline_bytes", K::kBytes, 2 * kKiB, 512 * kMiB, "One inline RESP command.",
+                 "a protocol error, closed"),
+          [](Config& c) -> auto& { return c.limits.resp_inline_bytes_max; }),
+      add(number("limits.input_bytes", K::kBytes, 4 * kKiB, 2 * kGiB,
+                 "Bytes kept of one connection that are not parsed yet.", "nothing more is read until there is room"),
+          [](Config& c) -> auto& { return c.limits.input_bytes_max; }),
+      add(number("limits.output_bytes", K::kBytes, 64 * kKiB, 4 * kGiB, "Replies that one client has not read yet.",
+                 "nothing more is parsed until it reads"),
+          [](Config& c) -> auto& { return c.limits.output_bytes_max; }),
+      add(number("limits.connections", K::kInteger, 1, 1'000'000, "Connections of each listener.",
+                 "accepted, told so, closed"),
+          [](Config& c) -> auto& { return c.limits.connections_max; }),
+      add(number("limits.idle", K::kDuration, 0, 30 * kDay, "A connection may be silent so long; 0 is for ever.",
+                 "closed"),
+          [](Config& c) -> auto& { return c.limits.idle_ms; }),
+      add(number("limits.request", K::kDuration, 100, kHour, "From a request's first byte to its last.", "408, closed"),
+          [](Config& c) -> auto& { return c.limits.request_ms; }),
+      add(number("limits.write", K::kDuration, 100, kHour, "A client may leave its replies unread so long.", "closed"),
+          [](Config& c) -> auto& { return c.limits.write_ms; }),
+      add(number("limits.after_wait", K::kDuration, 0, kHour, "The longest `timeout=` of a read with `after=`.", "400"),
+          [](Config& c) -> auto& { return c.limits.after_wait_ms_max; }),
+      add(number("limits.future", K::kDuration, 0, 365 * kDay, "How far ahead of the clock an event's time may be.",
+                 "400, nothing is counted"),
+          [](Config& c) -> auto& { return c.future_ms_max; }),
+
+      add(choice("diagnostics.log_level", {"trace", "debug", "info", "warn", "error", "off"},
+                 "How much is written to standard error."),
+          [](Config& c) -> auto& { return c.log_level; }),
+      add(text("diagnostics.phases_file", 0,
+               "A file that shows what the process is in the middle of, for tests that kill it; empty is none."),
+          [](Config& c) -> auto& { return c.phases_file; }),
+  };
+}
+
+std::vector<PolicyKey> make_policy_keys() {
+  const auto add = [](KeySpec spec, auto field) { return key<NamespacePolicy>(std::move(spec), field); };
+  return {
+      add(choice("ack", {"durable", "memory"},
+                 "What a write gets that does not ask: an answer when it is on disk, or at once."),
+          [](NamespacePolicy& p) -> auto& { return p.ack; }),
+      add(flag("memory_allowed", "Whether a write may ask for `ack=memory`.", "where false: 400, nothing is counted"),
+          [](NamespacePolicy& p) -> auto& { return p.memory_allowed; }),
+      add(number("viewer_window", K::kDuration, 0, 365 * kDay,
+                 "Each viewer counts once in each window of this length; 0 counts every view.", "not counted again"),
+          [](NamespacePolicy& p) -> auto& { return p.viewer_window_ms; }),
+      add(number("id_promise", K::kDuration, 0, 365 * kDay,
+                 "How long ids should be remembered; a metric warns when the window covers less. 0 is no promise.", ""),
+          [](NamespacePolicy& p) -> auto& { return p.id_promise_ms; }),
+  };
+}
+
+}  // namespace
+
+const std::vector<ConfigKey>& config_keys() {
+  static const std::vector<ConfigKey> keys = make_config_keys();
+  return keys;
+}
+
+const std::vector<PolicyKey>& policy_keys() {
+  static const std::vector<PolicyKey> keys = make_policy_keys();
+  return keys;
+}
+
+}  // namespace quipu

@@ -1,0 +1,141 @@
+#include "cli/config_page.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/config_keys.h"
+#include "cli/config_value.h"
+
+namespace quipu {
+namespace {
+
+// Two appearances of 20 bytes and an index of 8: aggregate/id_window.h.
+constexpr std::int64_t kIdBytes = 48;
+
+constexpr std::string_view kOpening =
+    R"(# Configuration
+
+Everything has a default: `quipu serve` alone works. A setting comes from, the later the stronger:
+
+1. a TOML file, named by `--config FILE` or `QUIPU_CONFIG`;
+2. the environment: the key in capitals behind `QUIPU_`, a dot as `_` (`QUIPU_LOG_PARTITIONS=16`);
+3. the command line: `--set log.partitions=16`, and the flags `--data`, `--http`, `--resp` and `--partitions`.
+
+An unknown key in the file or on the command line is an error, an unknown `QUIPU_` name only a warning, since
+orchestrators put names of their own there. Every value is checked against its bounds before anything is started. Sizes
+are written `64MiB`, durations `500ms`, `1s`, `24h`. `quipu config print` shows what is in effect and where it comes from.
+
+This page is written by `quipu config print --markdown`.
+)";
+
+struct Section {
+  std::string_view prefix;
+  std::string_view title;
+};
+constexpr Section kSections[] = {
+    {"data.", "Data"},
+    {"http.", "HTTP"},
+    {"resp.", "Redis protocol"},
+    {"log.", "Log"},
+    {"flush.", "Flushing totals to the store"},
+    {"base.", "Checkpoints"},
+    {"memory.", "Memory"},
+    {"idempotency.", "Ids and sources"},
+    {"namespaces.", "Namespaces"},
+    {"limits.", "Limits"},
+    {"diagnostics.", "Diagnostics"},
+};
+
+constexpr std::string_view kTableHead =
+    "| key | default | allowed | what it decides | beyond it |\n|---|---|---|---|---|\n";
+
+template <class Owner>
+std::string row(const KeyOf<Owner>& key) {
+  const auto value = format_value(key.spec, key.get(Owner{}));
+  return fmt::format("| `{}` | `{}` | {} | {} | {} |\n", key.spec.name, value, format_allowed(key.spec), key.spec.what,
+                     key.spec.beyond);
+}
+
+constexpr std::string_view kPolicyOpening = R"(
+### One namespace
+
+A table `[namespaces.NAME]` in the file, or `--set namespaces.NAME.ack=memory`, makes the namespace and sets its policy.
+The environment cannot.
+
+)";
+
+constexpr std::string_view kExample = R"(
+## An example
+
+```toml
+[http]
+listen = "0.0.0.0:8080"
+
+[log]
+partitions = 16
+retain_hours = 72
+
+[namespaces.videos]
+viewer_window = "24h"   # each viewer counts once a day
+```
+)";
+
+void put_json(nlohmann::ordered_json& out, const std::string& name, const KeyValue& value) {
+  std::visit([&](const auto& held) { out[name] = held; }, value);
+}
+
+}  // namespace
+
+std::string config_markdown() {
+  std::string page(kOpening);
+  for (const auto& section : kSections) {
+    page += fmt::format("\n## {}\n\n{}", section.title, kTableHead);
+    for (const auto& key : config_keys()) {
+      if (key.spec.name.starts_with(section.prefix)) page += row(key);
+    }
+    if (section.prefix == "namespaces.") {
+      page += kPolicyOpening;
+      page += kTableHead;
+      for (const auto& key : policy_keys()) page += row(key);
+    }
+  }
+  page += kExample;
+  return page;
+}
+
+std::string config_toml(const LoadedConfig& loaded) {
+  const auto origin = [&](const std::string& name) {
+    const auto found = loaded.origins.find(name);
+    return found == loaded.origins.end() ? std::string("default") : found->second;
+  };
+  std::string out;
+  for (const auto& key : config_keys()) {
+    const auto line = fmt::format("{} = {}", key.spec.name, format_value(key.spec, key.get(loaded.config)));
+    out += fmt::format("{:<48} # {}\n", line, origin(key.spec.name));
+  }
+  for (const auto& [space, policy] : loaded.config.namespaces) {
+    for (const auto& key : policy_keys()) {
+      const auto name = fmt::format("namespaces.{}.{}", space, key.spec.name);
+      const auto line = fmt::format("{} = {}", name, format_value(key.spec, key.get(policy)));
+      out += fmt::format("{:<48} # {}\n", line, origin(name));
+    }
+  }
+  const auto ids = static_cast<std::int64_t>(loaded.config.idempotency_window) * loaded.config.log_partitions;
+  out += fmt::format("# beside memory.table_bytes: up to {} ids are remembered, in about {} MiB when all are there\n",
+                     ids, ids * kIdBytes / (1 << 20) + 1);
+  return out;
+}
+
+std::string config_json(const LoadedConfig& loaded) {
+  nlohmann::ordered_json out;
+  for (const auto& key : config_keys()) put_json(out, key.spec.name, key.get(loaded.config));
+  for (const auto& [space, policy] : loaded.config.namespaces) {
+    for (const auto& key : policy_keys()) {
+      put_json(out, fmt::format("namespaces.{}.{}", space, key.spec.name), key.get(policy));
+    }
+  }
+  return out.dump(2) + "\n";
+}
+
+}  // namespace quipu

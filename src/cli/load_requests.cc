@@ -1,0 +1,43 @@
+#include "cli/load_requests.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace quipu {
+namespace {
+
+void append_resp(std::string& out, std::string_view space, const std::string& key) {
+  const auto name = space == "default" ? key : fmt::format("{}:{}", space, key);
+  fmt::format_to(std::back_inserter(out), "*2\r\n$4\r\nINCR\r\n${}\r\n{}\r\n", name.size(), name);
+}
+
+void append_http(std::string& out, std::string_view space, std::string_view host, const std::string& key) {
+  const bool view = space == "views";
+  const auto target = view ? std::string("/view") : fmt::format("/v1/counters/{}/{}", space, key);
+  const auto body = view ? fmt::format(R"({{"video_id":"{}"}})", key) : std::string("{}");
+  fmt::format_to(std::back_inserter(out),
+                 "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                 target, host, body.size(), body);
+}
+
+}  // namespace
+
+std::string key_name(std::uint64_t number) { return fmt::format("key-{:08}", number); }
+
+RequestRing::RequestRing(LoadProtocol protocol, std::string_view space, std::string_view host, KeyDistribution& keys,
+                         std::size_t count) {
+  starts_.reserve(count + 1);
+  starts_.push_back(0);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto key = key_name(keys.next());
+    if (protocol == LoadProtocol::kResp) {
+      append_resp(bytes_, space, key);
+    } else {
+      append_http(bytes_, space, host, key);
+    }
+    starts_.push_back(bytes_.size());
+  }
+}
+
+}  // namespace quipu

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/key_distribution.h"
+
+namespace quipu {
+
+enum class LoadProtocol : std::uint8_t { kResp, kHttp };
+
+/// The name of the key of this number: `key-00000042`.
+std::string key_name(std::uint64_t number);
+
+/// Requests that stand ready one after the other, so that any stretch of them is sent as it is. Each adds 1 to a key.
+///
+///   bytes:  | request | request | ... |      at(i) .. at(j): requests i to j - 1
+class RequestRing {
+ public:
+  /// `count` requests, 1 or more, to keys that `keys` draws. RESP: INCR of `space:key`, or of `key` in namespace
+  /// "default". HTTP: POST /view in namespace "views", else POST /v1/counters; `host` is the Host header.
+  RequestRing(LoadProtocol protocol, std::string_view space, std::string_view host, KeyDistribution& keys,
+              std::size_t count);
+
+  std::size_t size() const { return starts_.size() - 1; }
+  /// The bytes of requests `from` to `to` - 1, 0 <= from <= to <= size().
+  std::string_view range(std::size_t from, std::size_t to) const {
+    return std::string_view(bytes_).substr(starts_[from], starts_[to] - starts_[from]);
+  }
+
+ private:
+  std::string bytes_;
+  std::vector<std::size_t> starts_;
+};
+
+}  // namespace quipu

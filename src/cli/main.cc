@@ -1,0 +1,50 @@
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <string_view>
+
+#include "cli/command_line.h"
+#include "cli/exit_code.h"
+#include "node/adopt.h"
+#include "node/serve.h"
+
+namespace {
+
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
+
+std::vector<std::pair<std::string, std::string>> environment() {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+/// Ctrl-C lets a verb end in order; `serve` puts its own handler in place of this one.
+void watch_for_interrupt() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted = true; };
+  sigaction(SIGINT, &action, nullptr);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    watch_for_interrupt();
+    const quipu::Verbs verbs{quipu::serve, quipu::adopt_log, [] { return interrupted.load(); }};
+    const quipu::Surroundings surroundings{environment(), std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
+    return quipu::run_command_line({argv + 1, argv + argc}, surroundings, verbs);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "quipu: %s\n", error.what());
+    return quipu::kExitFailure;
+  }
+}
