@@ -1,0 +1,84 @@
+"""Tests of the tests: the crash tests must pass on an honest server, and catch each planted bug."""
+
+import pathlib
+import sys
+import time
+
+from harness.context import expect
+from harness.rounds import Crashes
+from harness.server import Server
+
+INSTRUMENT = str(pathlib.Path(__file__).resolve().parent.parent / "reference_server.py")
+ROUNDS = 10
+BUG_ROUNDS_MAX = 40
+BY_KILL = ("ack-before-write", "forget-ids", "forget-sources", "count-twice", "snapshot-ahead", "show-early", "torn-batch",
+           "forget-reset", "count-refused")
+
+
+def reference(context, bug=None):
+    command = [sys.executable, "-B", INSTRUMENT] + (["--bug", bug] if bug else [])
+    return Server(command, context.directory / "data", context.directory)
+
+
+def kills(context, server, rounds, load=None):
+    """Some rounds of kills, then the last look. Returns the rounds."""
+    with server:
+        crashes = Crashes(server, context.seed, lambda text: None)
+        for number in range(rounds):
+            crashes.begin()
+            if number % 3 == 1:
+                crashes.kill_in_phase("commit")
+            else:
+                crashes.kill_at_random(0.1, 0.4)
+        crashes.begin()
+        crashes.last_look()
+    return crashes
+
+
+def honest(context):
+    """The honest server passes; otherwise no catch of a bug means anything."""
+    crashes = kills(context, reference(context), ROUNDS)
+    context.note(f"{crashes.rounds} kills, {crashes.phases}; {crashes.summary()}")
+    expect(crashes.phases["commit"] > 0, "no kill fell between write and sync")
+
+
+def honest_terminate(context):
+    crashes = terminations(context, reference(context), 4)
+    context.note(crashes.summary())
+
+
+def terminations(context, server, rounds):
+    with server:
+        crashes = Crashes(server, context.seed, lambda text: None)
+        for number in range(rounds):
+            crashes.begin()
+            crashes.load.start(server, ("memory",) if number % 2 else None)
+            time.sleep(0.3)
+            code, _ = server.terminate()
+            crashes.crash(gently=True)
+            expect(code == 0, f"exit code {code}")
+        crashes.begin()
+        crashes.last_look()
+    expect(crashes.ledger.events["memory"] > 0, "nothing was acknowledged in memory")
+    if crashes.ledger.events["memory lost"]:
+        raise AssertionError("a violation: SIGTERM lost what was acknowledged in memory")
+    return crashes
+
+
+def catches(bug, run):
+    """A test that passes when the crash test fails with a violation."""
+    def test(context):
+        try:
+            run(context, reference(context, bug))
+        except AssertionError as caught:
+            expect("violation" in str(caught), f"it failed in another way: {caught}")
+            context.note("caught: " + str(caught).splitlines()[0][:200])
+            return
+        raise AssertionError("the planted bug was not caught")
+    return test
+
+
+TESTS = [("honest-kill", honest), ("honest-terminate", honest_terminate)]
+TESTS += [(f"catches-{bug}", catches(bug, lambda context, server: kills(context, server, BUG_ROUNDS_MAX))) for bug in BY_KILL]
+TESTS += [("catches-lose-memory-on-stop",
+           catches("lose-memory-on-stop", lambda context, server: terminations(context, server, BUG_ROUNDS_MAX)))]

@@ -1,0 +1,443 @@
+#!/usr/bin/env python3
+"""A test instrument, not a product: the smallest server that keeps the promises, and can be told to break one of them.
+
+    reference_server.py [--bug NAME] serve --data DIR --http HOST:PORT --resp HOST:PORT [--set key=value ...]
+
+`test/e2e/run.py --self-test` runs the crash tests against it: they must pass against the honest server and catch every
+bug. One thread; everything that has arrived is applied to a table, then one record is appended to a log and synced,
+then the answers leave. From time to time a snapshot of the table is written. Names of bugs: see BUGS.
+"""
+
+import argparse
+import json
+import mmap
+import os
+import pathlib
+import pickle
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+import urllib.parse
+import zlib
+
+BUGS = {
+    "ack-before-write": "answers leave before the log has the record",
+    "ack-before-sync": "the log is written but never synced: only a power cut shows it",
+    "forget-ids": "a restart forgets which ids it has seen",
+    "forget-sources": "a restart forgets how far each source has come",
+    "count-twice": "a restart applies records again that the snapshot has",
+    "snapshot-ahead": "the snapshot says that it has one record more than it has",
+    "show-early": "reads are answered before what they show is in the log",
+    "torn-batch": "a batch is written in two records",
+    "lose-memory-on-stop": "SIGTERM does not write what was acknowledged in memory",
+    "forget-reset": "a reset is not logged",
+    "count-refused": "every thousandth request is answered busy, and counted all the same",
+}
+PHASE_COMMIT, PHASE_FLUSH, PHASE_ROLL = range(3)
+MEMORY_SECONDS = 0.3
+
+
+class Store:
+    """The table, the log, the snapshot."""
+
+    def __init__(self, directory, settings, bug):
+        self.bug = bug
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.table, self.ids, self.sources, self.number = {}, set(), {}, 0
+        self.pending, self.memory = [], []
+        self.memory_since = 0.0
+        self.shown = False  # Something was shown that may rest on what is in memory alone.
+        self.segment_bytes = 256 << 10
+        self.phase = self.map_phases(settings.get("diagnostics.phases_file"))
+        self.recover()
+        self.open_segment()
+
+    @staticmethod
+    def map_phases(path):
+        if not path:
+            return bytearray(12)
+        with open(path, "wb") as file:
+            file.write(bytes(12))
+        with open(path, "r+b") as file:
+            return mmap.mmap(file.fileno(), 12)
+
+    def set_phase(self, phase, value):
+        struct.pack_into("<I", self.phase, 4 * phase, value)
+
+    def recover(self):
+        snapshot = self.directory / "snapshot"
+        if snapshot.exists():
+            self.table, self.ids, self.sources, self.number = pickle.loads(snapshot.read_bytes())
+        kept = self.number
+        for path in sorted(self.directory.glob("log.*")):
+            data = path.read_bytes()
+            at = 0
+            while at + 16 <= len(data):
+                size, number, check = struct.unpack_from("<IQI", data, at)
+                body = data[at + 16:at + 16 + size]
+                if len(body) < size or zlib.crc32(body) != check:
+                    break
+                at += 16 + size
+                if number > kept or (self.bug == "count-twice" and number > kept - 3):
+                    for change in pickle.loads(body):
+                        self.apply(change)
+                    self.number = max(self.number, number)
+            if at < len(data):
+                os.truncate(path, at)
+        if self.bug == "forget-ids":
+            self.ids = set()
+        if self.bug == "forget-sources":
+            self.sources = {}
+
+    def open_segment(self):
+        self.file = os.open(self.directory / f"log.{self.number + 1:020}", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        self.size = 0
+        self.sync_directory()
+
+    def sync_directory(self):
+        handle = os.open(self.directory, os.O_RDONLY)
+        if self.bug != "ack-before-sync":
+            os.fsync(handle)
+        os.close(handle)
+
+    def apply(self, change):
+        kind, key, value, identity = change
+        if kind == "add":
+            if identity is not None:
+                if identity[0] == "source":
+                    if self.sources.get(identity[1], 0) >= identity[2]:
+                        return False
+                    self.sources[identity[1]] = identity[2]
+                elif identity in self.ids:
+                    return False
+                else:
+                    self.ids.add(identity)
+            self.table[key] = self.table.get(key, 0) + value
+        elif value is None:
+            self.table.pop(key, None)
+        else:
+            self.table[key] = value
+        return True
+
+    def change(self, kind, key, value, identity=None, memory=False):
+        """Applies it and puts it into the open record. Returns whether it changed something."""
+        changed = self.apply((kind, key, value, identity))
+        if changed and not (kind == "set" and value is None and self.bug == "forget-reset"):
+            if memory and not self.memory:
+                self.memory_since = time.monotonic()
+            (self.memory if memory and not self.pending else self.pending).append((kind, key, value, identity))
+        return changed
+
+    def commit(self):
+        changes = self.memory + self.pending
+        if not changes:
+            return
+        self.memory, self.pending, self.shown = [], [], False
+        if self.bug == "torn-batch" and len(changes) > 1:
+            self.write(changes[:len(changes) // 2])
+            time.sleep(0.002)
+            self.write(changes[len(changes) // 2:])
+        else:
+            self.write(changes)
+        if self.size > self.segment_bytes:
+            self.roll()
+
+    def write(self, changes):
+        self.number += 1
+        body = pickle.dumps(changes)
+        record = struct.pack("<IQI", len(body), self.number, zlib.crc32(body)) + body
+        self.set_phase(PHASE_COMMIT, 1)
+        os.write(self.file, record)
+        if self.bug != "ack-before-sync":
+            os.fdatasync(self.file)
+        self.set_phase(PHASE_COMMIT, 0)
+        self.size += len(record)
+
+    def roll(self):
+        self.set_phase(PHASE_FLUSH, 1)
+        path = self.directory / "snapshot.new"
+        ahead = 1 if self.bug == "snapshot-ahead" else 0
+        with open(path, "wb") as file:
+            file.write(pickle.dumps((self.table, self.ids, self.sources, self.number + ahead)))
+            file.flush()
+            if self.bug != "ack-before-sync":
+                os.fsync(file.fileno())
+        os.rename(path, self.directory / "snapshot")
+        self.set_phase(PHASE_FLUSH, 0)
+        self.set_phase(PHASE_ROLL, 1)
+        os.close(self.file)
+        old = sorted(self.directory.glob("log.*"))
+        self.open_segment()
+        for path in old[:-1]:
+            path.unlink()
+        self.set_phase(PHASE_ROLL, 0)
+
+    def stop(self):
+        if self.bug == "lose-memory-on-stop":
+            self.memory = []
+        self.commit()
+
+
+class Peer:
+    """One connection."""
+
+    def __init__(self, server, connection, parse):
+        self.server = server
+        self.socket = connection
+        self.parse = parse
+        self.input, self.output = b"", b""
+        self.queue = None
+
+    def serve(self):
+        """Parses and applies all that has arrived. False when the client has left."""
+        try:
+            data = self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if not data:
+            return False
+        self.input += data
+        self.parse(self)
+        return True
+
+    def flush(self):
+        try:
+            while self.output:
+                self.output = self.output[self.socket.send(self.output):]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.output = b""
+
+
+def bulk(value):
+    return b"$-1\r\n" if value is None else b"$%d\r\n%d\r\n" % (len(str(value)), value)
+
+
+class ReferenceServer:
+    """Sockets, and the two protocols as far as the load speaks them."""
+
+    def __init__(self, arguments, settings):
+        self.bug = arguments.bug
+        self.store = Store(arguments.data, settings, arguments.bug)
+        self.selector = selectors.DefaultSelector()
+        self.listen(arguments.http, self.parse_http)
+        self.listen(arguments.resp, self.parse_resp)
+        self.stopping = False
+        self.requests = 0
+
+    def listen(self, address, parse):
+        host, port = address.rsplit(":", 1)
+        listener = socket.create_server((host, int(port)), backlog=128)
+        listener.setblocking(False)
+        self.selector.register(listener, selectors.EVENT_READ, parse)
+
+    def run(self):
+        peers = set()
+        while not self.stopping:
+            for key, _ in self.selector.select(0.02):
+                if not isinstance(key.data, Peer):
+                    connection, _ = key.fileobj.accept()
+                    connection.setblocking(False)
+                    peer = Peer(self, connection, key.data)
+                    peers.add(peer)
+                    self.selector.register(connection, selectors.EVENT_READ, peer)
+                elif not key.data.serve():
+                    self.selector.unregister(key.fileobj)
+                    key.fileobj.close()
+                    peers.discard(key.data)
+            if self.bug == "ack-before-write":
+                for peer in peers:
+                    peer.flush()
+            memory_is_due = time.monotonic() - self.store.memory_since > MEMORY_SECONDS
+            if self.store.pending or (self.store.memory and (memory_is_due or self.store.shown)):
+                self.store.commit()
+            for peer in peers:
+                peer.flush()
+        self.store.stop()
+
+    def busy(self):
+        self.requests += 1
+        return self.bug == "count-refused" and self.requests % 1000 == 0
+
+    # RESP
+
+    def parse_resp(self, peer):
+        while True:
+            words, rest = self.split_command(peer.input)
+            if words is None:
+                return
+            peer.input = rest
+            answer = self.command(peer, [words[0].upper()] + words[1:])
+            peer.output += answer
+            if self.bug == "show-early" and words[0] in (b"GET", b"MGET"):
+                peer.flush()
+
+    @staticmethod
+    def split_command(data):
+        end = data.find(b"\r\n")
+        if end < 0:
+            return None, data
+        count, at, words = int(data[1:end]), end + 2, []
+        for _ in range(count):
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                return None, data
+            size = int(data[at + 1:end])
+            at = end + 2
+            if len(data) < at + size + 2:
+                return None, data
+            words.append(data[at:at + size])
+            at += size + 2
+        return words, data[at:]
+
+    def command(self, peer, words):
+        name = words[0]
+        if name == b"MULTI":
+            peer.queue = []
+            return b"+OK\r\n"
+        if name == b"EXEC":
+            queue, peer.queue = peer.queue, None
+            return b"*%d\r\n" % len(queue) + b"".join(self.execute(command) for command in queue)
+        if peer.queue is not None:
+            peer.queue.append(words)
+            return b"+QUEUED\r\n"
+        return self.execute(words)
+
+    def execute(self, words):
+        store, name = self.store, words[0]
+        key = words[1] if len(words) > 1 else b""
+        value = store.table.get(key)
+        store.shown = True
+        if name == b"GET":
+            return bulk(value)
+        if name == b"MGET":
+            return b"*%d\r\n" % (len(words) - 1) + b"".join(bulk(store.table.get(key)) for key in words[1:])
+        if name in (b"INCR", b"DECR", b"INCRBY", b"DECRBY"):
+            delta = int(words[2]) if len(words) > 2 else 1
+            store.change("add", key, delta if name[:1] == b"I" else -delta)
+            return b"-BUSY planted\r\n" if self.busy() else b":%d\r\n" % store.table[key]
+        if name == b"Q.INCRBY":
+            applied = store.change("add", key, int(words[2]), (key, words[4]))
+            return b"*2\r\n:%d\r\n:%d\r\n" % (store.table.get(key, 0), applied)
+        if name in (b"DEL", b"GETDEL"):
+            if value is not None:
+                store.change("set", key, None)
+            return b":%d\r\n" % (value is not None) if name == b"DEL" else bulk(value)
+        if name == b"SET":
+            if (words[3:] == [b"NX"] and value is not None) or (words[3:] == [b"XX"] and value is None):
+                return b"$-1\r\n"
+            store.change("set", key, int(words[2]))
+            return b"+OK\r\n"
+        return b"-ERR unknown command\r\n"
+
+    # HTTP
+
+    def parse_http(self, peer):
+        while True:
+            head, mark, rest = peer.input.partition(b"\r\n\r\n")
+            if not mark:
+                return
+            lines = head.decode().split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+            size = int(headers.get("content-length", "0"))
+            if len(rest) < size:
+                return
+            peer.input = rest[size:]
+            method, target, _ = lines[0].split(" ")
+            status, body = self.route(method, target, headers, rest[:size])
+            text = json.dumps(body).encode()
+            peer.output += b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(text)) + text
+            if self.bug == "show-early" and method == "GET":
+                peer.flush()
+
+    def route(self, method, target, headers, body):
+        path, _, query = target.partition("?")
+        parameters = urllib.parse.parse_qs(query)
+        parts = [urllib.parse.unquote_to_bytes(part) for part in path.split("/")[1:]]
+        if path == "/readyz":
+            return 200, {"ready": True}
+        if path == "/view":
+            return self.view(headers, body, parameters)
+        if parts[:2] == [b"v1", b"counters"] and len(parts) == 4:
+            return self.counter(method, parts[3], headers, body, parameters)
+        if parts[:2] == [b"v1", b"counters"]:
+            self.store.shown = True
+            names = [name.encode() for name in parameters["counter"]]
+            return 200, {"counters": [{"counter": name.decode(), "value": self.store.table.get(name, 0)} for name in names]}
+        if path == "/v1/events":
+            return self.events(headers, body)
+        return 404, {"outcome": "refused"}
+
+    def counter(self, method, key, headers, body, parameters):
+        value = self.store.table.get(key)
+        self.store.shown = self.store.shown or method == "GET"
+        if method == "GET":
+            return 200, {"value": value or 0, "exists": value is not None}
+        if method == "DELETE":
+            if value is not None:
+                self.store.change("set", key, None)
+            return 200, {"existed": value is not None, "position": "1:0:1"}
+        fields = json.loads(body)
+        identity = fields.get("id", headers.get("idempotency-key"))
+        memory = parameters.get("ack") == ["memory"]
+        self.store.change("add", key, fields["delta"], None if identity is None else (key, identity.encode()), memory)
+        if self.busy():
+            return 503, {"outcome": "busy"}
+        return 202, {"accepted": 1, "position": "1:0:1"} | ({"durable": False} if memory else {})
+
+    def events(self, headers, body):
+        lines = json.loads(body) if body.startswith(b"[") else [json.loads(line) for line in body.splitlines() if line]
+        source, sequence = headers.get("quipu-source"), int(headers.get("quipu-sequence", "0"))
+        for at, line in enumerate(lines):
+            key, identity = line["counter"].encode(), None
+            if source:
+                identity = ("source", source, sequence + at)
+            elif "id" in line:
+                identity = (key, line["id"].encode())
+            self.store.change("add", key, line["delta"], identity)
+        return 202, {"accepted": len(lines), "position": "1:0:1"}
+
+    def view(self, headers, body, parameters):
+        identity = None
+        if headers.get("content-type", "").startswith("application/x-www-form"):
+            name = urllib.parse.parse_qs(body.decode())["video_id"][0]
+        elif body.startswith(b"{"):
+            fields = json.loads(body)
+            name, identity = fields["video_id"], fields.get("event_id")
+        elif body:
+            name = body.decode()
+        else:
+            name = parameters["video_id"][0]
+        key = b"views:" + name.encode()
+        self.store.change("add", key, 1, None if identity is None else (key, identity.encode()))
+        return 202, {"accepted": 1, "position": "1:0:1"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bug", choices=sorted(BUGS))
+    parser.add_argument("verb", choices=["serve"])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--http", required=True)
+    parser.add_argument("--resp", required=True)
+    parser.add_argument("--set", action="append", default=[])
+    arguments = parser.parse_args()
+    server = ReferenceServer(arguments, dict(setting.split("=", 1) for setting in arguments.set))
+
+    def stop(_signal, _frame):
+        server.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    server.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end tests: the real program, real clients, kills, power cuts.
+
+    test/e2e/run.py [--binary PATH] [--only NAME ...] [--kills N] [--cuts N] [--seed S]
+    test/e2e/run.py --self-test [--only NAME ...]     tests the tests, against reference_server.py and its planted bugs
+
+One line a test, with the seed that replays it; at the end "N passed, N failed". What can not run here fails and says why.
+"""
+
+import argparse
+import importlib
+import os
+import pathlib
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from harness.context import Context  # noqa: E402
+
+CASES = ("directory", "kill", "power", "disk", "clients", "wrk", "access_log")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default="build/release/quipu", help="the program under test")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="run these tests alone")
+    parser.add_argument("--list", action="store_true", help="name the tests")
+    parser.add_argument("--kills", type=int, default=60, help="how many SIGKILLs")
+    parser.add_argument("--cuts", type=int, default=50, help="how many power cuts")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="replays a run's random choices")
+    parser.add_argument("--self-test", action="store_true", help="run the crash tests against planted bugs")
+    parser.add_argument("--keep", action="store_true", help="keep the scratch directory of a test that fails")
+    return parser.parse_args()
+
+
+def program(path):
+    """The command for a path; a relative one is taken from here, else from the root of the repository."""
+    found = pathlib.Path(path)
+    if not found.is_absolute() and not found.exists():
+        found = HERE.parent.parent / path
+    if not found.exists():
+        sys.exit(f"run.py: there is no {path}; `make build` makes it\n\n0 passed, 1 failed")
+    return [str(found.resolve())]
+
+
+def tests(arguments):
+    names = ("self",) if arguments.self_test else CASES
+    found = [test for name in names for test in importlib.import_module(f"cases.{name}").TESTS]
+    if arguments.only:
+        unknown = set(arguments.only) - {name for name, _ in found}
+        if unknown:
+            sys.exit(f"run.py: no such test: {', '.join(sorted(unknown))}; known: {', '.join(name for name, _ in found)}")
+        found = [test for test in found if test[0] in arguments.only]
+    return found
+
+
+def run(context, name, function, keep):
+    """Runs one test and prints its line. Returns whether it passed."""
+    context.begin(name)
+    began = time.monotonic()
+    error = None
+    try:
+        function(context)
+    except (Exception, subprocess.TimeoutExpired) as caught:  # A test may fail in any way; the next one still runs.
+        error = caught
+    seconds = time.monotonic() - began
+    print(f"{'FAILED' if error else 'passed'}  {name}  {seconds:.1f} s  (seed {context.seed})", flush=True)
+    for note in context.notes:
+        print(f"    {note}", flush=True)
+    if error:
+        trace = "".join(traceback.format_exception(error)) if not isinstance(error, AssertionError) else str(error)
+        print("    " + trace.strip().replace("\n", "\n    "), flush=True)
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"    at {os.path.basename(where.filename)}:{where.lineno}", flush=True)
+    if error and keep:
+        print(f"    kept: {context.directory}", flush=True)
+    else:
+        context.end()
+    return error is None
+
+
+def main():
+    arguments = parse()
+    chosen = tests(arguments)
+    if arguments.list:
+        print("\n".join(name for name, _ in chosen))
+        return 0
+    command = [] if arguments.self_test else program(arguments.binary)
+    failed = 0
+    scratch = tempfile.mkdtemp(prefix="quipu-e2e-")
+    print(f"end-to-end tests, seed {arguments.seed}", flush=True)
+    try:
+        context = Context(command, arguments.seed, arguments.kills, arguments.cuts, scratch)
+        for name, function in chosen:
+            failed += not run(context, name, function, arguments.keep)
+    finally:
+        if not (arguments.keep and failed):
+            subprocess.run(["rm", "-rf", "--one-file-system", scratch], check=False)
+    print(f"\n{len(chosen) - failed} passed, {failed} failed")
+    return 0 if chosen and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
