@@ -15,10 +15,15 @@ Offset SourceTable::touched(const Hash128& source) const {
 }
 
 bool SourceTable::advance(const Hash128& source, std::uint64_t sequence, Offset offset) {
+  if (restored_) {
+    std::sort(order_.begin(), order_.end());
+    restored_ = false;
+  }
   State& state = sources_[source];
   if (state.touched != offset) {
     state.touched = offset;
     order_.emplace_back(offset, source);
+    if (ranked_ == offset) ranked_.reset();
   }
   if (!state.changed) {
     state.changed = true;
@@ -32,9 +37,8 @@ bool SourceTable::advance(const Hash128& source, std::uint64_t sequence, Offset 
 
 void SourceTable::restore(const SourceRow& row) {
   sources_[row.source] = {row.sequence, row.touched, false};
-  const auto at = std::upper_bound(order_.begin(), order_.end(), row.touched,
-                                   [](Offset touched, const auto& entry) { return touched < entry.first; });
-  order_.insert(at, {row.touched, row.source});
+  order_.emplace_back(row.touched, row.source);
+  restored_ = true;
 }
 
 void SourceTable::forget_beyond_bound() {
@@ -42,10 +46,18 @@ void SourceTable::forget_beyond_bound() {
     const auto found = sources_.find(entry.second);
     return found == sources_.end() || found->second.touched != entry.first;
   };
-  while (!order_.empty() && (sources_.size() > sources_max_ || stale(order_.front()))) {
+  while (!order_.empty()) {
+    const auto [oldest, source] = order_.front();
     if (!stale(order_.front())) {
-      const auto found = sources_.find(order_.front().second);
-      if (!found->second.changed) changed_.push_back(found->first);
+      if (sources_.size() <= sources_max_) break;
+      if (ranked_ != oldest) {
+        const auto of_another = [oldest](const auto& entry) { return entry.first != oldest; };
+        std::sort(order_.begin(), std::find_if(order_.begin(), order_.end(), of_another));
+        ranked_ = oldest;
+        continue;
+      }
+      const auto found = sources_.find(source);
+      if (!found->second.changed) changed_.push_back(source);
       sources_.erase(found);
     }
     order_.pop_front();
