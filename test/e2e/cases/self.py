@@ -8,6 +8,8 @@ from harness.context import expect
 from harness.rounds import Crashes
 from harness.server import Server
 
+from .power import power_cut
+
 INSTRUMENT = str(pathlib.Path(__file__).resolve().parent.parent / "reference_server.py")
 ROUNDS = 10
 BUG_ROUNDS_MAX = 40
@@ -15,9 +17,12 @@ BY_KILL = ("ack-before-write", "forget-ids", "forget-sources", "count-twice", "s
            "forget-reset", "count-refused")
 
 
+def command_of(bug):
+    return [sys.executable, "-B", INSTRUMENT] + (["--bug", bug] if bug else [])
+
+
 def reference(context, bug=None):
-    command = [sys.executable, "-B", INSTRUMENT] + (["--bug", bug] if bug else [])
-    return Server(command, context.directory / "data", context.directory)
+    return Server(command_of(bug), context.directory / "data", context.directory)
 
 
 def kills(context, server, rounds, load=None):
@@ -66,10 +71,10 @@ def terminations(context, server, rounds):
 
 
 def catches(bug, run):
-    """A test that passes when the crash test fails with a violation."""
+    """A test that passes when the crash test `run(context, bug)` fails with a violation."""
     def test(context):
         try:
-            run(context, reference(context, bug))
+            run(context, bug)
         except AssertionError as caught:
             expect("violation" in str(caught), f"it failed in another way: {caught}")
             context.note("caught: " + str(caught).splitlines()[0][:200])
@@ -78,7 +83,16 @@ def catches(bug, run):
     return test
 
 
-TESTS = [("honest-kill", honest), ("honest-terminate", honest_terminate)]
-TESTS += [(f"catches-{bug}", catches(bug, lambda context, server: kills(context, server, BUG_ROUNDS_MAX))) for bug in BY_KILL]
+def cuts(context, bug=None):
+    def server_of(image):
+        return Server(command_of(bug), image.root / "data", context.directory)
+    power_cut(context, server_of, 12, quiet=bug is not None)
+
+
+TESTS = [("honest-kill", honest), ("honest-terminate", honest_terminate), ("honest-power-cut", cuts)]
+TESTS += [(f"catches-{bug}", catches(bug, lambda context, bug: kills(context, reference(context, bug), BUG_ROUNDS_MAX)))
+          for bug in BY_KILL]
 TESTS += [("catches-lose-memory-on-stop",
-           catches("lose-memory-on-stop", lambda context, server: terminations(context, server, BUG_ROUNDS_MAX)))]
+           catches("lose-memory-on-stop",
+                   lambda context, bug: terminations(context, reference(context, bug), BUG_ROUNDS_MAX))),
+          ("catches-ack-before-sync", catches("ack-before-sync", cuts))]

@@ -23,6 +23,10 @@ def digits(mask):
     return [i for i in range(EVENTS_MAX + 1) if mask >> (2 * i) & 3]
 
 
+def short(name):
+    return repr(name if len(name) <= 60 else name[:40] + b"...")
+
+
 class Counter:
     """One counter whose events have weights."""
 
@@ -94,7 +98,7 @@ class Register:
 class Ledger:
     """All that is known. Any thread."""
 
-    def __init__(self, seed, say=lambda text: None):
+    def __init__(self, seed, say):
         self.random = random.Random(seed)
         self.lock = threading.RLock()
         self.prefix = f"e{seed}".encode()
@@ -112,7 +116,7 @@ class Ledger:
     def violate(self, what):
         with self.lock:
             self.violations.append(what)
-            if len(self.violations) <= 20:
+            if len(self.violations) <= 5:
                 self.say(f"VIOLATION: {what}")
 
     # Making counters and events.
@@ -160,7 +164,7 @@ class Ledger:
         with self.lock:
             counter = event.counter
             if event.weight & counter.dead:
-                self.violate(f"{counter.name!r}: event {digits(event.weight)} was given up and then acknowledged")
+                self.violate(f"{short(counter.name)}: event {digits(event.weight)} was given up and then acknowledged")
             if durable:
                 counter.acked |= event.weight
                 counter.retry &= ~event.weight
@@ -201,7 +205,7 @@ class Ledger:
             mask = value * counter.sign
             problem = self.judge(counter, mask, floor)
             if problem:
-                self.violate(f"{where}: {counter.space}/{counter.name[:80]!r} showed {value}: {problem}")
+                self.violate(f"{where}: {counter.space}/{short(counter.name)} showed {value}: {problem}")
                 return False
             counter.shown |= mask
             return True

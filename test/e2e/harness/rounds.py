@@ -63,15 +63,21 @@ class Crashes:
         self.server.kill()
         return self.crash()
 
-    def kill_in_phase(self, phase, limit=1.5):
+    def kill_in_phase(self, phase):
         """A kill that waits for its moment."""
         self.load.start(self.server)
-        aim = subprocess.Popen([sys.executable, str(AIM), str(self.server.pid), str(self.server.phases_path),
-                                str(PHASES.index(phase)), f"{self.random.uniform(0.0, 0.15):.3f}", str(limit)])
-        aim.wait()
-        self.server.process.wait()
+        self.aim(phase)
         self.must_have_been_killed()
         return self.crash()
+
+    def aim(self, phase, limit=1.5, disk=None):
+        """Kills the server when it is in `phase`, or after `limit` seconds; cuts the power of `disk` just before."""
+        command = [sys.executable, str(AIM), str(self.server.pid), str(self.server.phases_path), str(PHASES.index(phase)),
+                   f"{self.random.uniform(0.0, 0.15):.3f}", str(limit)] + ([str(disk)] if disk else [])
+        code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+        self.server.process.wait()
+        if code not in (0, 3, 4):
+            raise AssertionError(f"aim.py ended with exit code {code}")
 
     def kill_in_start(self, high=0.15):
         """A kill while the server comes up, or just has."""

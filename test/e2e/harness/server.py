@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 import signal
 import socket
 import struct
@@ -24,11 +25,22 @@ class StartFailed(Exception):
         self.output = output
 
 
-def free_port():
-    """A port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count):
+    """Ports that were free just now: below those that the system gives to clients, so that no client takes one."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        top = min(int(file.read().split()[0]), 65536)
+    found = []
+    while len(found) < count:
+        port = random.randrange(min(15000, top - 1000), top)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
 
 
 class Server:
@@ -56,7 +68,7 @@ class Server:
     def start(self, wait=True, settings=None):
         """Starts the process on fresh ports; waits until it is ready unless told otherwise."""
         self.starts += 1
-        self.http_port, self.resp_port = free_port(), free_port()
+        self.http_port, self.resp_port = free_ports(2)
         self.phases_path = self.scratch / f"phases.{self.starts}"
         self.log_path = self.scratch / f"server.{self.starts}.log"
         for old in (f"phases.{self.starts - 3}", f"server.{self.starts - 3}.log"):
