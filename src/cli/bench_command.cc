@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "cli/command_line.h"
+#include "cli/config_value.h"
 #include "cli/exit_code.h"
 #include "ingest/names.h"
 
@@ -48,7 +49,8 @@ int BenchCommand::run(const Surroundings& surroundings, const std::function<bool
   if (!target.empty()) {
     auto address = parse_address(target);
     if (!address) return usage(fmt::format("{} {}", target, address.error().what));
-    options_.target = *address;
+    options_.host = address->host;
+    options_.port = address->port;
   }
   if (auto valid = validate_namespace(options_.space); !valid) return usage(valid.error().what);
   if (options_.events == 0 && options_.seconds == 0) options_.seconds = 10;

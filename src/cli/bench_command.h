@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "cli/bench_load.h"
+#include "load/load.h"
 
 namespace CLI {
 class App;

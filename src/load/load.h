@@ -5,18 +5,18 @@
 #include <string>
 
 #include "base/result.h"
-#include "cli/config_value.h"
-#include "cli/key_distribution.h"
-#include "cli/latency_histogram.h"
-#include "cli/load_requests.h"
-#include "cli/reply_counter.h"
+#include "load/key_distribution.h"
+#include "load/latency_histogram.h"
+#include "load/load_requests.h"
+#include "load/reply_counter.h"
 
 namespace quipu {
 
 /// What `quipu bench load` was asked to do.
 struct LoadOptions {
   LoadProtocol protocol = LoadProtocol::kResp;
-  Address target{"127.0.0.1", 6380};
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 6380;
   std::string space = "views";
   Spread spread = Spread::kZipf;
   std::uint64_t keys = 100'000;

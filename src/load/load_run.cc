@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/bench_load.h"
+#include "load/load.h"
 
 namespace quipu {
 namespace {
@@ -93,8 +93,8 @@ class LoadRun {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    const auto& host = options_.target.host;
-    if (const int error = ::getaddrinfo(host.c_str(), std::to_string(options_.target.port).c_str(), &hints, &found);
+    const auto& host = options_.host;
+    if (const int error = ::getaddrinfo(host.c_str(), std::to_string(options_.port).c_str(), &hints, &found);
         error != 0) {
       return failure(Code::kUnknown, fmt::format("{}: {}", host, ::gai_strerror(error)));
     }
@@ -102,7 +102,7 @@ class LoadRun {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
       auto socket = connect_to(*addresses);
       if (!socket) {
-        return failure(Code::kUnknown, fmt::format("{}:{}: {}", host, options_.target.port, socket.error().what));
+        return failure(Code::kUnknown, fmt::format("{}:{}: {}", host, options_.port, socket.error().what));
       }
       if (auto watched = watch(std::move(*socket), i); !watched) return watched;
     }
@@ -254,7 +254,7 @@ Result<LoadReport> run_load(const LoadOptions& options, const std::function<bool
   auto requests = options.protocol == LoadProtocol::kResp ? kRingRequestsMax : kRingRequestsMaxHttp;
   requests = static_cast<std::size_t>(std::clamp<std::uint64_t>(options.keys * 16, kRingRequestsMin, requests));
   if (options.events > 0) requests = static_cast<std::size_t>(std::min<std::uint64_t>(requests, options.events));
-  const auto host = fmt::format("{}:{}", options.target.host, options.target.port);
+  const auto host = fmt::format("{}:{}", options.host, options.port);
   LoadRun run(options, RequestRing(options.protocol, options.space, host, keys, requests));
   if (auto connected = run.connect(); !connected) return std::unexpected(connected.error());
   return run.run(interrupted, progress);

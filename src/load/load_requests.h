@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/key_distribution.h"
+#include "load/key_distribution.h"
 
 namespace quipu {
 

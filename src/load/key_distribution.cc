@@ -1,4 +1,4 @@
-#include "cli/key_distribution.h"
+#include "load/key_distribution.h"
 
 #include <algorithm>
 #include <cmath>

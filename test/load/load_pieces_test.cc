@@ -4,10 +4,10 @@
 #include <map>
 #include <vector>
 
-#include "cli/key_distribution.h"
-#include "cli/latency_histogram.h"
-#include "cli/load_requests.h"
-#include "cli/reply_counter.h"
+#include "load/key_distribution.h"
+#include "load/latency_histogram.h"
+#include "load/load_requests.h"
+#include "load/reply_counter.h"
 
 namespace quipu {
 namespace {

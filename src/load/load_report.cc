@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/bench_load.h"
+#include "load/load.h"
 
 namespace quipu {
 namespace {
@@ -31,7 +31,7 @@ std::string load_report_text(const LoadOptions& options, const LoadReport& repor
       "{} events accepted in {:.2f} s: {:.0f} a second\n"
       "  {} over {}, {} connections, {} in flight on each, {} keys, {}\n",
       replies.accepted, report.seconds, report.accepted_per_second(),
-      options.protocol == LoadProtocol::kResp ? "RESP INCR" : "HTTP POST", options.target.host, options.connections,
+      options.protocol == LoadProtocol::kResp ? "RESP INCR" : "HTTP POST", options.host, options.connections,
       options.pipeline, options.keys, name_of(options.spread));
   out += "  latency ms";
   for (const double share : kQuantiles) {

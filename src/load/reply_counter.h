@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "cli/load_requests.h"
+#include "load/load_requests.h"
 
 namespace quipu {
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "cli/bench_load.h"
+#include "load/load.h"
 
 namespace quipu {
 namespace {
@@ -38,7 +38,7 @@ class LineServer {
   LineServer(const LineServer&) = delete;
   LineServer& operator=(const LineServer&) = delete;
 
-  Address address() const { return {"127.0.0.1", port_}; }
+  std::uint16_t port() const { return port_; }
 
  private:
   void serve() {
@@ -74,7 +74,7 @@ class LineServer {
 
 LoadOptions options_for(const LineServer& server) {
   LoadOptions options;
-  options.target = server.address();
+  options.port = server.port();
   options.connections = 1;
   options.pipeline = 7;
   options.keys = 10;

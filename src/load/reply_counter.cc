@@ -1,4 +1,4 @@
-#include "cli/reply_counter.h"
+#include "load/reply_counter.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/load_requests.h"
+#include "load/load_requests.h"
 
 #include <fmt/format.h>
 
