@@ -85,7 +85,7 @@ std::vector<ConfigKey> make_config_keys() {
       add(number("log.partitions", K::kInteger, 1, kPartitionsMax,
                  "Partitions of the log; fixed when the data directory is made.", ""),
           [](Config& c) -> auto& { return c.log_partitions; }),
-      add(number("log.segment_bytes", K::kBytes, 8 * kMiB, 4 * kGiB, "Size of a segment file.",
+      add(number("log.segment_bytes", K::kBytes, 8 * kMiB, 4 * kGiB, "Size of a segment file, a multiple of 4096.",
                  "the next segment is begun"),
           [](Config& c) -> auto& { return c.log_segment_bytes; }),
       add(number("log.retain_hours", K::kInteger, 0, 24 * 365 * 100, "Hours for which the log is kept.",
@@ -100,7 +100,8 @@ std::vector<ConfigKey> make_config_keys() {
 
       add(number("flush.interval", K::kDuration, 10, kHour, "How often changed totals are written to the store.", ""),
           [](Config& c) -> auto& { return c.flush_interval_ms; }),
-      add(number("flush.dirty_bytes", K::kBytes, kMiB, kTiB, "Changed totals that are not in the store yet.",
+      add(number("flush.dirty_bytes", K::kBytes, kMiB, kTiB,
+                 "Changed totals that are not in the store yet; by default at most half of memory.table_bytes.",
                  "writes are answered as busy"),
           [](Config& c) -> auto& { return c.flush_dirty_bytes; }),
       add(number("flush.sync_interval", K::kDuration, 100, kDay,

@@ -61,6 +61,14 @@ Result<void> apply_environment(LoadedConfig& loaded, const ConfigSources& source
   return {};
 }
 
+/// Rows that are not in the store yet cannot be evicted: where only the table's bound was lowered, theirs follows.
+void derive_defaults(LoadedConfig& loaded) {
+  const auto half = loaded.config.memory_table_bytes / 2;
+  if (loaded.origins.contains("flush.dirty_bytes") || loaded.config.flush_dirty_bytes <= half) return;
+  loaded.config.flush_dirty_bytes = half;
+  loaded.origins["flush.dirty_bytes"] = "half of memory.table_bytes";
+}
+
 std::optional<std::string> file_of(const ConfigSources& sources) {
   if (sources.file) return sources.file;
   for (const auto& [name, value] : sources.environment) {
@@ -81,6 +89,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources) {
     if (auto done = set_key(loaded.config, setting.key, setting.value); !done) return at(setting.flag, done.error());
     loaded.origins[setting.key] = setting.flag;
   }
+  derive_defaults(loaded);
   if (auto done = validate(loaded.config); !done) return std::unexpected(done.error());
   return loaded;
 }

@@ -13,6 +13,7 @@ namespace quipu {
 namespace {
 
 constexpr std::string_view kNamespaces = "namespaces.";
+constexpr std::size_t kSegmentStep = 4096;  // Segments are written by pages.
 
 std::string quoted(std::string_view text) {
   std::string out = "\"";
@@ -171,6 +172,10 @@ Result<void> validate(const Config& config) {
     return failure(Code::kRefused,
                    fmt::format("limits.input_bytes = {}: must hold limits.header_bytes + limits.body_bytes = {}",
                                config.limits.input_bytes_max, request));
+  }
+  if (config.log_segment_bytes % kSegmentStep != 0) {
+    return failure(Code::kRefused,
+                   fmt::format("log.segment_bytes = {}: is no multiple of {}", config.log_segment_bytes, kSegmentStep));
   }
   if (config.flush_dirty_bytes > config.memory_table_bytes) {
     return failure(Code::kRefused, fmt::format("flush.dirty_bytes = {}: must not pass memory.table_bytes = {}",

@@ -151,6 +151,16 @@ TEST(ConfigLoad, ANamespaceWithoutAKeyExistsWithItsDefaults) {
   EXPECT_EQ(loaded->config.namespaces.at("likes").ack, AckMode::kMemory);
 }
 
+TEST(ConfigLoad, ALowerTableLowersWhatMayBeDirtyInItUnlessThatWasSet) {
+  ConfigSources sources;
+  sources.flags = {{"memory.table_bytes", "16MiB", "--set"}};
+  EXPECT_EQ(load_config(sources).value().config.flush_dirty_bytes, 8u << 20);
+  sources.flags.push_back({"flush.dirty_bytes", "12MiB", "--set"});
+  EXPECT_EQ(load_config(sources).value().config.flush_dirty_bytes, 12u << 20);
+  sources.flags.push_back({"flush.dirty_bytes", "17MiB", "--set"});
+  EXPECT_FALSE(load_config(sources));
+}
+
 TEST(ConfigLoad, KeysThatContradictEachOtherAreRefusedAtTheEnd) {
   ConfigSources sources;
   sources.flags = {{"http.listen", "", "--http"}, {"resp.listen", "", "--resp"}};
