@@ -137,12 +137,16 @@ class Store:
         if not changes:
             return
         self.memory, self.pending, self.shown = [], [], False
+        self.set_phase(PHASE_COMMIT, 1)
+        if self.bug == "show-early":
+            time.sleep(0.002)  # Bugs are planted wide, so that few kills are enough.
         if self.bug == "torn-batch" and len(changes) > 1:
             self.write(changes[:len(changes) // 2])
-            time.sleep(0.002)
+            time.sleep(0.005)
             self.write(changes[len(changes) // 2:])
         else:
             self.write(changes)
+        self.set_phase(PHASE_COMMIT, 0)
         if self.size > self.segment_bytes:
             self.roll()
 
@@ -150,11 +154,9 @@ class Store:
         self.number += 1
         body = pickle.dumps(changes)
         record = struct.pack("<IQI", len(body), self.number, zlib.crc32(body)) + body
-        self.set_phase(PHASE_COMMIT, 1)
         os.write(self.file, record)
         if self.bug != "ack-before-sync":
             os.fdatasync(self.file)
-        self.set_phase(PHASE_COMMIT, 0)
         self.size += len(record)
 
     def roll(self):
@@ -361,12 +363,12 @@ class ReferenceServer:
         path, _, query = target.partition("?")
         parameters = urllib.parse.parse_qs(query)
         parts = [urllib.parse.unquote_to_bytes(part) for part in path.split("/")[1:]]
-        if path == "/readyz":
+        if path in ("/readyz", "/livez"):
             return 200, {"ready": True}
         if path == "/view":
             return self.view(headers, body, parameters)
         if parts[:2] == [b"v1", b"counters"] and len(parts) == 4:
-            return self.counter(method, parts[3], headers, body, parameters)
+            return self.counter(method, self.key(parts[2], parts[3]), headers, body, parameters)
         if parts[:2] == [b"v1", b"counters"]:
             self.store.shown = True
             names = [name.encode() for name in parameters["counter"]]
@@ -374,6 +376,10 @@ class ReferenceServer:
         if path == "/v1/events":
             return self.events(headers, body)
         return 404, {"outcome": "refused"}
+
+    @staticmethod
+    def key(space, name):
+        return name if space == b"default" else space + b":" + name
 
     def counter(self, method, key, headers, body, parameters):
         value = self.store.table.get(key)
@@ -396,12 +402,12 @@ class ReferenceServer:
         lines = json.loads(body) if body.startswith(b"[") else [json.loads(line) for line in body.splitlines() if line]
         source, sequence = headers.get("quipu-source"), int(headers.get("quipu-sequence", "0"))
         for at, line in enumerate(lines):
-            key, identity = line["counter"].encode(), None
+            key, identity = self.key(line.get("namespace", "default").encode(), line["counter"].encode()), None
             if source:
                 identity = ("source", source, sequence + at)
             elif "id" in line:
                 identity = (key, line["id"].encode())
-            self.store.change("add", key, line["delta"], identity)
+            self.store.change("add", key, line.get("delta", 1), identity)
         return 202, {"accepted": len(lines), "position": "1:0:1"}
 
     def view(self, headers, body, parameters):

@@ -10,17 +10,18 @@ from .operations import (HttpAdd, HttpBatch, HttpRead, RespAdd, RespAddOnce, Res
 from .registers import RegisterUser
 from .wire import Http, Lost, Resp
 
-HABITS = ("plain", "plain", "long", "once", "transactions", "single", "batches", "source", "memory", "views",
+HABITS = ("plain", "plain", "bulk", "once", "transactions", "single", "batches", "source", "memory", "views",
           "registers")
 
 
 class Load:
     """What the workers share. `start` after every start of the server, `finish` when it is dead or to be calm."""
 
-    def __init__(self, ledger, seed, habits=HABITS, pause=0.0):
+    def __init__(self, ledger, seed, habits=HABITS, pause=0.0, long_names=1000):
         self.ledger = ledger
         self.random = random.Random(seed)
-        self.pause = pause
+        self.pause = pause  # Seconds between two turns of a worker, at most.
+        self.long_names = long_names  # How many counters with long names take turns.
         self.events_again = collections.deque()  # Events with ids whose fate is unknown.
         self.views_again = collections.deque()
         self.answered = collections.deque(maxlen=5000)  # Events with ids that were acknowledged: sent again for spite.
@@ -101,7 +102,7 @@ class Worker:
     def run(self, server):
         try:
             step = getattr(self, self.habit)
-            over_http = self.habit in ("single", "batches", "source", "memory", "views")
+            over_http = self.habit in ("bulk", "single", "batches", "source", "memory", "views")
             with (Http if over_http else Resp)(server.resp_port if not over_http else server.http_port) as connection:
                 if self.register_user:
                     self.register_user.connect(server)
@@ -131,10 +132,10 @@ class Worker:
         if operations:
             exchange(resp, operations)
 
-    def long(self, resp):
-        """Long names: these fill the log's segments."""
-        exchange(resp, [RespAdd(self.load, self.ledger.begin("long", pool=200))
-                        for _ in range(self.random.choice([16, 64, 200]))])
+    def bulk(self, http):
+        """Big batches of long names: these fill the log's segments."""
+        events = [self.ledger.begin("long", pool=self.load.long_names) for _ in range(self.random.choice([50, 300, 800]))]
+        exchange(http, [HttpBatch(self.load, events)])
 
     def once(self, resp):
         again = self.load.take_again(20)

@@ -137,6 +137,9 @@ class RespTransaction(Adding):
         if isinstance(results, RespError):
             self.failed_resp(results)
             return
+        if all(isinstance(value, RespError) and value.kind == "BUSY" for value in results):
+            self.failed("busy", results[0].text)
+            return
         for at, value in enumerate(results):
             if isinstance(value, RespError):
                 self.ledger.violate(f"INCRBY in EXEC answered {value.text!r}")

@@ -1,0 +1,69 @@
+"""Clients that come from package registries, kept under build/ so that the next run finds them."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from .context import Unavailable
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+PLACE = HERE.parent.parent / "build" / "e2e-clients"
+REDIS_PY = "8.1.0"
+IOREDIS = "6.0.0"
+GO_REDIS = "v9.23.0"
+
+
+def install(command, where, what):
+    """Runs an installer; its last words are the reason where it can not."""
+    where.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run([str(word) for word in command], cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=300, check=False)
+    if done.returncode != 0:
+        raise Unavailable(f"{what} can not be installed: {done.stdout.decode(errors='replace').strip()[-500:]}")
+
+
+def redis_py():
+    """The command of a Python that has redis-py."""
+    place = PLACE / f"redis-py-{REDIS_PY}"
+    python = place / "bin" / "python"
+    if not (place / "done").exists():
+        install([sys.executable, "-m", "venv", place], PLACE, "a Python environment")
+        install([place / "bin" / "pip", "-q", "--disable-pip-version-check", "install", f"redis=={REDIS_PY}"], PLACE, "redis-py")
+        (place / "done").touch()
+    return [str(python), "-B", str(HERE / "clients" / "redis_py.py")]
+
+
+def ioredis():
+    """(command, environment) of the script for ioredis."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        raise Unavailable("node and npm are not on this machine")
+    place = PLACE / f"ioredis-{IOREDIS}"
+    if not (place / "done").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "package.json").write_text('{"private": true}\n')
+        install(["npm", "install", "--silent", "--no-audit", "--no-fund", f"ioredis@{IOREDIS}"], place, "ioredis")
+        (place / "done").touch()
+    return ["node", str(HERE / "clients" / "ioredis.js")], {"NODE_PATH": str(place / "node_modules")}
+
+
+def go_redis():
+    """The command of the program for go-redis."""
+    if not shutil.which("go"):
+        raise Unavailable("go is not on this machine")
+    place = PLACE / f"go-redis-{GO_REDIS}"
+    source = (HERE / "clients" / "go" / "main.go").read_text()
+    program = place / "operations"
+    if not program.exists() or (place / "main.go").read_text() != source:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "main.go").write_text(source)
+        if not (place / "go.mod").exists():
+            install(["go", "mod", "init", "operations"], place, "the Go module")
+        install(["go", "get", f"github.com/redis/go-redis/v9@{GO_REDIS}"], place, "go-redis")
+        install(["go", "build", "-o", program, "."], place, "the program for go-redis")
+    return [str(program)]
+
+
+def environment(more):
+    return {**os.environ, **more}
