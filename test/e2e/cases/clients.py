@@ -114,7 +114,7 @@ def redis_cli_modes(context):
             big = context.run(cli + ["--bigkeys"]).stdout.decode()
             sampled = re.search(r"Sampled (\d+) keys", big)
             expect(sampled, f"redis-cli --bigkeys: {big!r}")
-            stat = limited(cli + ["--stat", "-i", "0.1"], 0.6)
+            stat = limited(["stdbuf", "-oL"] + cli + ["--stat", "-i", "0.1"], 0.6)
             numbers = re.search(r"^\s*(\d+)\s", stat.split("requests")[-1], re.MULTILINE)
             expect(numbers, f"redis-cli --stat: {stat!r}")
             shown.append((scanned, sampled[1], re.search(r"(\d+) strings with", big)[1]))
