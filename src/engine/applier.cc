@@ -108,6 +108,7 @@ bool Applier::validate_group(std::span<const Operation> group, std::span<Outcome
                              std::span<CounterIndex> counters) {
   CounterTable& table = core_.totals.table();
   sums_.clear();
+  shard_sums_.clear();
   group_ids_.clear();
   const auto fail = [&](std::size_t at, Code code, const char* text) {
     refuse(outcomes[at], code, text);
@@ -123,12 +124,14 @@ bool Applier::validate_group(std::span<const Operation> group, std::span<Outcome
     }
     const Counter& counter = table.at(counters[i]);
     const auto [sum, first] = sums_.try_emplace(counters[i], table.total(counter).value);
+    const auto partition = partition_of(operation, counter);
     if (operation.kind != OperationKind::kAdd) {
+      for (const Aggregator& other : core_.partitions) shard_sums_[{counters[i], other.shard().partition}] = 0;
       sum->second = operation.kind == OperationKind::kSet ? operation.delta : 0;
+      shard_sums_[{counters[i], counter.home_partition}] = sum->second;
       continue;
     }
     if (operation.group == GroupKind::kIds) {
-      const auto partition = partition_of(operation, counter);
       const auto verdict = core_.partitions[partition.value].ids().find(operation.id);
       const auto [known, fresh] = group_ids_.try_emplace(operation.id.id, operation.id.body);
       if (verdict == IdWindow::Verdict::kOtherBody || known->second != operation.id.body) {
@@ -140,11 +143,13 @@ bool Applier::validate_group(std::span<const Operation> group, std::span<Outcome
       if (i == 0 && operation.sequence != 1 && last_sequence(operation.source) == 0) {
         return fail(i, Code::kRefused, kUnknownSource);
       }
-      const auto partition = partition_of(operation, counter);
       if (operation.sequence <= core_.partitions[partition.value].sources().last(operation.source)) continue;
     }
+    const auto [shard_sum, unseen] = shard_sums_.try_emplace({counters[i], partition}, 0);
+    if (unseen) shard_sum->second = shard_total(counters[i], partition, table.total(counter).epoch);
     sum->second += operation.delta;
-    if (!fits(sum->second)) return fail(i, Code::kRefused, kOverflow);
+    shard_sum->second += operation.delta;
+    if (!fits(sum->second) || !fits(shard_sum->second)) return fail(i, Code::kRefused, kOverflow);
   }
   return true;
 }
@@ -204,10 +209,21 @@ void Applier::read(Outcome& outcome, CounterIndex counter, Offset& durable_at) c
   durable_at = std::max(durable_at, total.newest);
 }
 
+OpenFrames::Named Applier::named(CounterIndex counter) const {
+  const Counter& known = core_.totals.table().at(counter);
+  return {counter, known.space, known.name_size};
+}
+
 Offset Applier::open(PartitionId partition) {
   const auto offset = core_.frames.open(partition, core_.log, core_.now);
   core_.newest = std::max(core_.newest, offset);
   return offset;
+}
+
+Wide Applier::shard_total(CounterIndex counter, PartitionId partition, Epoch epoch) {
+  CounterTable& table = core_.totals.table();
+  const Row& row = table.shard(counter, {table.generation(), partition}).row;
+  return row.epoch == epoch ? row.total : 0;
 }
 
 void Applier::meet_epoch(CounterIndex counter, PartitionId partition, Epoch epoch) {
@@ -217,15 +233,14 @@ void Applier::meet_epoch(CounterIndex counter, PartitionId partition, Epoch epoc
   QUIPU_CHECK(shard.row.epoch < epoch);
   const auto offset = open(partition);
   core_.totals.reset(counter, id, epoch, offset);
-  core_.frames.add_reset(partition, counter, core_.totals.table().at(counter).name_size, epoch, core_.now);
+  core_.frames.add_reset(partition, named(counter), epoch, core_.now);
 }
 
 void Applier::add_plain(const Operation& operation, CounterIndex counter, PartitionId partition, Offset offset,
                         TimeMs time) {
   const ShardId id{core_.totals.table().generation(), partition};
   core_.stats.saturations += core_.totals.add(counter, id, operation.delta, 1, offset) ? 1 : 0;
-  core_.frames.add_plain(partition, counter, operation.counter.size(), core_.totals.table().shard(counter, id),
-                         operation.delta, time);
+  core_.frames.add_plain(partition, named(counter), core_.totals.table().shard(counter, id), operation.delta, time);
 }
 
 void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex counter, const Total& before,
@@ -254,7 +269,7 @@ void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex cou
 
   const Wide sum = Wide{before.value} + operation.delta;
   const ShardId id{core_.totals.table().generation(), partition};
-  if (!repeat && (!fits(sum) || !fits(Wide{core_.totals.table().shard(counter, id).row.total} + operation.delta))) {
+  if (!repeat && (!fits(sum) || !fits(shard_total(counter, partition, before.epoch) + operation.delta))) {
     ++core_.stats.operations_refused;
     return refuse(outcome, Code::kRefused, kOverflow);
   }
@@ -268,19 +283,19 @@ void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex cou
     outcome.offset = aggregator.sources().touched(operation.source);
   } else {
     outcome.offset = open(partition);
-    const auto name_size = operation.counter.size();
     switch (operation.group) {
       case GroupKind::kPlain:
         add_plain(operation, counter, partition, outcome.offset, time);
         break;
       case GroupKind::kIds:
         aggregator.ids().appear(operation.id, time);
-        core_.frames.add_with_id(partition, counter, name_size, operation.delta, time, operation.id);
+        core_.frames.add_with_id(partition, named(counter), core_.totals.table().shard(counter, id), operation.delta,
+                                 time, operation.id);
         break;
       case GroupKind::kSource:
         aggregator.sources().advance(operation.source, operation.sequence, outcome.offset);
-        core_.frames.add_of_source(partition, counter, name_size, operation.delta, time, operation.source,
-                                   operation.sequence);
+        core_.frames.add_of_source(partition, named(counter), core_.totals.table().shard(counter, id), operation.delta,
+                                   time, operation.source, operation.sequence);
         break;
     }
     if (!repeat && operation.group != GroupKind::kPlain) {
@@ -305,7 +320,6 @@ Offset Applier::reset(CounterIndex counter) {
   CounterTable& table = core_.totals.table();
   const auto home = table.at(counter).home_partition;
   const auto generation = table.generation();
-  const auto name_size = table.at(counter).name_size;
   auto offset = open(home);
   if (table.at(counter).home.row.epoch == epoch_of(generation, offset)) {
     // One frame can begin one epoch of a counter only.
@@ -315,7 +329,7 @@ Offset Applier::reset(CounterIndex counter) {
   const auto epoch = epoch_of(generation, offset);
   QUIPU_CHECK(epoch > table.at(counter).home.row.epoch);
   core_.totals.reset(counter, {generation, home}, epoch, offset);
-  core_.frames.add_reset(home, counter, name_size, Epoch{}, core_.now);
+  core_.frames.add_reset(home, named(counter), Epoch{}, core_.now);
   auto newest = offset;
   // Passed on within the same commit, which is whole or not at all: a replay has no need to pass it on again.
   for (const Aggregator& other : core_.partitions) {
@@ -323,7 +337,7 @@ Offset Applier::reset(CounterIndex counter) {
     if (partition == home) continue;
     const auto there = open(partition);
     core_.totals.reset(counter, {generation, partition}, epoch, there);
-    core_.frames.add_reset(partition, counter, name_size, epoch, core_.now);
+    core_.frames.add_reset(partition, named(counter), epoch, core_.now);
     newest = std::max(newest, there);
   }
   return newest;

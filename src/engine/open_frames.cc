@@ -39,15 +39,17 @@ Offset OpenFrames::open(PartitionId partition, EventLog& log, TimeMs now) {
   return frame.offset;
 }
 
-void OpenFrames::append(Filling& frame, std::size_t name_size, const Pending& entry) {
+void OpenFrames::append(Filling& frame, const Named& counter, const Pending& entry) {
+  // A namespace stands once in a frame; taking each change of it as a new one keeps this an upper bound.
+  const bool same_space = frame.entries.empty() || frame.last_space == counter.space;
+  const auto bytes = kEntryBytes + counter.name_size + (same_space ? 0 : kSpaceBytes);
+  frame.last_space = counter.space;
   frame.entries.push_back(entry);
-  const auto bytes = kEntryBytes + name_size;
   frame.bytes += bytes;
   bytes_ += bytes;
 }
 
-void OpenFrames::add_plain(PartitionId partition, CounterIndex counter, std::size_t name_size, Shard& shard,
-                           std::int64_t delta, TimeMs time) {
+void OpenFrames::add_plain(PartitionId partition, const Named& counter, Shard& shard, std::int64_t delta, TimeMs time) {
   Filling& frame = current(partition);
   QUIPU_CHECK(shard.row.applied == frame.offset);
   if (shard.slot < Shard::kTouched) {
@@ -60,31 +62,31 @@ void OpenFrames::add_plain(PartitionId partition, CounterIndex counter, std::siz
     }
   }
   shard.slot = static_cast<std::uint32_t>(frame.entries.size());
-  append(frame, name_size, {delta, 1, time, counter, 0, EntryKind::kAdd, GroupKind::kPlain});
+  append(frame, counter, {delta, 1, time, counter.index, 0, EntryKind::kAdd, GroupKind::kPlain});
 }
 
-void OpenFrames::add_with_id(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta,
-                             TimeMs time, const IdHash& id) {
+void OpenFrames::add_with_id(PartitionId partition, const Named& counter, Shard& shard, std::int64_t delta, TimeMs time,
+                             const IdHash& id) {
   Filling& frame = current(partition);
-  append(frame, name_size,
-         {delta, 1, time, counter, static_cast<std::uint32_t>(frame.ids.size()), EntryKind::kAdd, GroupKind::kIds});
+  const auto side = static_cast<std::uint32_t>(frame.ids.size());
+  append(frame, counter, {delta, 1, time, counter.index, side, EntryKind::kAdd, GroupKind::kIds});
   frame.ids.push_back(id);
+  if (shard.slot < Shard::kTouched) shard.slot = Shard::kTouched;
 }
 
-void OpenFrames::add_of_source(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta,
+void OpenFrames::add_of_source(PartitionId partition, const Named& counter, Shard& shard, std::int64_t delta,
                                TimeMs time, const Hash128& source, std::uint64_t sequence) {
   Filling& frame = current(partition);
-  append(
-      frame, name_size,
-      {delta, 1, time, counter, static_cast<std::uint32_t>(frame.sources.size()), EntryKind::kAdd, GroupKind::kSource});
+  const auto side = static_cast<std::uint32_t>(frame.sources.size());
+  append(frame, counter, {delta, 1, time, counter.index, side, EntryKind::kAdd, GroupKind::kSource});
   frame.sources.push_back({source, sequence});
+  if (shard.slot < Shard::kTouched) shard.slot = Shard::kTouched;
 }
 
-void OpenFrames::add_reset(PartitionId partition, CounterIndex counter, std::size_t name_size, Epoch epoch,
-                           TimeMs time) {
+void OpenFrames::add_reset(PartitionId partition, const Named& counter, Epoch epoch, TimeMs time) {
   Filling& frame = current(partition);
-  append(frame, name_size,
-         {0, 0, time, counter, static_cast<std::uint32_t>(frame.epochs.size()), EntryKind::kReset, GroupKind::kPlain});
+  const auto side = static_cast<std::uint32_t>(frame.epochs.size());
+  append(frame, counter, {0, 0, time, counter.index, side, EntryKind::kReset, GroupKind::kPlain});
   frame.epochs.push_back(epoch);
 }
 

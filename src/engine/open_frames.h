@@ -24,6 +24,13 @@ class OpenFrames {
 
   OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions);
 
+  /// A counter, with what decides how many bytes an entry for it takes.
+  struct Named {
+    CounterIndex index;
+    NamespaceId space;
+    std::size_t name_size;
+  };
+
   /// The offset of the partition's open frame. Opens one, numbered by `log`, if there is none.
   Offset open(PartitionId partition, EventLog& log, TimeMs now);
 
@@ -32,14 +39,15 @@ class OpenFrames {
 
   /// A plain entry. `shard` is the counter's shard in that partition, after `LiveTotals::add` at the frame's offset;
   /// the entry is added to the frame's entry for that shard where that is the same second, and appended else.
-  void add_plain(PartitionId partition, CounterIndex counter, std::size_t name_size, Shard& shard, std::int64_t delta,
-                 TimeMs time);
-  void add_with_id(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta, TimeMs time,
+  void add_plain(PartitionId partition, const Named& counter, Shard& shard, std::int64_t delta, TimeMs time);
+  /// The entries below stand where they are put: what comes after them for the same shard must not be added to an entry
+  /// before them, so `shard` is told.
+  void add_with_id(PartitionId partition, const Named& counter, Shard& shard, std::int64_t delta, TimeMs time,
                    const IdHash& id);
-  void add_of_source(PartitionId partition, CounterIndex counter, std::size_t name_size, std::int64_t delta,
-                     TimeMs time, const Hash128& source, std::uint64_t sequence);
+  void add_of_source(PartitionId partition, const Named& counter, Shard& shard, std::int64_t delta, TimeMs time,
+                     const Hash128& source, std::uint64_t sequence);
   /// `epoch` 0: the offset makes it (the home partition).
-  void add_reset(PartitionId partition, CounterIndex counter, std::size_t name_size, Epoch epoch, TimeMs time);
+  void add_reset(PartitionId partition, const Named& counter, Epoch epoch, TimeMs time);
 
   bool empty() const { return used_ == 0; }
   /// An upper bound of the bytes that `submit` will give the log.
@@ -63,7 +71,8 @@ class OpenFrames {
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;
   static constexpr std::size_t kEntryBytes = 64;
-  static constexpr std::size_t kFrameBytes = kFrameHeaderBytes + kNamespaceBytesMax + 16;
+  static constexpr std::size_t kSpaceBytes = kNamespaceBytesMax + 8;
+  static constexpr std::size_t kFrameBytes = kFrameHeaderBytes + kSpaceBytes + 8;
 
   struct Pending {
     std::int64_t delta;
@@ -84,6 +93,7 @@ class OpenFrames {
     std::uint64_t number = 0;
     TimeMs base_time = 0;
     std::size_t bytes = 0;
+    NamespaceId last_space{};
     std::vector<Pending> entries;
     std::vector<IdHash> ids;
     std::vector<SourceSide> sources;
@@ -91,7 +101,7 @@ class OpenFrames {
   };
 
   Filling& current(PartitionId partition) { return frames_[current_[partition.value]]; }
-  void append(Filling& frame, std::size_t name_size, const Pending& entry);
+  void append(Filling& frame, const Named& counter, const Pending& entry);
 
   LogIdentity identity_;
   NodeIdentity writer_;
