@@ -66,6 +66,18 @@ class Session {
 
   virtual HeldOutput& output() = 0;
 
+  /// The time, at every turn of the engine: for what waits inside the dialogue. `on_ready` may be called from within.
+  virtual void tick(TimeMs now) { static_cast<void>(now); }
+
+  /// Whether bytes that were used up already began a request that is not whole yet.
+  virtual bool mid_request() const { return false; }
+
+  /// The request that began did not come to its end in time: says so in the protocol's words, and closes.
+  virtual void timed_out() {}
+
+  /// There are too many connections: says so in the protocol's words, and closes. Called instead of `receive`.
+  virtual void turned_away() {}
+
   /// Set by the connection: called when a parked batch is done, from within the engine's step.
   std::function<void()> on_ready;
 };
