@@ -16,13 +16,12 @@ class Unavailable(Exception):
 class Context:
     """One per run. `command` starts the server under test."""
 
-    def __init__(self, command, seed, kills, cuts, scratch, verbose=False):
+    def __init__(self, command, seed, kills, cuts, scratch):
         self.command = list(command)
         self.seed = seed
         self.kills = kills
         self.cuts = cuts
         self.root = pathlib.Path(scratch)
-        self.verbose = verbose
         self.notes = []
         self.directory = self.root
 
