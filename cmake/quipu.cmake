@@ -67,6 +67,13 @@ function(quipu_build_info name)
   add_dependencies(quipu_${name} quipu_build_info)
 endfunction()
 
+# Undefined behaviour is sought in the product; in test code the checks would double the compile time. The last flag wins,
+# so tests link this last.
+add_library(quipu_test_options INTERFACE)
+if(QUIPU_SANITIZE MATCHES undefined)
+  target_compile_options(quipu_test_options INTERFACE -fno-sanitize=undefined)
+endif()
+
 # quipu_test(event DEPENDS event): test/<name>/*.cc as the program test_<name>. Its tests are found when ctest starts,
 # so that a sanitizer's runtime gets the surroundings that it needs.
 function(quipu_test name)
@@ -80,10 +87,7 @@ function(quipu_test name)
   add_executable(test_${name} ${sources})
   target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/test)
   target_compile_definitions(test_${name} PRIVATE QUIPU_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  target_link_libraries(test_${name} PRIVATE quipu_options ${depends} ${ARG_LINK} GTest::gmock GTest::gtest_main)
-  if(QUIPU_SANITIZE MATCHES undefined)
-    # Undefined behaviour is sought in the product; in test code the checks would double the compile time.
-    target_compile_options(test_${name} PRIVATE -fno-sanitize=undefined)
-  endif()
+  target_link_libraries(test_${name} PRIVATE quipu_options ${depends} ${ARG_LINK} GTest::gmock GTest::gtest_main
+    quipu_test_options)
   gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
 endfunction()
