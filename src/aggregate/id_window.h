@@ -28,7 +28,7 @@ class IdWindow {
     kOtherBody,  ///< In the window, with another body.
   };
 
-  /// `ids_max`: N, 1 to 2^30.
+  /// `ids_max`: N, 1 to 2^29.
   explicit IdWindow(std::size_t ids_max);
 
   Verdict find(const IdHash& id) const;

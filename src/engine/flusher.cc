@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kWindowBytesPerStep = std::size_t{1} << 20;
 constexpr std::uint8_t kWindowsVersion = 1;
+/// A base that failed is tried again after this, if the interval between bases is longer.
+constexpr std::int64_t kBaseRetryMs = 60'000;
 
 }  // namespace
 
@@ -21,7 +23,16 @@ void Flusher::request(bool sync) {
   requested_sync_ |= sync;
 }
 
+void Flusher::policy_changed(NamespaceId space) {
+  spaces_stored_ = std::min<std::size_t>(spaces_stored_, space.value);
+  if (flight_) flight_->spaces_end = std::min<std::size_t>(flight_->spaces_end, space.value);
+}
+
 void Flusher::step() {
+  // The clock may jump back; an interval then begins anew.
+  last_start_ = std::min(last_start_, core_.now);
+  last_sync_ = std::min(last_sync_, core_.now);
+  last_base_ = std::min(last_base_, core_.now);
   if (!flight_ && core_.at_edge()) {
     const bool due = core_.now - last_start_ >= core_.options.flush_interval_ms ||
                      core_.dirty_bytes() > core_.options.dirty_bytes_max / 4;
@@ -49,15 +60,14 @@ void Flusher::start() {
     put(flight.marks.back().chains, partition.chains().encode());
     partition.sources().take_changes(flight.sources);
   }
-  for (std::size_t i = spaces_stored_; i < core_.spaces.size(); ++i) {
-    const NamespaceId space{static_cast<std::uint32_t>(i)};
-    flight.settings.emplace_back(namespace_setting(core_.spaces.name(space)), policy_text(core_.spaces.policy(space)));
-  }
   flight.sync = std::exchange(requested_sync_, false) || core_.now - last_sync_ >= core_.options.sync_interval_ms;
   const auto log_bytes = core_.stats.bytes_written - base_log_bytes_ + log_bytes_before_;
   const bool base_due = core_.newest > newest_base_ && (core_.now - last_base_ >= core_.options.base_interval_ms ||
                                                         log_bytes >= core_.options.base_log_bytes);
-  if (base_due && !base_) {
+  if (base_due && makes_bases_ && !base_) {
+    // The watermark must surely be there before the base is: where a crash took back a watermark, and the bases below
+    // it were dropped, nothing would be left to begin at.
+    flight.sync = true;
     base_.emplace();
     base_->offset = flight.watermark;
     for (const Aggregator& partition : core_.partitions) base_->windows.push_back(partition.ids().snapshot());
@@ -117,7 +127,12 @@ void Flusher::give_last() {
   StoreWrite write;
   write.sources = flight.sources;
   write.watermarks = flight.marks;
-  write.settings = flight.settings;
+  // Policies as they are now: one that was changed since the start is on its way to the store before this.
+  for (std::size_t i = spaces_stored_; i < core_.spaces.size(); ++i) {
+    const NamespaceId space{static_cast<std::uint32_t>(i)};
+    write.settings.emplace_back(namespace_setting(core_.spaces.name(space)), policy_text(core_.spaces.policy(space)));
+  }
+  flight.spaces_end = core_.spaces.size();
   write.sync = flight.sync;
   flight.last_given = true;
   core_.write(std::move(write), [this](StoreCompletion& completion) {
@@ -139,12 +154,12 @@ void Flusher::finish(bool stored) {
     }
     for (Aggregator& partition : core_.partitions) partition.sources().changed_again(flight.sources);
     requested_sync_ |= flight.sync;
-    base_.reset();
+    if (base_ && !base_->flushed) base_failed();  // A base of an earlier flush is not concerned.
     return;
   }
   failure_.clear();
   flushed_ = flight.watermark;
-  spaces_stored_ += flight.settings.size();
+  spaces_stored_ = flight.spaces_end;
   ++core_.stats.flushes;
   if (base_ && base_->offset == flight.watermark) base_->flushed = true;
   if (flight.sync) allow_trim();
@@ -155,6 +170,7 @@ void Flusher::step_base() {
   BaseInMaking& base = *base_;
   if (base.bytes.empty()) {
     put(base.bytes, kWindowsVersion);
+    put(base.bytes, core_.log.identity().generation.value);
     put(base.bytes, static_cast<std::uint16_t>(base.windows.size()));
   }
   for (auto left = kWindowBytesPerStep; left > 0 && base.next < base.windows.size();) {
@@ -173,30 +189,39 @@ void Flusher::step_base() {
   if (base.next < base.windows.size() || !base.flushed) return;
   base.given = true;
   core_.write_base({base.offset, std::move(base.bytes)}, [this](StoreCompletion& completion) {
-    if (completion.result) {
-      newest_base_ = base_->offset;
-      allow_trim();
-    } else {
+    if (!completion.result) {
       failure_ = completion.result.error().what;
+      return base_failed();
     }
+    newest_base_ = base_->offset;
     base_.reset();
+    allow_trim();
   });
 }
 
+void Flusher::base_failed() {
+  base_.reset();
+  last_base_ = core_.now - core_.options.base_interval_ms + std::min(core_.options.base_interval_ms, kBaseRetryMs);
+}
+
 void Flusher::allow_trim() {
-  auto limit = core_.store.oldest_base();
-  if (limit == kNoOffset) return;
+  // A recovery begins at the newest base of this log that is not above a watermark: one must be there, whatever a crash
+  // takes back. What stands behind the oldest base is kept too, for an audit.
+  const auto oldest = core_.store.oldest_base();
+  if (oldest == kNoOffset || newest_base_ == kNoOffset || oldest > newest_base_) return;
   for (const Aggregator& partition : core_.partitions) {
-    limit = std::min(limit, core_.store.durable_watermark(partition.shard().partition));
+    if (core_.store.durable_watermark(partition.shard().partition) < newest_base_) return;
   }
-  core_.log.allow_trim(Offset{limit.value + 1});
+  core_.log.allow_trim(Offset{oldest.value + 1});
 }
 
 Result<void> Flusher::restore_windows(ByteView bytes, std::vector<Aggregator>& partitions) {
   ByteCursor cursor(bytes);
   const auto version = cursor.take<std::uint8_t>();
+  const auto generation = cursor.take<std::uint32_t>();
   const auto count = cursor.take<std::uint16_t>();
-  if (!version || *version != kWindowsVersion || !count || *count != partitions.size()) {
+  if (!version || *version != kWindowsVersion || !generation || !count || *count != partitions.size() ||
+      *generation != partitions.front().shard().generation.value) {
     return failure(Code::kDamaged, "the base's id windows are not those of this log");
   }
   for (Aggregator& partition : partitions) {
@@ -205,7 +230,18 @@ Result<void> Flusher::restore_windows(ByteView bytes, std::vector<Aggregator>& p
     if (!window) return failure(Code::kDamaged, "the base's id windows end too early");
     if (auto restored = partition.ids().restore(*window); !restored) return restored;
   }
+  if (cursor.remaining() != 0) return failure(Code::kDamaged, "the base's id windows go on behind their end");
   return {};
+}
+
+Result<Generation> Flusher::generation_of_windows(ByteView bytes) {
+  ByteCursor cursor(bytes);
+  const auto version = cursor.take<std::uint8_t>();
+  const auto generation = cursor.take<std::uint32_t>();
+  if (!version || *version != kWindowsVersion || !generation) {
+    return failure(Code::kDamaged, "the base's id windows are of a version that is not known here");
+  }
+  return Generation{*generation};
 }
 
 }  // namespace quipu

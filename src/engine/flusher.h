@@ -39,12 +39,16 @@ class Flusher {
   Offset flushed() const { return flushed_; }
   /// Tells what the store holds at start.
   void set_flushed(Offset offset) { flushed_ = offset; }
-  /// The newest base at start, and how much log stands behind it.
+  /// The newest base of this log at start, and how much log stands behind it. From now on bases are made: before, the
+  /// windows of ids lag behind the watermark.
   void set_base(Offset offset, std::uint64_t log_bytes_since) {
     newest_base_ = offset;
     log_bytes_before_ = log_bytes_since;
     last_base_ = last_sync_ = core_.now;
+    makes_bases_ = true;
   }
+  /// The policy of a namespace is not what the store has: the next flush writes it.
+  void policy_changed(NamespaceId space);
   /// Why the last flush failed; empty when it did not.
   const std::string& last_failure() const { return failure_; }
   /// When a step is needed, in the engine's time, if nothing else happens before.
@@ -54,8 +58,10 @@ class Flusher {
   static constexpr std::size_t kChunkRows = 4096;
   static constexpr std::size_t kChunksWaiting = 8;
 
-  /// The windows of all partitions in one base, as `restore_windows` reads them.
+  /// Restores the windows of all partitions from a base (docs/formats/checkpoint.md).
   static Result<void> restore_windows(ByteView bytes, std::vector<Aggregator>& partitions);
+  /// The generation of the log that a base's windows belong to.
+  static Result<Generation> generation_of_windows(ByteView bytes);
 
  private:
   struct Chunk {
@@ -71,7 +77,7 @@ class Flusher {
     std::size_t in_store = 0;  // Given to the store, not completed.
     std::vector<Watermark> marks;
     std::vector<SourceRow> sources;
-    std::vector<std::pair<std::string, std::string>> settings;
+    std::size_t spaces_end = 0;  // Policies of namespaces below it are in the store when this is over.
     bool sync = false;
     bool last_given = false;
     bool failed = false;
@@ -92,6 +98,7 @@ class Flusher {
   void give_last();
   void finish(bool stored);
   void step_base();
+  void base_failed();
   void allow_trim();
 
   Core& core_;
@@ -99,6 +106,7 @@ class Flusher {
   std::optional<BaseInMaking> base_;
   bool requested_ = false;
   bool requested_sync_ = false;
+  bool makes_bases_ = false;
   TimeMs last_start_ = 0;
   TimeMs last_sync_ = 0;
   TimeMs last_base_ = 0;

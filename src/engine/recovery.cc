@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "event/frame.h"
+#include "ingest/names.h"
 #include "ingest/policy_text.h"
 
 namespace quipu {
@@ -35,11 +36,17 @@ Result<void> Recovery::restore_settings() {
     if (space.empty()) continue;
     const auto policy = parse_policy(text);
     if (!policy) return std::unexpected(policy.error());
+    if (!validate_namespace(space)) return failure(Code::kDamaged, "the store has a setting called " + name);
     core_.spaces.set_policy(core_.spaces.restore(space), *policy);
   }
-  for (const auto& name : core_.options.namespaces_present) core_.spaces.restore(name);
-  for (const auto& [name, policy] : core_.options.namespaces)
+  for (const auto& name : core_.options.namespaces_present) {
+    if (auto valid = validate_namespace(name); !valid) return valid;
+    core_.spaces.restore(name);
+  }
+  for (const auto& [name, policy] : core_.options.namespaces) {
+    if (auto valid = validate_namespace(name); !valid) return valid;
     core_.spaces.set_policy(core_.spaces.restore(name), policy);
+  }
   return {};
 }
 
@@ -70,7 +77,12 @@ Result<void> Recovery::restore_watermarks() {
   const auto sources = core_.store.sources();
   if (!sources) return std::unexpected(sources.error());
   for (const SourceRow& row : *sources) {
-    if (row.partition.value < core_.partitions.size()) core_.partitions[row.partition.value].sources().restore(row);
+    if (row.partition.value >= core_.partitions.size()) continue;
+    Aggregator& partition = core_.partitions[row.partition.value];
+    SourceRow kept = row;
+    // Touched in the log of an older generation: before everything in this one.
+    if (kept.touched > partition.read()) kept.touched = kNoOffset;
+    partition.sources().restore(kept);
   }
   watermark_ = core_.partitions.front().read();
   for (const Aggregator& partition : core_.partitions) watermark_ = std::min(watermark_, partition.read());
@@ -78,11 +90,18 @@ Result<void> Recovery::restore_watermarks() {
 }
 
 Result<void> Recovery::restore_base() {
-  const auto base = core_.store.newest_base(watermark_);
-  if (!base) return std::unexpected(base.error());
-  if (*base) {
-    base_ = (*base)->offset;
-    if (auto restored = Flusher::restore_windows((*base)->windows, core_.partitions); !restored) return restored;
+  for (auto limit = watermark_; limit != kNoOffset;) {
+    const auto base = core_.store.newest_base(limit);
+    if (!base) return std::unexpected(base.error());
+    if (!*base) break;
+    const auto generation = Flusher::generation_of_windows((*base)->windows);
+    if (!generation) return std::unexpected(generation.error());
+    if (*generation == core_.log.identity().generation) {
+      base_ = (*base)->offset;
+      if (auto restored = Flusher::restore_windows((*base)->windows, core_.partitions); !restored) return restored;
+      break;
+    }
+    limit = Offset{(*base)->offset.value - 1};  // Of another log: its offsets mean nothing here.
   }
   const auto bounds = core_.log.bounds(PartitionId{0});
   next_ = Offset{base_.value + 1};
@@ -156,6 +175,12 @@ void Recovery::take_page(const RowBatch& rows) {
 }
 
 Result<void> Recovery::read_stretch() {
+  if (core_.dirty_bytes() > core_.options.dirty_bytes_max) {
+    // What is replayed goes to the store before more is read: memory stays within its bounds here, too.
+    flusher_.request(false);
+    flusher_.step();
+    return {};
+  }
   if (stretch_.frames.empty()) {
     auto read = core_.log.read(std::nullopt, next_, kStretchBytes);
     if (!read) return std::unexpected(read.error());

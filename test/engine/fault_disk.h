@@ -24,11 +24,19 @@ class FaultDisk final : public LogDisk {
   /// How many segments fit.
   std::size_t segments_max = SIZE_MAX;
 
+  /// While true a write fails, and any part of it is there.
+  bool fail_writes = false;
+
   /// Completes what was begun. The write alone, or with segments made and removed.
   void finish_write() {
     if (!writing_) return;
-    place(writing_->segment, writing_->at, writing_->bytes);
-    done_.push_back({DiskCompletion::Kind::kWrite, writing_->segment, {}});
+    DiskCompletion done{DiskCompletion::Kind::kWrite, writing_->segment, {}};
+    if (fail_writes) {
+      done.outcome = failure(Code::kDamaged, name(writing_->segment) + ": the disk failed");
+    } else {
+      place(writing_->segment, writing_->at, writing_->bytes);
+    }
+    done_.push_back(std::move(done));
     writing_.reset();
   }
   void finish_upkeep() {

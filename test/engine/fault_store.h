@@ -109,11 +109,11 @@ class FaultStore final : public CounterStore {
       }
       ++loads_done;
       for (const CounterKey& key : request.keys) {
-        for (const auto& [at, row] : current_.rows) {
-          const auto& [routing, space, counter, shard] = at;
-          if (routing == key.routing && space == key.space && counter == key.counter) {
-            done.rows.add(routing, space, counter, shard, row);
-          }
+        const RowKey first{key.routing, key.space, key.counter, ShardId{}};
+        for (auto at = current_.rows.lower_bound(first); at != current_.rows.end(); ++at) {
+          const auto& [routing, space, counter, shard] = at->first;
+          if (routing != key.routing || space != key.space || counter != key.counter) break;
+          done.rows.add(routing, space, counter, shard, at->second);
         }
       }
       return done;
