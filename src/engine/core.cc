@@ -20,6 +20,12 @@ Core::Core(const EngineOptions& engine_options, EventLog& event_log, CounterStor
   }
 }
 
+std::size_t Core::dirty_bytes() const {
+  std::size_t sources = 0;
+  for (const Aggregator& partition : partitions) sources += partition.sources().changes();
+  return totals.dirty_shards() * kDirtyShardBytes + sources * kDirtySourceBytes;
+}
+
 std::uint64_t Core::expect(StoreDone done) {
   const auto token = next_token_++;
   waiting_.emplace(token, std::move(done));
@@ -54,6 +60,15 @@ void Core::take_store_completions() {
     if (waiting == waiting_.end()) continue;  // "May have forgotten" has no token; an embedded store never says so.
     const auto done = std::move(waiting->second);
     waiting_.erase(waiting);
+    done(completion);
+  }
+}
+
+void Core::abandon_store(const Error& error) {
+  for (const auto& [token, done] : std::exchange(waiting_, {})) {
+    StoreCompletion completion;
+    completion.token = token;
+    completion.result = std::unexpected(error);
     done(completion);
   }
 }

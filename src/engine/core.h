@@ -50,14 +50,18 @@ struct Core {
   /// Hands every completion of the store to who waits for it.
   void take_store_completions();
 
+  /// Answers everyone who waits for the store with `error`: nothing is waited for any more.
+  void abandon_store(const Error& error);
+
   /// Puts a page of loaded rows into the table, counter by counter.
   void load_rows(const RowBatch& rows);
 
-  /// About how many bytes the rows that are not flushed yet would take on their way to the store.
-  std::size_t dirty_bytes() const { return totals.dirty_shards() * kDirtyShardBytes; }
+  /// About how many bytes that which is not flushed yet would take on its way to the store.
+  std::size_t dirty_bytes() const;
 
  private:
   static constexpr std::size_t kDirtyShardBytes = 128;
+  static constexpr std::size_t kDirtySourceBytes = 64;
 
   std::uint64_t expect(StoreDone done);
 

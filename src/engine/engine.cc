@@ -93,8 +93,14 @@ void Engine::commit() {
 
 void Engine::evict() {
   // Entries that wait in open frames name counters by their place in the table.
-  if (!core_.at_edge() || core_.totals.table().live_bytes() <= core_.options.table_bytes_max) return;
-  const auto evicted = core_.totals.evict(core_.options.table_bytes_max, kEvictVisitsPerStep);
+  if (!core_.at_edge()) return;
+  // The hand passes a counter twice before it goes, so it must look at more of them than have come since.
+  const auto size = core_.totals.table().size();
+  const auto came = size - std::min(size, table_size_);
+  table_size_ = size;
+  if (core_.totals.table().live_bytes() <= core_.options.table_bytes_max) return;
+  const auto evicted = core_.totals.evict(core_.options.table_bytes_max, kEvictVisitsPerStep + 4 * came);
+  table_size_ -= evicted;
   core_.stats.rows_evicted += evicted;
   if (core_.totals.table().live_bytes() > core_.options.table_bytes_max) {
     if (core_.totals.dirty_shards() > 0 && flusher_.idle()) flusher_.request(false);
@@ -106,12 +112,14 @@ void Engine::fail(Error error) {
   if (state_ == EngineState::kFailed) return;
   state_ = EngineState::kFailed;
   failure_ = std::move(error);
+  const Error stopping{Code::kBusy, "the service is stopping: " + failure_.what, kRecoveryWaitMs};
   // Nothing of these was applied.
-  auto parked = std::move(parked_);
-  for (Parked& batch : parked) {
+  for (Parked& batch : std::exchange(parked_, {})) {
     answer_all(*batch.batch, Code::kBusy, "the service is stopping: its log failed", kRecoveryWaitMs);
     batch.client->batch_done(*batch.batch);
   }
+  core_.abandon_store(stopping);
+  jobs_.stop(stopping);
 }
 
 void Engine::drain() {
@@ -272,29 +280,39 @@ EngineStats Engine::stats() const {
 
 void Engine::scan(const std::vector<NamespaceId>& spaces, std::uint64_t cursor, std::size_t limit,
                   std::function<void(Result<ScanPage>)> done) {
+  if (state_ != EngineState::kServing) return done(busy("the service is not serving", kRecoveryWaitMs));
   jobs_.scan(spaces, cursor, limit, std::move(done));
 }
 
 void Engine::top(NamespaceId space, std::size_t limit, std::function<void(Result<ScanPage>)> done) {
+  if (state_ != EngineState::kServing) return done(busy("the service is not serving", kRecoveryWaitMs));
   jobs_.top(space, limit, std::move(done));
 }
 
 void Engine::reset_all(const std::vector<NamespaceId>& spaces, std::function<void(Result<Offset>)> done) {
+  if (state_ != EngineState::kServing) return done(busy("the service is not serving", kRecoveryWaitMs));
   jobs_.reset_all(spaces, std::move(done));
 }
 
 void Engine::put_namespace(std::string_view name, const NamespacePolicy& policy,
                            std::function<void(Result<void>)> done) {
   if (state_ != EngineState::kServing) return done(busy("the service is not serving", kRecoveryWaitMs));
-  const auto space = core_.spaces.find_or_create(name);
+  const auto space = core_.spaces.create(name);
   if (!space) return done(std::unexpected(space.error()));
+  // It holds at once, so that a flush that ends before the write below is answered does not put the old one back.
+  const auto before = core_.spaces.policy(*space);
+  core_.spaces.set_policy(*space, policy);
   StoreWrite write;
   write.settings.emplace_back(namespace_setting(name), policy_text(policy));
   write.sync = true;
-  core_.write(std::move(write), [this, id = *space, policy, done = std::move(done)](StoreCompletion& completion) {
-    if (completion.result) core_.spaces.set_policy(id, policy);
-    done(completion.result);
-  });
+  core_.write(std::move(write),
+              [this, id = *space, policy, before, done = std::move(done)](StoreCompletion& completion) {
+                if (!completion.result && core_.spaces.policy(id) == policy) {
+                  core_.spaces.set_policy(id, before);
+                  flusher_.policy_changed(id);
+                }
+                done(completion.result);
+              });
 }
 
 }  // namespace quipu

@@ -128,6 +128,7 @@ class Engine {
   std::vector<CounterIndex> counters_;
   std::vector<OpenFrames::Submitted> submitted_;
   std::vector<LogCompletion> completions_;
+  std::size_t table_size_ = 0;  // After the last eviction.
   bool more_work_ = false;
   bool drain_flush_asked_ = false;
 };

@@ -41,11 +41,15 @@ Total total_of(std::span<const RowBatch::Item> items) {
 bool Jobs::step() {
   bool more = false;
   for (auto job = jobs_.begin(); job != jobs_.end();) {
-    const auto progress = (*job)();
+    const auto progress = job->step();
     more |= progress == Progress::kMore;
     job = progress == Progress::kDone ? jobs_.erase(job) : std::next(job);
   }
   return more;
+}
+
+void Jobs::stop(const Error& error) {
+  for (const Job& job : std::exchange(jobs_, {})) job.fail(error);
 }
 
 void Jobs::scan(std::vector<NamespaceId> spaces, std::uint64_t cursor, std::size_t limit,
@@ -80,7 +84,8 @@ void Jobs::scan_store(std::vector<NamespaceId> spaces, std::uint64_t cursor, std
   const auto needed = cursor == 0 ? core_.newest : kNoOffset;
   if (flusher_.flushed() >= needed) return ask_store(wanted_spaces, cursor, limit, std::move(done));
   flusher_.request(false);
-  jobs_.push_back([this, wanted_spaces, cursor, limit, needed, done = std::move(done)] {
+  const auto failed = [done](const Error& error) { done(std::unexpected(error)); };
+  const auto step = [this, wanted_spaces, cursor, limit, needed, done = std::move(done)] {
     if (flusher_.flushed() < needed) {
       if (!flusher_.last_failure().empty()) {
         done(busy("the store does not take rows now: " + flusher_.last_failure(), core_.options.flush_interval_ms));
@@ -91,7 +96,8 @@ void Jobs::scan_store(std::vector<NamespaceId> spaces, std::uint64_t cursor, std
     }
     ask_store(wanted_spaces, cursor, limit, done);
     return Progress::kDone;
-  });
+  };
+  jobs_.push_back({step, failed});
 }
 
 void Jobs::ask_store(std::shared_ptr<std::vector<NamespaceId>> spaces, std::uint64_t from, std::size_t limit,
@@ -132,7 +138,8 @@ void Jobs::top(NamespaceId space, std::size_t limit, std::function<void(Result<S
   const auto larger = [](const NamedTotal& a, const NamedTotal& b) {
     return a.value != b.value ? a.value > b.value : a.counter < b.counter;
   };
-  jobs_.push_back([this, space, limit, walk, larger, done = std::move(done)] {
+  const auto failed = [done](const Error& error) { done(std::unexpected(error)); };
+  const auto step = [this, space, limit, walk, larger, done = std::move(done)] {
     const CounterTable& table = core_.totals.table();
     auto& best = walk->page.counters;  // A heap with the smallest of the best on top.
     for (std::size_t visits = 0; walk->next < table.end() && visits < kVisitsPerStep; ++walk->next, ++visits) {
@@ -153,7 +160,8 @@ void Jobs::top(NamespaceId space, std::size_t limit, std::function<void(Result<S
     std::sort(best.begin(), best.end(), larger);
     done(std::move(walk->page));
     return Progress::kDone;
-  });
+  };
+  jobs_.push_back({step, failed});
 }
 
 void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<Offset>)> done) {
@@ -183,7 +191,8 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
     });
   };
   ask();
-  jobs_.push_back([this, walk, ask, done = std::move(done)] {
+  const auto failed = [done](const Error& error) { done(std::unexpected(error)); };
+  const auto step = [this, walk, ask, done = std::move(done)] {
     if (walk->error) {
       done(std::unexpected(*walk->error));
       return Progress::kDone;
@@ -222,7 +231,8 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
     }
     ask();
     return Progress::kMore;
-  });
+  };
+  jobs_.push_back({step, failed});
 }
 
 }  // namespace quipu

@@ -22,6 +22,8 @@ class Jobs {
   /// Does a bounded part of every job. Whether there is more to do without waiting.
   bool step();
   bool empty() const { return jobs_.empty(); }
+  /// Ends every job with `error`: nothing goes on any more.
+  void stop(const Error& error);
 
   /// A page of the counters that exist. While the table has every counter, the cursor counts through the table; else
   /// the counters are walked in the store, after a flush that takes there what began before.
@@ -41,7 +43,10 @@ class Jobs {
 
  private:
   enum class Progress : std::uint8_t { kMore, kWaiting, kDone };
-  using Job = std::function<Progress()>;
+  struct Job {
+    std::function<Progress()> step;
+    std::function<void(const Error&)> fail;  // Answers who asked for it.
+  };
 
   bool full() const { return jobs_.size() >= kJobsMax; }
   void scan_table(const std::vector<NamespaceId>& spaces, std::uint64_t cursor, std::size_t limit,

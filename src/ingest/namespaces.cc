@@ -21,6 +21,12 @@ Result<NamespaceId> NamespaceRegistry::find_or_create(std::string_view name) {
     return failure(Code::kNotFound,
                    "namespace " + std::string(name) + " does not exist, and namespaces.auto_create is off");
   }
+  return create(name);
+}
+
+Result<NamespaceId> NamespaceRegistry::create(std::string_view name) {
+  if (const auto found = find(name)) return *found;
+  if (auto valid = validate_namespace(name); !valid) return std::unexpected(valid.error());
   if (spaces_.size() >= spaces_max_) {
     return failure(Code::kTooLarge, "there are " + std::to_string(spaces_.size()) + " namespaces, the most allowed");
   }

@@ -40,6 +40,9 @@ class NamespaceRegistry {
   /// kNotFound when it does not exist and may not be made, kTooLarge when there are too many.
   Result<NamespaceId> find_or_create(std::string_view name);
 
+  /// The namespace for an operator who asks for it: as `find_or_create`, whatever auto_create says.
+  Result<NamespaceId> create(std::string_view name);
+
   /// For replay and configuration: makes it whatever auto_create says.
   NamespaceId restore(std::string_view name);
 

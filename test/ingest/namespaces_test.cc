@@ -46,6 +46,9 @@ TEST(Namespaces, AreNotMadeByAWriteWhereThatIsOff) {
   const auto unknown = registry.find_or_create("unknown");
   ASSERT_FALSE(unknown.has_value());
   EXPECT_EQ(unknown.error().code, Code::kNotFound);
+  EXPECT_TRUE(registry.create("unknown").has_value()) << "an operator may";
+  EXPECT_EQ(registry.create("third").error().code, Code::kTooLarge);
+  EXPECT_EQ(registry.create("Third").error().code, Code::kRefused);
 }
 
 TEST(Namespaces, AreNotMadeWithAWrongName) {
