@@ -46,6 +46,11 @@ class FaultDisk final : public LogDisk {
     finish_write();
     finish_upkeep();
   }
+  /// The process has ended: what it began is done, and nobody is told.
+  void end_process() {
+    finish();
+    done_.clear();
+  }
   bool writing() const { return writing_.has_value(); }
   bool idle() const { return !writing_ && upkeep_.empty() && done_.empty(); }
   std::size_t segments() const { return segments_.size(); }

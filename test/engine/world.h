@@ -127,6 +127,7 @@ class World {
     ASSERT_EQ(engine->state(), EngineState::kStopped);
     engine.reset();
     log.reset();
+    disk.end_process();
   }
 
   NamespaceId space(std::string_view name = "default") { return *engine->namespaces().find_or_create(name); }
