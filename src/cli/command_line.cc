@@ -134,9 +134,12 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   auto& log = *app.add_subcommand("log", "Look after the event log");
   log.require_subcommand(1);
   auto& adopt = *log.add_subcommand(
-      "adopt", "Begin a new generation of the log: after its directory was copied, or it was damaged; totals stay");
+      "adopt", "Accept a data directory that was copied or moved here; the original must not serve any more");
   ConfigFlags adopt_flags;
   adopt_flags.add_to(adopt);
+  bool new_generation = false;
+  adopt.add_flag("--new-generation", new_generation,
+                 "Set the log aside and begin a new one: the way out where it is damaged; flushed totals stay");
 
   auto& config = *app.add_subcommand("config", "Look at the configuration");
   config.require_subcommand(1);
@@ -181,7 +184,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
     surroundings.out << (print_json ? config_json(*loaded) : config_toml(*loaded));
     return kExitOk;
   }
-  return adopt ? verbs.adopt_log(loaded->config) : verbs.serve(loaded->config);
+  return adopt ? verbs.adopt_log(loaded->config, new_generation) : verbs.serve(loaded->config);
 }
 
 }  // namespace quipu

@@ -14,8 +14,9 @@ namespace quipu {
 struct Verbs {
   /// Serves until it is told to stop; answers the exit code.
   std::function<int(const Config&)> serve;
-  /// Begins a new generation of the log in the data directory; answers the exit code.
-  std::function<int(const Config&)> adopt_log;
+  /// Makes a data directory that was copied or moved one of this place; with `new_generation` the log is set aside and
+  /// the next generation begins beside the totals that there are. Answers the exit code.
+  std::function<int(const Config&, bool new_generation)> adopt_log;
   /// Whether Ctrl-C was pressed since the program began.
   std::function<bool()> interrupted;
 };

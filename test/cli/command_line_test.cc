@@ -25,8 +25,9 @@ class CommandLine : public testing::Test {
                         served_ = config;
                         return 42;
                       },
-                      [this](const Config& config) {
+                      [this](const Config& config, bool new_generation) {
                         adopted_ = config;
+                        new_generation_ = new_generation;
                         return 43;
                       },
                       [] { return false; }};
@@ -38,6 +39,7 @@ class CommandLine : public testing::Test {
   std::ostringstream err_;
   std::optional<Config> served_;
   std::optional<Config> adopted_;
+  bool new_generation_ = false;
 };
 
 TEST_F(CommandLine, ServeAloneServesWithDefaultsAndAnswersItsExitCode) {
@@ -112,6 +114,9 @@ TEST_F(CommandLine, LogAdoptGetsTheConfiguration) {
   EXPECT_EQ(run({"log", "adopt", "--data", "d"}), 43);
   ASSERT_TRUE(adopted_);
   EXPECT_EQ(adopted_->data_dir, "d");
+  EXPECT_FALSE(new_generation_);
+  EXPECT_EQ(run({"log", "adopt", "--new-generation"}), 43);
+  EXPECT_TRUE(new_generation_);
   EXPECT_FALSE(served_);
 }
 
