@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/counter_store.h"
+
+namespace quipu::testing_contract {
+
+/// A store that a test can use without knowing what it is made of.
+class StoreBench {
+ public:
+  virtual ~StoreBench() = default;
+  virtual CounterStore& store() = 0;
+  /// Ends it in good order, and begins again with what it kept.
+  virtual void reopen() = 0;
+  /// Returns when at least one completion may be there. Called only while something is pending.
+  virtual void wait() = 0;
+};
+
+struct StoreUnderTest {
+  std::string name;
+  std::function<std::unique_ptr<StoreBench>()> make;
+};
+
+/// One that keeps rows in memory, and one in a temporary directory of its own.
+StoreUnderTest memory_store_under_test();
+StoreUnderTest rocksdb_store_under_test();
+
+/// Takes completions until nothing is pending.
+std::vector<StoreCompletion> take_all(StoreBench& bench);
+
+/// A row for tests: each number differs from the others.
+inline Row row(std::int64_t total, std::uint64_t applied) {
+  return {total, static_cast<std::uint64_t>(total < 0 ? -total : total) + 1, Epoch{}, Offset{applied}, 0};
+}
+
+inline ShardId shard(std::uint32_t generation, std::uint16_t partition) {
+  return {Generation{generation}, PartitionId{partition}};
+}
+
+/// The rows of a batch as text, one a line, for comparing and for reading.
+std::string text_of(const RowBatch& rows);
+
+}  // namespace quipu::testing_contract
