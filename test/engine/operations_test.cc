@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/world.h"
+#include "event/frame.h"
 
 namespace quipu {
 namespace {
@@ -360,6 +362,20 @@ TEST_F(EngineOperations, AddsUpWhatIsPlainWithinAFrame) {
   ASSERT_EQ(shards.size(), 1u);
   EXPECT_EQ(shards[0].total, 1'000);
   EXPECT_EQ(shards[0].events, 1'000u);
+}
+
+TEST_F(EngineOperations, KeepsTheSecondsOfEventsApartInTheLog) {
+  std::vector<Operation> operations(6, world.add("a"));
+  for (std::size_t i = 0; i < operations.size(); ++i) operations[i].time = 10'000 + static_cast<TimeMs>(i) * 400;
+  world.run(operations);
+  world.commit();
+  const auto read = world.log->read(std::nullopt, Offset{1}, 1'000'000);
+  ASSERT_EQ(read->frames.size(), 1u);
+  const auto frame = decode_frame(read->frame(read->frames[0]));
+  auto entries = frame->entries();
+  std::vector<std::uint64_t> events;
+  while (const auto entry = entries.next()) events.push_back(entry->events);
+  EXPECT_EQ(events, (std::vector<std::uint64_t>{3, 2, 1})) << "0, 400, 800 | 1200, 1600 | 2000";
 }
 
 TEST_F(EngineOperations, IsBusyWhileTheLogHasNoRoomAndGoesOnAfterwards) {

@@ -61,7 +61,8 @@ class World {
   /// Begins a process; recovery is up to `step`.
   Result<void> open() {
     log_options.known_durable = kNoOffset;
-    for (const auto& [partition, mark] : store.state().watermarks) {
+    const auto watermarks = store.watermarks();
+    for (const Watermark& mark : *watermarks) {
       ByteCursor chains(mark.chains);
       if (chains.take<std::uint32_t>() != log_options.identity.generation.value) continue;
       log_options.known_durable = std::max(log_options.known_durable, mark.offset);
@@ -190,7 +191,8 @@ class World {
   std::int64_t stored(std::string_view counter, std::string_view space_name = "default") const {
     Epoch highest{};
     std::int64_t sum = 0;
-    for (const auto& [key, row] : store.state().rows) {
+    const auto state = store.state();
+    for (const auto& [key, row] : state.rows) {
       if (std::get<1>(key) != space_name || std::get<2>(key) != counter || row.epoch < highest) continue;
       if (row.epoch > highest) sum = 0;
       highest = row.epoch;
