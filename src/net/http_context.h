@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "net/limits.h"
+
+namespace quipu {
+
+/// What every HTTP session of a process shares. The node fills it once and keeps it alive longer than the sessions.
+struct HttpContext {
+  Engine& engine;
+  NetLimits limits;
+  std::vector<std::string> cors_origins;  ///< http.cors_origins; `*` stands for all. Empty: CORS is off.
+  std::int64_t future_ms_max = 300'000;   ///< limits.future
+  std::string version;                    ///< Of the program, as `/` and `/healthz` show it.
+  std::string http_address;               ///< `127.0.0.1:8080`, as `/` shows it; "" = not served.
+  std::string resp_address;
+  std::function<std::string()> metrics;  ///< The body of `/metrics`.
+  /// Names and values that `/v1/stats` shows under `server`: connections and the like.
+  std::function<std::vector<std::pair<std::string, std::uint64_t>>()> server_figures;
+};
+
+}  // namespace quipu
