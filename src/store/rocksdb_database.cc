@@ -4,6 +4,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
@@ -33,6 +34,14 @@ rocksdb::CompressionType compression() {
   return rocksdb::kNoCompression;
 }
 
+/// RocksDB's own recovery looks for room every few seconds, and refuses ours meanwhile. We go on at the next request.
+class NoOwnRecovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 rocksdb::Options options_of(const RocksdbLimits& limits) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(limits.cache_bytes);
@@ -58,6 +67,7 @@ rocksdb::Options options_of(const RocksdbLimits& limits) {
   options.max_background_jobs = 2;
   options.bytes_per_sync = 1 << 20;
   options.avoid_flush_during_shutdown = false;
+  options.listeners.push_back(std::make_shared<NoOwnRecovery>());
   // Its own diary: at most 2 files of 1 MiB, and nothing at intervals.
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.max_log_file_size = 1 << 20;
