@@ -27,8 +27,9 @@ class BaseFilesTest : public testing::Test {
   ~BaseFilesTest() override { fs::remove_all(root_); }
 
   static Base base(std::uint64_t offset) {
-    const auto text = as_bytes("windows as of " + std::to_string(offset));
-    return {Offset{offset}, Bytes(text.begin(), text.end())};
+    Base made{Offset{offset}, {}};
+    put(made.windows, as_bytes("windows as of " + std::to_string(offset)));
+    return made;
   }
   /// Makes a base as the store does, with something that looks like a checkpoint.
   static void make(BaseFiles& files, std::uint64_t offset) {
