@@ -68,9 +68,10 @@ void Flusher::start() {
     // The watermark must surely be there before the base is: where a crash took back a watermark, and the bases below
     // it were dropped, nothing would be left to begin at.
     flight.sync = true;
-    base_.emplace();
-    base_->offset = flight.watermark;
-    for (const Aggregator& partition : core_.partitions) base_->windows.push_back(partition.ids().snapshot());
+    BaseInMaking base;
+    base.offset = flight.watermark;
+    for (const Aggregator& partition : core_.partitions) base.windows.push_back(partition.ids().snapshot());
+    base_ = std::move(base);
     last_base_ = core_.now;
     base_log_bytes_ = core_.stats.bytes_written;
     log_bytes_before_ = 0;
