@@ -1,0 +1,243 @@
+#include "log/posix_log_disk.h"
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/check.h"
+#include "base/phases.h"
+#include "log/segment_files.h"
+
+namespace quipu {
+
+/// The threads and what passes between them.
+class PosixLogDisk::State {
+ public:
+  State(SegmentFiles files, PosixLogDiskOptions options)
+      : files_(std::move(files)),
+        options_(std::move(options)),
+        sync_thread_([this] { run_sync(); }),
+        files_thread_([this] { run_files(); }) {}
+
+  ~State() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    sync_thread_.join();
+    files_thread_.join();
+  }
+
+  const SegmentFiles& files() const { return files_; }
+
+  Result<void> read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) {
+    auto& file = readers_[segment];
+    if (!file) {
+      auto opened = files_.open_for_reading(segment);
+      if (!opened) return std::unexpected(opened.error());
+      file = std::move(*opened);
+    }
+    auto done = read_fully(file, at, out);
+    if (!done) done.error().what = files_.name(segment) + ": " + done.error().what;
+    return done;
+  }
+  void forget_reader(SegmentNumber segment) { readers_.erase(segment); }
+
+  void begin_write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      QUIPU_CHECK(!write_ && !writing_);
+      write_ = Write{segment, at, bytes};
+    }
+    changed_.notify_all();
+  }
+
+  void begin(DiskCompletion::Kind kind, SegmentNumber segment, std::uint64_t bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      file_work_.push_back({kind, segment, bytes});
+    }
+    changed_.notify_all();
+  }
+
+  void take(std::vector<DiskCompletion>& out) {
+    const std::lock_guard lock(mutex_);
+    out.insert(out.end(), std::make_move_iterator(done_.begin()), std::make_move_iterator(done_.end()));
+    done_.clear();
+  }
+
+  void wait_for_write() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !write_ && !writing_; });
+  }
+
+ private:
+  struct Write {
+    SegmentNumber segment{};
+    std::uint64_t at = 0;
+    ByteView bytes;
+  };
+  struct FileWork {
+    DiskCompletion::Kind kind{};
+    SegmentNumber segment{};
+    std::uint64_t bytes = 0;
+  };
+
+  void run_sync() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return write_ || stopping_; });
+      if (!write_) return;
+      const auto work = *std::exchange(write_, std::nullopt);
+      writing_ = true;
+      lock.unlock();
+      auto outcome = write_and_sync(work);
+      lock.lock();
+      writing_ = false;
+      done_.push_back({DiskCompletion::Kind::kWrite, work.segment, std::move(outcome)});
+      changed_.notify_all();
+      lock.unlock();
+      options_.wake();
+      lock.lock();
+    }
+  }
+
+  Result<void> write_and_sync(const Write& work) {
+    if (write_error_) return std::unexpected(*write_error_);
+    const PhaseScope phase(Phase::kCommit);
+    auto done = try_write(work);
+    if (!done) {
+      done.error().what = files_.name(work.segment) + ": " + done.error().what;
+      done.error().code = Code::kUnknown;
+      write_error_ = done.error();
+      writer_.close();
+    }
+    return done;
+  }
+
+  Result<void> try_write(const Write& work) {
+    if (!writer_ || writer_segment_ != work.segment) {
+      auto opened = files_.open_for_writing(work.segment, direct_);
+      if (!opened) return std::unexpected(opened.error());
+      writer_ = std::move(*opened);
+      writer_segment_ = work.segment;
+    }
+    bool invalid = false;
+    auto done = write_fully(writer_, work.at, work.bytes, invalid);
+    if (!done && invalid && direct_) {
+      // The file system takes the flag but not the write: the same again through the page cache. Nothing was written.
+      direct_ = false;
+      auto opened = files_.open_for_writing(work.segment, direct_);
+      if (!opened) return std::unexpected(opened.error());
+      writer_ = std::move(*opened);
+      done = write_fully(writer_, work.at, work.bytes, invalid);
+    }
+    if (!done) return done;
+    return sync_data(writer_);
+  }
+
+  void run_files() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return !file_work_.empty() || stopping_; });
+      // What was not begun when the disk is closed is done by the next one that opens the log.
+      if (stopping_) return;
+      const auto work = file_work_.front();
+      file_work_.pop_front();
+      lock.unlock();
+      auto outcome = work.kind == DiskCompletion::Kind::kCreate ? files_.create(work.segment, work.bytes)
+                                                                : files_.remove(work.segment);
+      lock.lock();
+      done_.push_back({work.kind, work.segment, std::move(outcome)});
+      lock.unlock();
+      options_.wake();
+      lock.lock();
+    }
+  }
+
+  // Constant after construction.
+  const SegmentFiles files_;
+  const PosixLogDiskOptions options_;
+
+  // The owner's thread.
+  std::map<SegmentNumber, FileDescriptor> readers_;
+
+  // The sync thread.
+  FileDescriptor writer_;
+  SegmentNumber writer_segment_{};
+  bool direct_ = true;
+  std::optional<Error> write_error_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Under mutex_.
+  std::optional<Write> write_;
+  bool writing_ = false;
+  std::deque<FileWork> file_work_;
+  std::vector<DiskCompletion> done_;
+  bool stopping_ = false;
+
+  // Last: they use everything above.
+  std::thread sync_thread_;
+  std::thread files_thread_;
+};
+
+Result<std::unique_ptr<PosixLogDisk>> PosixLogDisk::open(const std::string& directory, PosixLogDiskOptions options) {
+  SegmentFiles files(directory, options.free_bytes_min);
+  if (auto made = files.make_directory(); !made) return std::unexpected(made.error());
+  return std::unique_ptr<PosixLogDisk>(new PosixLogDisk(std::make_unique<State>(std::move(files), std::move(options))));
+}
+
+PosixLogDisk::PosixLogDisk(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PosixLogDisk::~PosixLogDisk() = default;
+
+Result<std::vector<SegmentFile>> PosixLogDisk::list() { return state_->files().list(); }
+
+Result<void> PosixLogDisk::read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) {
+  return state_->read(segment, at, out);
+}
+
+Result<void> PosixLogDisk::write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
+  bool direct = false;
+  auto file = state_->files().open_for_writing(segment, direct);
+  if (!file) return std::unexpected(file.error());
+  bool invalid = false;
+  auto done = write_fully(*file, at, bytes, invalid);
+  if (done) done = sync_data(*file);
+  if (!done) done.error().what = name(segment) + ": " + done.error().what;
+  return done;
+}
+
+Result<void> PosixLogDisk::create(SegmentNumber segment, std::uint64_t bytes) {
+  return state_->files().create(segment, bytes);
+}
+
+Result<void> PosixLogDisk::remove(SegmentNumber segment) {
+  state_->forget_reader(segment);
+  return state_->files().remove(segment);
+}
+
+void PosixLogDisk::begin_write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
+  state_->begin_write(segment, at, bytes);
+}
+
+void PosixLogDisk::begin_create(SegmentNumber segment, std::uint64_t bytes) {
+  state_->begin(DiskCompletion::Kind::kCreate, segment, bytes);
+}
+
+void PosixLogDisk::begin_remove(SegmentNumber segment) {
+  state_->forget_reader(segment);
+  state_->begin(DiskCompletion::Kind::kRemove, segment, 0);
+}
+
+void PosixLogDisk::take_completions(std::vector<DiskCompletion>& out) { state_->take(out); }
+void PosixLogDisk::wait_for_write() { state_->wait_for_write(); }
+void PosixLogDisk::rolling(bool active) { set_phase(Phase::kRoll, active); }
+std::string PosixLogDisk::name(SegmentNumber segment) const { return state_->files().name(segment); }
+
+}  // namespace quipu

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/identifiers.h"
+#include "base/result.h"
+#include "log/log_disk.h"
+#include "log/segment_format.h"
+
+namespace quipu {
+
+/// A segment that holds frames.
+struct LogSegment {
+  /// Where a group begins: of all groups the first, and one for every stretch of kPlaceBytes that was walked.
+  struct Place {
+    Offset first{};
+    std::uint64_t at = 0;
+  };
+
+  SegmentNumber number{};
+  std::uint64_t bytes = 0;
+  Offset first{};
+  TimeMs newest = 0;  ///< When its last group was written, or the segment behind it was begun.
+  std::vector<Place> places;
+
+  /// Keeps the place if it is far enough behind the last one.
+  void remember(Offset group_first, std::uint64_t at);
+};
+
+/// A torn tail, which was overwritten with zeros.
+struct LogCut {
+  SegmentNumber segment{};
+  std::uint64_t at = 0;
+  std::uint64_t bytes = 0;
+};
+
+inline constexpr std::uint64_t kPlaceBytes = std::uint64_t{1} << 20;
+
+/// What a log's segments hold, as found when it is opened.
+struct RecoveredLog {
+  std::vector<LogSegment> segments;    ///< Those with frames, in order. The last is written on.
+  std::uint64_t write_at = 0;          ///< Where in the last segment the next group goes.
+  std::uint64_t last_group_at = 0;     ///< Where its last group begins.
+  Offset end{1};                       ///< The next offset.
+  std::optional<SegmentNumber> spare;  ///< A segment of zeros behind the last.
+  SegmentNumber next_number{1};        ///< The number of the next segment to make.
+
+  std::optional<LogCut> cut;
+};
+
+struct RecoveryOptions {
+  LogIdentity identity;
+  std::uint64_t segment_bytes = 0;
+  Offset known_durable{};  ///< Frames up to here were acknowledged, as the store knows; 0 = nothing is known.
+};
+
+/// Finds the end of the log, and makes the disk ready to go on from there:
+/// - the last group is written once more and synced, since the process that wrote it may have died before its sync;
+/// - a torn tail (the group that was under way) is overwritten with zeros.
+///
+/// kDamaged, naming file, byte and offsets, when the log is not what was written: a segment is missing, foreign, short,
+/// in another's place or older than its neighbours; something sound follows something broken; the log ends before a
+/// frame that was known durable. Nothing is changed then. kRefused when a newer version wrote it.
+Result<RecoveredLog> recover_segments(LogDisk& disk, const RecoveryOptions& options);
+
+}  // namespace quipu
