@@ -275,7 +275,7 @@ Result<std::string> DataDirectory::set_aside_log(const std::string& path) {
   const auto held = hold(path);
   if (!held) return std::unexpected(held.error());
   const auto log = held->path + "/log";
-  const auto aside = log + ".generation-" + std::to_string(held->identity.log.generation.value);
+  auto aside = log + ".generation-" + std::to_string(held->identity.log.generation.value);
   std::error_code error;
   const bool done = std::filesystem::exists(aside, error);
   const bool there = std::filesystem::exists(log, error) && !std::filesystem::is_empty(log, error);

@@ -19,12 +19,14 @@ void add_row(RowBatch& rows, const std::string& key, const Row& row) {
 
 Result<std::vector<Watermark>> MemoryStore::watermarks() {
   std::vector<Watermark> all;
+  all.reserve(state_.watermarks.size());
   for (const auto& [partition, mark] : state_.watermarks) all.push_back(mark);
   return all;
 }
 
 Result<std::vector<SourceRow>> MemoryStore::sources() {
   std::vector<SourceRow> all;
+  all.reserve(state_.sources.size());
   for (const auto& [key, row] : state_.sources) all.push_back(row);
   return all;
 }

@@ -145,7 +145,8 @@ TEST_P(CounterStoreContract, ScansInPagesThatNeverCutARoutingHash) {
   for (std::uint64_t at = 0; at < 40; ++at) {
     const auto routing = at << 58 | (at * 0x9e3779b97f4a7c15 >> 6);
     for (int counter = 0; counter < static_cast<int>(at % 3) + 1; ++counter) {
-      for (std::uint16_t partition = 0; partition <= at % 4; ++partition) {
+      const auto shards = static_cast<std::uint16_t>(at % 4 + 1);
+      for (std::uint16_t partition = 0; partition < shards; ++partition) {
         given.rows.add(routing, "views", std::string(1, static_cast<char>('a' + counter)), shard(1, partition),
                        row(1, at + 1));
         ++sizes[routing];

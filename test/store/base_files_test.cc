@@ -55,7 +55,7 @@ class BaseFilesTest : public testing::Test {
 
 TEST_F(BaseFilesTest, HaveTheirOffsetAsNameOnceTheyAreWhole) {
   auto files = open();
-  const auto place = files.begin(Offset{42}).value();
+  ASSERT_TRUE(files.begin(Offset{42}));
   EXPECT_THAT(names(), ElementsAre("0000000000042.tmp"));
   EXPECT_EQ(files.oldest(), kNoOffset);
   EXPECT_FALSE(files.newest(Offset{42}).value());
