@@ -135,6 +135,10 @@ class Rules(unittest.TestCase):
     def test_a_page_that_cannot_be_found_is_refused(self):
         self.refuses(docs.check, with_file("docs/lost.md", "# Lost\n"), "cannot be found")
 
+    def test_a_page_can_be_found_by_its_folder(self):
+        sample = tree(**{"docs/ideas/x.md": "# X\n", "docs/README.md": "# Docs\n\n[frame](frame.md) [ideas](ideas/)\n"})
+        self.assertEqual(said(docs.check, sample), [])
+
     def test_a_comment_that_cites_a_missing_page_is_refused(self):
         self.refuses(docs.check, with_file("src/event/frame.cc", "// see docs/gone" + ".md\n"), "docs/gone" + ".md")
 

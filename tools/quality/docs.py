@@ -51,8 +51,9 @@ def check(tree):
             if page == INDEX:
                 linked.add(resolved)
     for page in tree.paths("docs/", ".md"):
-        if page != INDEX and page not in linked:
-            yield Finding(page, 0, f"cannot be found: {INDEX} has no link to it")
+        folders = {page[:end] for end in range(len(page)) if page[end] == "/"}
+        if page != INDEX and page not in linked and not folders & linked:
+            yield Finding(page, 0, f"cannot be found: {INDEX} has no link to it or to its folder")
     yield from _check_cited(tree)
 
 
