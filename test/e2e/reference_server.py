@@ -247,7 +247,8 @@ class ReferenceServer:
         self.store.change("add", key, fields["delta"], None if identity is None else (key, identity.encode()), memory)
         if self.busy():
             return 503, {"outcome": "busy"}
-        return 202, {"accepted": 1, "position": "1:0:1"} | ({"durable": False} if memory else {})
+        more = {"durable": False} if memory else {"value": self.store.table[key]}
+        return 202, {"accepted": 1, "position": "1:0:1"} | more
 
     def events(self, headers, body):
         lines = json.loads(body) if body.startswith(b"[") else [json.loads(line) for line in body.splitlines() if line]

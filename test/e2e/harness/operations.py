@@ -192,6 +192,8 @@ class HttpAdd(Adding):
         if self.memory and body.get("durable") is not False:
             self.ledger.violate(f"POST with ack=memory answered {reply!r}")
         self.ledger.acked(self.events[0], durable=not self.memory)
+        if "value" in body:
+            self.shows(0, body["value"], "POST")
 
 
 class HttpBatch(Adding):
