@@ -21,16 +21,14 @@ const char* text_of(const error_code& error) {
     return "Transfer-Encoding stands twice, or beside Content-Length";
   }
   if (error == beast_http::error::bad_line_ending) return "a carriage return stands alone";
-  if (error == beast_http::error::bad_chunk || error == beast_http::error::bad_chunk_extension) {
-    return "a chunk of the body is malformed";
-  }
   if (error == beast_http::error::bad_value) return "the value of a header field is malformed";
   return "a header field is malformed";
 }
 
 }  // namespace
 
-/// Beast's parser with our verdict behind its callbacks. Beast knows the grammar; what it lets through is refused here.
+/// Beast's parser for heads, with our verdict behind its callbacks. Beast knows the grammar; what it lets through is
+/// refused here.
 class HttpParser::Beast {
  public:
   explicit Beast(HttpParser& owner) : owner_(owner) {}
@@ -40,21 +38,11 @@ class HttpParser::Beast {
     impl_.emplace(owner_);
     impl_->body_limit(boost::none);  // Both bounds are ours: Beast's depend on how the bytes were cut.
     impl_->header_limit(std::numeric_limits<std::uint32_t>::max());
-    impl_->eager(true);
     error_.clear();
     impl_->put(boost::beast::net::const_buffer(bytes.data(), bytes.size()), error_);
     return !error_ && impl_->is_header_done();
   }
 
-  /// Goes on with the chunks. Answers how many bytes were used.
-  std::size_t chunks(std::string_view bytes) {
-    const auto used = impl_->put(boost::beast::net::const_buffer(bytes.data(), bytes.size()), error_);
-    if (error_ == beast_http::error::need_more) error_.clear();
-    return used;
-  }
-
-  bool failed() const { return static_cast<bool>(error_); }
-  bool done() const { return impl_->is_done(); }
   const error_code& error() const { return error_; }
 
  private:
@@ -75,34 +63,18 @@ class HttpParser::Beast {
     void on_response_impl(int, boost::beast::string_view, int, error_code&) override {}
     void on_field_impl(beast_http::field, boost::beast::string_view name, boost::beast::string_view value,
                        error_code& error) override {
-      if (owner_.in_chunks_) {
-        trailer_bytes_ += name.size() + value.size() + 4;
-        if (trailer_bytes_ > owner_.header_bytes_max_) {
-          return judged({431, "the fields behind the body are larger than limits.header_bytes"}, error);
-        }
-        return judged(HttpFieldJudge::trailer(view(name)), error);
-      }
       judged(owner_.judge_.field(view(name), view(value), owner_.request_), error);
     }
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(boost::beast::string_view body, error_code&) override { return body.size(); }
-    void on_chunk_header_impl(std::uint64_t size, boost::beast::string_view extensions, error_code& error) override {
-      if (extensions.size() > kChunkExtensionBytesMax || (!extensions.empty() && extensions[0] != ';')) {
-        return judged({400, "a chunk of the body is malformed"}, error);
-      }
-      if (size > owner_.body_bytes_max_ - owner_.body_.size()) {
-        judged({413, "the body is larger than limits.body_bytes"}, error);
-      }
-    }
+    void on_chunk_header_impl(std::uint64_t, boost::beast::string_view, error_code&) override {}
     std::size_t on_chunk_body_impl(std::uint64_t, boost::beast::string_view body, error_code&) override {
-      owner_.body_.append(body.data(), body.size());
       return body.size();
     }
     void on_finish_impl(error_code&) override {}
 
     HttpParser& owner_;
-    std::size_t trailer_bytes_ = 0;
   };
 
   HttpParser& owner_;
@@ -219,20 +191,16 @@ HttpParser::Step HttpParser::begin_chunks(std::string_view bytes) {
   if (!read_head(head_)) return refuse_beast();
   waits_continue_ = judge_.wants_continue() && bytes.size() == head_end_;
   in_chunks_ = true;
+  chunks_.begin(body_bytes_max_, header_bytes_max_);
   return read_chunks(bytes, head_end_);
 }
 
 HttpParser::Step HttpParser::read_chunks(std::string_view bytes, std::size_t used) {
-  if (bytes.size() == used) return wait(used);
-  used += beast_->chunks(bytes.substr(used));
-  if (beast_->failed()) return refuse_beast();
-  if (!beast_->done()) {
-    if (bytes.size() - used > header_bytes_max_) {
-      return refuse({431, "a chunk's head, or the fields behind the body, are larger than limits.header_bytes"});
-    }
-    return wait(used);
-  }
+  used += chunks_.take(bytes.substr(used), body_);
+  if (!chunks_.verdict().sound()) return refuse(chunks_.verdict());
+  if (!chunks_.done()) return wait(used);
   request_.body = body_;
+  request_.chunked = true;
   begin_request();
   return {Status::kRequest, used};
 }

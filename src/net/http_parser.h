@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/http_chunks.h"
 #include "net/http_request.h"
 #include "net/http_verdict.h"
 #include "net/limits.h"
@@ -13,7 +14,7 @@ namespace quipu {
 
 /// Bytes of one connection in, requests of HTTP/1.1 and 1.0 out, one at a time.
 ///
-///   bytes ─► lines and request line (ours) ─► Beast's parser ─► our verdict on each field ─► body ─► request
+///   bytes ─► lines, request line ─► Beast's parser ─► our verdict on each field ─► length or chunks ─► request
 ///
 /// Promise: what comes out depends on the bytes alone, not on how they were cut; after a refusal nothing more comes
 /// out. A body with a length is handed out where it lies in the input, a chunked one from the parser's own memory.
@@ -78,6 +79,7 @@ class HttpParser {
   bool waits_continue_ = false;
   bool told_continue_ = false;
   bool in_chunks_ = false;
+  ChunkDecoder chunks_;
   std::string head_;  // Of a chunked request, whose bytes are used up before it is whole.
   std::string body_;
 };

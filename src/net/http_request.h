@@ -29,6 +29,7 @@ struct HttpRequest {
   std::optional<std::string_view> if_none_match;
   std::optional<std::string_view> origin;
   std::string_view body;
+  bool chunked = false;  ///< Then all views point into the parser, and end with its next call.
 };
 
 }  // namespace quipu

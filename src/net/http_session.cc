@@ -23,7 +23,7 @@ std::size_t HttpSession::receive(std::string_view bytes) {
   std::size_t used = 0;
   while (!busy() && !closing_ && output_.size() <= context_.limits.output_bytes_max) {
     const bool more = take(bytes, used);
-    if (more && !closing_ && !turn_is_full() && errand_.kind == HttpErrand::Kind::kNone) continue;
+    if (more && may_gather()) continue;
     submit();
     if (!more) break;
   }
@@ -31,9 +31,11 @@ std::size_t HttpSession::receive(std::string_view bytes) {
   return closing_ ? bytes.size() : used;
 }
 
-bool HttpSession::turn_is_full() const {
-  return turn_.pending.size() >= context_.limits.pipeline_requests_max ||
-         turn_.prepared.size() >= context_.limits.output_bytes_max;
+/// Whether another request may join the turn.
+bool HttpSession::may_gather() const {
+  return !closing_ && errand_.kind == HttpErrand::Kind::kNone && !parser_.request().chunked &&
+         turn_.pending.size() < context_.limits.pipeline_requests_max &&
+         turn_.prepared.size() < context_.limits.output_bytes_max;
 }
 
 /// Takes one request. False when there is no more to take now.

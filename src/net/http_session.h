@@ -48,7 +48,7 @@ class HttpSession final : public Session, private BatchClient {
   void run_put_namespace();
   void try_wait(TimeMs now);
   void finish_errand(Offset hold_at);
-  bool turn_is_full() const;
+  bool may_gather() const;
   void say_continue();
   void answer_problem(const Problem& problem);
 

@@ -27,10 +27,6 @@ constexpr auto kTokenTable = [] {
   return table;
 }();
 
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return kTokenTable[static_cast<unsigned char>(c)]; });
-}
-
 /// A name or address, and perhaps a port; no path, no user.
 bool is_authority(std::string_view text) {
   if (text.empty()) return false;
@@ -97,6 +93,10 @@ HttpVerdict judge_target(std::string_view target, HttpRequest& request) {
 }
 
 }  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return kTokenTable[static_cast<unsigned char>(c)]; });
+}
 
 bool same_token(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }
 

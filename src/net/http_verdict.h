@@ -67,6 +67,9 @@ class HttpFieldJudge {
 /// The name of a status, such as `Not Found`.
 const char* http_reason(int status);
 
+/// Whether `text` is a token of RFC 9110: a method, or a field's name.
+bool is_token(std::string_view text);
+
 /// Whether two names of fields or tokens are the same, in any case of letters.
 bool same_token(std::string_view a, std::string_view b);
 

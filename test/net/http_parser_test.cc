@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <random>
 
 #include "net/http_feed.h"
 
@@ -266,6 +267,63 @@ TEST(HttpParser, GivesTheSameRequestsHoweverTheBytesAreCut) {
     feed.arrive(std::string_view(bytes).substr(cut));
     EXPECT_EQ(feed.events(), whole) << "cut at " << cut;
   }
+}
+
+/// Requests with a few bytes or pieces out of place, the same for every run.
+class Mutations {
+ public:
+  std::string next() {
+    static const std::string kSamples[] = {
+        get("/a?b=%20"), post("Content-Length: 5\r\nExpect: 100-continue\r\n", "hello"),
+        post("Transfer-Encoding: chunked\r\n", "5;x=y\r\nhello\r\n3\r\n\r\n\r\r\n0\r\nX: y\r\n\r\n"),
+        "\r\nGET http://a/ HTTP/1.0\r\nConnection: keep-alive, x\r\nHost: a\r\n\r\n"};
+    static const std::string kPieces[] = {"\r",        "\n",    "\r\n", "\r\n\r\n",       " ",      "\t",   ":", ",",
+                                          ";",         "0",     "5",    "\x80",           "\x7f",   "HTTP", "/", "x",
+                                          "0\r\n\r\n", "\r\n ", "Host", "Content-Length", "chunked"};
+    std::string text;
+    for (auto requests = 1 + random_() % 3; requests > 0; --requests) text += kSamples[random_() % 4];
+    for (auto changes = random_() % 4; changes > 0; --changes) {
+      const auto at = random_() % text.size();
+      switch (random_() % 3) {
+        case 0:
+          text.erase(at, 1 + random_() % 4);
+          break;
+        case 1:
+          text.insert(at, kPieces[random_() % std::size(kPieces)]);
+          break;
+        default:
+          text[at] = static_cast<char>(random_());
+      }
+      if (text.empty()) text = "x";
+    }
+    return text;
+  }
+  std::size_t below(std::size_t bound) { return random_() % bound; }
+
+ private:
+  std::mt19937_64 random_{20261124};
+};
+
+TEST(HttpParser, GivesTheSameForBrokenRequestsHoweverTheyAreCut) {
+  Mutations mutations;
+  std::size_t refused = 0;
+  std::size_t taken = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const auto bytes = mutations.next();
+    const auto whole = http_events(bytes);
+    HttpFeed feed;
+    for (std::string_view rest = bytes; !rest.empty();) {
+      const auto size = 1 + mutations.below(std::min<std::size_t>(rest.size(), 40));
+      feed.arrive(rest.substr(0, size));
+      rest.remove_prefix(size);
+    }
+    ASSERT_EQ(feed.events(), whole) << bytes;
+    const bool broken = !whole.empty() && whole.back().starts_with('!');
+    refused += broken ? 1 : 0;
+    taken += whole.size() - (broken ? 1 : 0);
+  }
+  EXPECT_GT(refused, 3'000U);
+  EXPECT_GT(taken, 10'000U);
 }
 
 TEST(HttpParser, RefusesAtOnceWhatCanNotBecomeARequest) {
