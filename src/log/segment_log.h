@@ -88,6 +88,7 @@ class SegmentLog final : public EventLog {
   bool committing() const override { return writing_active_ || sealed_ > 0; }
   void take_completions(std::vector<LogCompletion>& out) override;
 
+  /// Beside what EventLog says: always to the end of a group, since a group is checked as a whole.
   Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) override;
   void tick(TimeMs now) override;
   void allow_trim(Offset offset) override;
