@@ -12,8 +12,10 @@ namespace quipu {
 
 namespace {
 
-/// How much of the estimate of the disk's rate the newest group decides.
-constexpr double kRateWeight = 0.2;
+/// How much of what the disk took before still counts in the estimate of its rate when a group is done.
+constexpr double kRateKept = 0.8;
+/// A group that is done within one tick of the clock took about this long: docs/ideas/group-commit.md.
+constexpr double kSyncMs = 0.2;
 constexpr std::int64_t kRetryMsMax = 60'000;
 
 Result<void> check_options(const SegmentLogOptions& options) {
@@ -111,7 +113,8 @@ std::size_t SegmentLog::room_bytes() const {
 }
 
 std::int64_t SegmentLog::write_wait_ms() const {
-  const auto ms = std::ceil(static_cast<double>(pending_bytes()) / bytes_per_ms_);
+  if (lately_bytes_ == 0) return 1;
+  const auto ms = std::ceil(static_cast<double>(pending_bytes()) * lately_ms_ / lately_bytes_);
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(ms), 1, kRetryMsMax);
 }
 
@@ -249,9 +252,8 @@ void SegmentLog::finish_write(const DiskCompletion& done, std::vector<LogComplet
     out.push_back({item.token, durable_end_});
     ++durable_end_.value;
   }
-  const auto rate =
-      static_cast<double>(writing_bytes_) / static_cast<double>(std::max<TimeMs>(1, now_ - writing_begun_));
-  bytes_per_ms_ = std::max(1.0, (1 - kRateWeight) * bytes_per_ms_ + kRateWeight * rate);
+  lately_bytes_ = kRateKept * lately_bytes_ + static_cast<double>(writing_bytes_);
+  lately_ms_ = kRateKept * lately_ms_ + std::max(kSyncMs, static_cast<double>(now_ - writing_begun_));
   last_group_at_ = write_at_;
   write_at_ += writing_bytes_;
   ++stats_.groups_written;

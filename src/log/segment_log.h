@@ -152,7 +152,8 @@ class SegmentLog final : public EventLog {
   Offset writing_first_{};
   std::uint64_t writing_bytes_ = 0;
   TimeMs writing_begun_ = 0;
-  double bytes_per_ms_ = 50'000;  ///< What the disk took lately. 50 MB/s until the first group says better.
+  double lately_bytes_ = 0;  ///< What the disk took lately, the newest group most ...
+  double lately_ms_ = 0;     ///< ... and how long that was.
   Offset durable_end_{1};
   Offset submit_next_{1};   ///< The offset of the next frame submitted ...
   Offset reserve_next_{1};  ///< ... and of the next one reserved.
