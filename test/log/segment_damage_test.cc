@@ -49,6 +49,10 @@ class SegmentDamage : public testing::Test {
     ASSERT_EQ(world_.open(), "");
     world_.expect_holds(last_group_.first.value - 1);
     EXPECT_TRUE(world_.log->cut());
+    // Nothing of it is left that a later group could stand before.
+    const auto& file = world_.disk.segments().at(kThree);
+    EXPECT_EQ(std::count(file.begin() + static_cast<std::ptrdiff_t>(last_group_.at), file.end(), std::byte{0}),
+              static_cast<std::ptrdiff_t>(file.size() - last_group_.at));
     world_.next = last_group_.first.value;
     world_.write_group();
     world_.expect_holds(last_group_.first.value);
