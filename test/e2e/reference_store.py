@@ -22,7 +22,7 @@ class Store:
         self.pending, self.memory = [], []
         self.memory_since = 0.0
         self.shown = False  # Something was shown that may rest on what is in memory alone.
-        self.segment_bytes = 256 << 10
+        self.segment_bytes = 1 << 20
         self.phase = self.map_phases(settings.get("diagnostics.phases_file"))
         self.recover()
         self.open_segment()
@@ -109,7 +109,7 @@ class Store:
             return
         self.memory, self.pending, self.shown = [], [], False
         self.set_phase(PHASE_COMMIT, 1)
-        if self.bug == "show-early":
+        if self.bug in ("show-early", "ack-before-write"):
             time.sleep(0.002)  # Bugs are planted wide, so that few kills are enough.
         if self.bug == "torn-batch" and len(changes) > 1:
             self.write(changes[:len(changes) // 2])

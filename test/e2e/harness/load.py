@@ -11,7 +11,7 @@ from .registers import RegisterUser
 from .wire import Http, Lost, Resp
 
 HABITS = ("plain", "plain", "bulk", "once", "transactions", "single", "batches", "source", "memory", "views",
-          "registers")
+          "registers", "registers")
 
 
 class Load:

@@ -5,7 +5,7 @@ import json
 from .ledger import Register
 from .wire import Http, RespError, quote
 
-ROUTES = ("INCRBY", "GET", "SET", "SET NX", "SET XX", "DEL", "GETDEL", "POST", "DELETE", "POST with id")
+ROUTES = ("INCRBY", "INCRBY", "GET", "SET", "SET NX", "SET XX", "DEL", "DEL", "GETDEL", "POST", "DELETE", "POST with id")
 
 
 class Unanswered(Exception):
