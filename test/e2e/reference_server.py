@@ -30,7 +30,7 @@ BUGS = {
     "torn-batch": "a batch is written in two records",
     "lose-memory-on-stop": "SIGTERM does not write what was acknowledged in memory",
     "forget-reset": "a reset is not logged",
-    "count-refused": "every thousandth request is answered busy, and counted all the same",
+    "count-refused": "every two hundredth request is answered busy, and counted all the same",
 }
 MEMORY_SECONDS = 0.3
 
@@ -117,7 +117,7 @@ class ReferenceServer:
 
     def busy(self):
         self.requests += 1
-        return self.bug == "count-refused" and self.requests % 1000 == 0
+        return self.bug == "count-refused" and self.requests % 200 == 0
 
     # RESP
 
