@@ -1,125 +1,101 @@
 #include "store/rocksdb_database.h"
 
-#include <rocksdb/cache.h>
-#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
-#include <rocksdb/slice_transform.h>
-#include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <functional>
+#include <filesystem>
+#include <system_error>
 
-#include "base/check.h"
+#include "store/rocksdb_options.h"
 #include "store/row_codec.h"
 
 namespace quipu {
 namespace {
 
 constexpr std::int64_t kRetryMs = 1'000;
-constexpr double kFilterBitsPerPrefix = 10;
+/// A flush leaves at least this much free: the log and RocksDB's small files need some, too.
+constexpr std::uint64_t kFreeBytesMin = std::uint64_t{4} << 20;
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
-rocksdb::CompressionType compression() {
-  const auto known = rocksdb::GetSupportedCompressions();
-  for (const auto wanted : {rocksdb::kLZ4Compression, rocksdb::kSnappyCompression}) {
-    if (std::find(known.begin(), known.end(), wanted) != known.end()) return wanted;
-  }
-  return rocksdb::kNoCompression;
-}
-
-/// RocksDB's own recovery looks for room every few seconds, and refuses ours meanwhile. We go on at the next request.
-class NoOwnRecovery final : public rocksdb::EventListener {
- public:
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
-    *auto_recovery = false;
-  }
-};
-
-/// No diary of RocksDB's own: what goes wrong is in the statuses that it returns. Its file would be one more that can
-/// fail, and Debian's build, which has assertions on, aborts the process at the next line after a failed one.
-class NoDiary final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
-rocksdb::Options options_of(const RocksdbLimits& limits) {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(limits.cache_bytes);
-  // Indexes and filters count against the cache, in small pieces, so memory does not grow with the number of counters.
-  table.cache_index_and_filter_blocks = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-  table.partition_filters = true;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kFilterBitsPerPrefix));
-  table.whole_key_filtering = false;  // Which shards a counter has is not known when it is looked up.
-  table.format_version = 5;
-
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kRowPrefixBytes));
-  options.memtable_prefix_bloom_size_ratio = 0.1;
-  options.compression = compression();
-  options.level_compaction_dynamic_level_bytes = true;
-  options.write_buffer_size = limits.write_buffer_bytes;
-  options.max_write_buffer_number = 3;
-  options.max_open_files = limits.open_files_max;
-  options.max_background_jobs = 2;
-  options.bytes_per_sync = 1 << 20;
-  options.avoid_flush_during_shutdown = false;
-  options.listeners.push_back(std::make_shared<NoOwnRecovery>());
-  options.info_log = std::make_shared<NoDiary>();
-  options.stats_dump_period_sec = 0;
-  options.stats_persist_period_sec = 0;
-  return options;
-}
-
+/// Damage stays; everything else may pass.
 Error error_of(const std::string& what, const rocksdb::Status& status) {
   const auto text = what + ": " + status.ToString();
-  const bool passes = status.IsNoSpace() || status.IsBusy() || status.IsIncomplete() || status.IsTryAgain() ||
-                      (!status.IsCorruption() && (status.severity() == rocksdb::Status::kSoftError ||
-                                                  status.severity() == rocksdb::Status::kHardError));
-  if (passes) return Error{Code::kBusy, text, kRetryMs};
-  return Error{Code::kDamaged, text, 0};
+  if (status.IsCorruption()) return Error{Code::kDamaged, text, 0};
+  return Error{Code::kBusy, text, kRetryMs};
 }
 
 }  // namespace
 
 class RocksdbDatabase::State {
  public:
-  State(std::string directory_path, std::unique_ptr<rocksdb::DB> database)
-      : directory(std::move(directory_path)), db(std::move(database)) {
+  State(std::string directory_path, const RocksdbLimits& database_limits)
+      : directory(std::move(directory_path)), limits(database_limits) {
     unlogged.disableWAL = true;
   }
 
-  Result<void> checked(const char* what, const rocksdb::Status& status) {
+  Result<void> open() {
+    rocksdb::DB* opened = nullptr;
+    const auto status = rocksdb::DB::Open(rocksdb_options(limits), directory, &opened);
+    db.reset(opened);
     if (status.ok()) return {};
-    ailing = true;
-    return std::unexpected(error_of(directory + ": cannot " + what, status));
+    auto error = error_of(directory + ": cannot open the store", status);
+    if (status.IsIOError() && error.what.find("lock") != std::string::npos) {
+      return failure(Code::kRefused, directory + ": another process has the store open (" + status.ToString() + ")");
+    }
+    return std::unexpected(std::move(error));
   }
 
-  /// After a failure RocksDB refuses every write until it is told to go on, which works when there is room again.
-  Result<void> resume() {
+  Result<void> write(rocksdb::WriteBatch batch) {
+    if (auto written = checked("write", db->Write(unlogged, &batch)); !written) return written;
+    unflushed_bytes += batch.GetDataSize();
+    unflushed.push_back(std::move(batch));
+    return {};
+  }
+
+  Result<void> flush() {
+    if (auto fits = room(); !fits) return fits;
+    if (auto healed = heal(); !healed) return healed;
+    rocksdb::FlushOptions options;
+    options.allow_write_stall = true;  // Nobody else writes.
+    if (auto flushed = checked("flush", db->Flush(options)); !flushed) return flushed;
+    unflushed.clear();
+    unflushed_bytes = 0;
+    return {};
+  }
+
+  /// After a failure RocksDB refuses every write. Its own way on (DB::Resume) may wait for ever where another flush
+  /// fails meanwhile (7.8, seen with a disk that was filled and emptied again and again). So it is opened anew, and
+  /// what it had not flushed is written again.
+  Result<void> heal() {
     if (!ailing) return {};
-    const auto status = db->Resume();
-    if (!status.ok()) return std::unexpected(error_of(directory + ": cannot go on after an error", status));
+    db.reset();
+    if (auto opened = open(); !opened) return opened;
+    for (rocksdb::WriteBatch& batch : unflushed) {
+      if (auto written = checked("write again", db->Write(unlogged, &batch)); !written) return written;
+    }
     ailing = false;
     return {};
+  }
+
+  Result<void> usable() const {
+    if (db) return {};
+    return busy(directory + ": the store could not be opened again after an error", kRetryMs);
+  }
+
+  std::uint64_t property(const std::string& name) const {
+    std::uint64_t value = 0;
+    return db->GetIntProperty(name, &value) ? value : 0;
   }
 
   /// Calls `take(key, value)` for all keys of a kind, in their order.
   template <class Take>
   Result<void> for_each(KeyKind kind, Take take) const {
+    if (auto open = usable(); !open) return open;
     rocksdb::ReadOptions read;
     read.total_order_seek = true;
     const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(read));
@@ -153,9 +129,30 @@ class RocksdbDatabase::State {
   Result<void> check_format();
 
   const std::string directory;
-  const std::unique_ptr<rocksdb::DB> db;
+  const RocksdbLimits limits;
+  std::unique_ptr<rocksdb::DB> db;  // None while it could not be opened again.
   rocksdb::WriteOptions unlogged;
+  std::vector<rocksdb::WriteBatch> unflushed;  // In the order in which they were written.
+  std::size_t unflushed_bytes = 0;
   bool ailing = false;
+
+ private:
+  Result<void> checked(const char* what, const rocksdb::Status& status) {
+    if (status.ok()) return {};
+    ailing = true;
+    return std::unexpected(error_of(directory + ": cannot " + what, status));
+  }
+
+  /// Whether a flush fits on the disk. Asked first: that costs less than a flush that fails.
+  Result<void> room() const {
+    std::error_code error;
+    const auto space = std::filesystem::space(directory, error);
+    const auto needed = unflushed_bytes + kFreeBytesMin;
+    if (error || space.available >= needed) return {};
+    return busy(directory + ": the disk is full: " + std::to_string(space.available) +
+                    " bytes are free, a flush needs " + std::to_string(needed),
+                kRetryMs);
+  }
 };
 
 Result<void> RocksdbDatabase::State::check_format() {
@@ -176,40 +173,37 @@ Result<void> RocksdbDatabase::State::check_format() {
   any->SeekToFirst();
   if (any->Valid()) return damaged(view(any->key()), "there are keys, but none that names the format's version");
   if (auto finish = finished(*any); !finish) return finish;
-  if (auto put = checked("write", db->Put(unlogged, slice(format_key()), slice(format_value(kStoreFormatVersion))));
-      !put) {
-    return put;
-  }
-  return checked("flush", db->Flush({}));
+  rocksdb::WriteBatch batch;
+  const auto added = batch.Put(slice(format_key()), slice(format_value(kStoreFormatVersion)));
+  if (!added.ok()) return std::unexpected(error_of(directory + ": cannot write", added));
+  if (auto written = write(std::move(batch)); !written) return written;
+  return flush();
 }
 
 RocksdbDatabase::RocksdbDatabase(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 RocksdbDatabase::~RocksdbDatabase() {
-  // What Close would say is lost on nobody: unflushed rows are in the log, and are read again from there.
-  if (!state_->resume()) return;
+  // What cannot be flushed is in the log, and is read again from there.
+  if (auto flushed = state_->flush(); !flushed) return;
   state_->db->Close().PermitUncheckedError();
 }
 
 Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open(const std::string& directory,
                                                                const RocksdbLimits& limits) {
-  rocksdb::DB* opened = nullptr;
-  const auto status = rocksdb::DB::Open(options_of(limits), directory, &opened);
-  std::unique_ptr<rocksdb::DB> db(opened);
-  if (!status.ok()) {
-    auto error = error_of(directory + ": cannot open the store", status);
-    if (status.IsIOError() && error.what.find("lock") != std::string::npos) {
-      error = Error{Code::kRefused, directory + ": another process has the store open (" + status.ToString() + ")", 0};
-    }
-    return std::unexpected(std::move(error));
-  }
-  auto state = std::make_unique<State>(directory, std::move(db));
+  auto state = std::make_unique<State>(directory, limits);
+  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
   if (auto checked = state->check_format(); !checked) return std::unexpected(checked.error());
   return std::unique_ptr<RocksdbDatabase>(new RocksdbDatabase(std::move(state)));
 }
 
 Result<void> RocksdbDatabase::write(const StoreWrite& write) {
-  if (auto resumed = state_->resume(); !resumed) return resumed;
+  // Buffers are flushed here and nowhere else, one at a time.
+  if (state_->ailing || state_->unflushed_bytes >= state_->limits.write_buffer_bytes) {
+    if (auto flushed = state_->flush(); !flushed) return flushed;
+  }
+  if (state_->property(rocksdb::DB::Properties::kIsWriteStopped) != 0) {
+    return busy(state_->directory + ": RocksDB takes no writes until its compaction catches up", kRetryMs);
+  }
   rocksdb::WriteBatch batch(write.rows.bytes() + write.rows.size() * 32);
   rocksdb::Status status;  // Adding to a batch fails only beyond 4 GiB.
   const auto put = [&](std::string_view key, std::string_view value) {
@@ -233,14 +227,11 @@ Result<void> RocksdbDatabase::write(const StoreWrite& write) {
   }
   for (const auto& [name, text] : write.settings) put(setting_key(name), setting_value(text));
   for (const Watermark& mark : write.watermarks) put(watermark_key(mark.partition), watermark_value(mark));
-  if (status.ok()) status = state_->db->Write(state_->unlogged, &batch);
-  return state_->checked("write", status);
+  if (!status.ok()) return std::unexpected(error_of(state_->directory + ": cannot write", status));
+  return state_->write(std::move(batch));
 }
 
-Result<void> RocksdbDatabase::flush() {
-  if (auto resumed = state_->resume(); !resumed) return resumed;
-  return state_->checked("flush", state_->db->Flush({}));
-}
+Result<void> RocksdbDatabase::flush() { return state_->flush(); }
 
 Result<void> RocksdbDatabase::checkpoint(const std::string& path) {
   if (auto flushed = flush(); !flushed) return flushed;
@@ -254,6 +245,7 @@ Result<void> RocksdbDatabase::checkpoint(const std::string& path) {
 }
 
 Result<void> RocksdbDatabase::load(const std::vector<CounterKey>& keys, RowBatch& rows) const {
+  if (auto open = state_->usable(); !open) return open;
   rocksdb::ReadOptions read;
   read.prefix_same_as_start = true;
   const std::unique_ptr<rocksdb::Iterator> at(state_->db->NewIterator(read));
@@ -270,6 +262,7 @@ Result<void> RocksdbDatabase::load(const std::vector<CounterKey>& keys, RowBatch
 }
 
 Result<std::optional<std::uint64_t>> RocksdbDatabase::scan(const StoreScan& scan, RowBatch& rows) const {
+  if (auto open = state_->usable(); !open) return std::unexpected(open.error());
   rocksdb::ReadOptions read;
   read.total_order_seek = true;
   read.fill_cache = false;

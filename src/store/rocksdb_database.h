@@ -12,20 +12,23 @@
 
 namespace quipu {
 
-/// What the database may use. Measured figures are in docs/benchmarks.
+/// What the database may use.
 struct RocksdbLimits {
-  std::size_t write_buffer_bytes = std::size_t{32} << 20;  ///< Each of at most 3.
-  std::size_t cache_bytes = std::size_t{64} << 20;         ///< Blocks, indexes and filters together.
+  /// Rows that are not flushed; the write that finds more flushes first. They are in memory twice: in RocksDB's buffer,
+  /// and as they came, to be written again after an error.
+  std::size_t write_buffer_bytes = std::size_t{16} << 20;
+  std::size_t cache_bytes = std::size_t{64} << 20;  ///< Blocks, indexes and filters together.
   int open_files_max = 512;
 };
 
 /// The rows and what goes with them in one RocksDB directory: every call waits until it is done.
 ///
-/// One column family, and no write-ahead log: RocksDB writes its buffers out in the order of the writes, so after a
-/// crash it holds a prefix of them, each whole. With a second column family that would not be so.
-/// Errors name the directory. kBusy: the disk is full, or RocksDB is still getting over it; the same call may be tried
-/// again, and the database goes on by itself when there is room. kDamaged: anything that it does not get over; what
-/// was not flushed is still readable, and is in the log. No exception leaves it. Thread: one call at a time.
+/// One column family, and no write-ahead log: buffers are flushed in the order of the writes, so after a crash it holds
+/// a prefix of them, each whole. With a second column family that would not be so. Buffers are flushed by `write` and
+/// `flush` alone, one at a time, and only when there is room.
+/// Errors name the directory. kBusy: the disk is full or failed; the same call may be tried again, and goes on when the
+/// disk does, with everything that was written before. kDamaged: what is read is not what was written. No exception
+/// leaves it. Thread: one call at a time.
 class RocksdbDatabase {
  public:
   /// Opens or makes the directory. kRefused when another process has it open, or when a newer version wrote it.

@@ -33,10 +33,10 @@ struct RocksdbStoreOptions {
 /// - An older write of a row loses: there is none. One process owns the directory (RocksDB's lock, and that of the data
 ///   directory), and its owner writes a row in the order of its offsets. Rows are not read before they are written.
 /// - After a failed write the store is as it was. Where only the sync of a write failed, the batch is in it and is
-///   completed with the error: giving it again changes nothing. A full disk is kBusy, and every later request tries
-///   to go on first, so it heals when there is room.
-/// - durable_watermark: what was read at open, and then what a flush that was waited for covers. Flushes that RocksDB
-///   makes by itself are not counted.
+///   completed with the error: giving it again changes nothing. A disk that is full or fails is kBusy; the next write
+///   opens RocksDB anew and gives it again what it had not flushed, so it heals when the disk does.
+/// - durable_watermark: what was read at open, and then what the flush of a sync or a base covers. Flushes in between,
+///   when the buffer is full, are not counted.
 /// - Bases: hard links in a directory that gets its name when all of it is synced (store/base_files.h).
 /// Threads: one of its own. All calls on the owner's thread. The destructor drops requests that wait, waits for the one
 /// under way, and flushes.

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -202,6 +204,51 @@ TEST_F(RocksdbStoreTest, ABaseCanBeOpenedAsAStoreOfItsOwn) {
   RowBatch found;
   ASSERT_TRUE((*base)->scan({0, 0, 1'000}, found));
   EXPECT_EQ(found.size(), 100u);
+}
+
+/// While it lives, no file of this process may grow beyond 4 KiB.
+class SmallFiles {
+ public:
+  SmallFiles() {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit small{4096, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~SmallFiles() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(RocksdbStoreTest, GoesOnWithEverythingAfterAFlushThatFailed) {
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(write(rows(0, 5'000)));
+  auto marked = rows(5'000, 5'000);
+  marked.watermarks.push_back({PartitionId{0}, Offset{10'000}, {}});
+  marked.sync = true;
+  {
+    const SmallFiles small;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      const auto failed = write(marked);
+      ASSERT_FALSE(failed);
+      EXPECT_EQ(failed.error().code, Code::kBusy) << failed.error().what;
+      store_->scan({1, 0, SIZE_MAX});
+      const auto page = all();
+      ASSERT_TRUE(page.at(0).result) << page.at(0).result.error().what;
+      EXPECT_EQ(page.at(0).rows.size(), 10'000u) << "what was not flushed can be read";
+    }
+    EXPECT_EQ(store_->durable_watermark(PartitionId{0}), kNoOffset);
+  }
+  const auto stored = write(rows(10'000, 1));
+  ASSERT_TRUE(stored) << stored.error().what;
+  EXPECT_EQ(store_->durable_watermark(PartitionId{0}), kNoOffset) << "nobody waited for a flush";
+  ASSERT_TRUE(write(marked));
+  EXPECT_EQ(store_->durable_watermark(PartitionId{0}), Offset{10'000});
+  store_.reset();
+  ASSERT_TRUE(open());
+  store_->scan({1, 0, SIZE_MAX});
+  EXPECT_EQ(all().at(0).rows.size(), 10'001u);
 }
 
 /// A file system of 24 MiB in memory.
