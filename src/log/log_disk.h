@@ -65,7 +65,9 @@ class LogDisk {
   /// Appends what has been completed since the last call.
   virtual void take_completions(std::vector<DiskCompletion>& out) = 0;
 
-  /// Returns when no write is under way and its bytes may be freed. For the end of a log's life.
+  /// For the end of a log's life: returns when no write is under way, so that its bytes may be freed. What else was
+  /// begun is done or was never begun, and what was completed is forgotten, so that another log can be opened on this
+  /// disk.
   virtual void wait_for_write() = 0;
 
   /// Tells that the log has begun or finished to move on to its next segment. Only observers care.

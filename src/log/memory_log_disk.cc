@@ -132,7 +132,10 @@ void MemoryLogDisk::take_completions(std::vector<DiskCompletion>& out) {
 }
 
 void MemoryLogDisk::wait_for_write() {
-  if (write_) finish_write();
+  finish_write();
+  creates_.clear();
+  removes_.clear();
+  done_.clear();
 }
 
 std::string MemoryLogDisk::name(SegmentNumber segment) const { return "segment-" + std::to_string(segment.value); }

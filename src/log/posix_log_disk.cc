@@ -73,7 +73,9 @@ class PosixLogDisk::State {
 
   void wait_for_write() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !write_ && !writing_; });
+    file_work_.clear();
+    changed_.wait(lock, [this] { return !write_ && !writing_ && !file_working_; });
+    done_.clear();
   }
 
  private:
@@ -149,11 +151,14 @@ class PosixLogDisk::State {
       if (stopping_) return;
       const auto work = file_work_.front();
       file_work_.pop_front();
+      file_working_ = true;
       lock.unlock();
       auto outcome = work.kind == DiskCompletion::Kind::kCreate ? files_.create(work.segment, work.bytes)
                                                                 : files_.remove(work.segment);
       lock.lock();
+      file_working_ = false;
       done_.push_back({work.kind, work.segment, std::move(outcome)});
+      changed_.notify_all();
       lock.unlock();
       options_.wake();
       lock.lock();
@@ -179,6 +184,7 @@ class PosixLogDisk::State {
   std::optional<Write> write_;
   bool writing_ = false;
   std::deque<FileWork> file_work_;
+  bool file_working_ = false;
   std::vector<DiskCompletion> done_;
   bool stopping_ = false;
 

@@ -89,7 +89,9 @@ std::optional<Offset> SegmentLog::reserve(PartitionId partition) {
   return offset;
 }
 
-std::size_t SegmentLog::group_bytes_max() const { return options_.segment_bytes - kBlockBytes - kGroupHeaderBytes; }
+std::size_t SegmentLog::group_bytes_max() const {
+  return std::min(options_.pending_bytes, options_.segment_bytes - kBlockBytes - kGroupHeaderBytes);
+}
 
 /// How large the filling group may become: what is sure to have a place.
 std::uint64_t SegmentLog::group_limit() const {
@@ -146,7 +148,7 @@ Result<void> SegmentLog::submit(PartitionId partition, ByteView frame, std::uint
   }
   if (frame.size() > group_bytes_max()) {
     return failure(Code::kTooLarge, "a frame of " + std::to_string(frame.size()) +
-                                        " bytes; a segment of this log holds " + std::to_string(group_bytes_max()));
+                                        " bytes; a commit of this log holds " + std::to_string(group_bytes_max()));
   }
   if (submit_next_.value > kOffsetMax || filling_.frames_bytes() + frame.size() > group_bytes_max()) {
     return std::unexpected(room_error());

@@ -119,6 +119,28 @@ TEST(SegmentLog, AGroupCanFillASegmentToTheLastBlock) {
   world.expect_holds(3);
 }
 
+TEST(SegmentLog, NeverPromisesACommitThatNoQueueHolds) {
+  SegmentWorld world;
+  world.options.pending_bytes = 10'000;
+  ASSERT_EQ(world.open(), "");
+  EXPECT_EQ(world.log->group_bytes_max(), 10'000u);
+  EXPECT_EQ(world.log->room_bytes(), 10'000u);
+}
+
+TEST(SegmentLog, CanBeOpenedAgainOnTheSameDiskWhileASegmentIsMade) {
+  SegmentWorld world;
+  world.disk.automatic = false;
+  ASSERT_EQ(world.open(), "");
+  world.submit();
+  world.log->commit();
+  ASSERT_TRUE(world.disk.creating());
+  ASSERT_EQ(world.open(), "") << "the group under way is done first";
+  world.expect_holds(1);
+  world.disk.automatic = true;
+  world.write_group();
+  world.expect_holds(2);
+}
+
 TEST(SegmentLog, AFailedWriteEndsTheLog) {
   SegmentWorld world;
   ASSERT_EQ(world.open(), "");
@@ -185,7 +207,7 @@ TEST(SegmentLog, OpensOnAFullDiskAndServesReads) {
 
 TEST(SegmentLog, SaysHowLongAFullQueueTakes) {
   SegmentWorld world;
-  world.options.pending_bytes = 8'000;
+  world.options.pending_bytes = sample_frame(0, 1, 8'000).size();
   ASSERT_EQ(world.open(), "");
   world.disk.automatic = false;
   for (int i = 0; i < 20; ++i) {  // 4 KiB in 100 ms each: the disk is slow.
