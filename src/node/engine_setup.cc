@@ -1,0 +1,30 @@
+#include "node/engine_setup.h"
+
+#include <random>
+
+namespace quipu {
+
+EngineOptions engine_options(const Config& config, const HashSecret& secret, NodeIdentity writer,
+                             std::uint16_t id_partitions) {
+  EngineOptions options;
+  options.secret = secret;
+  options.writer = writer;
+  options.id_partitions = id_partitions;
+  std::random_device random;
+  options.table_hash_seed = (std::uint64_t{random()} << 32) | random();
+  options.ids_max = config.idempotency_window;
+  options.sources_max = config.sources_max;
+  options.namespaces_max = config.namespaces_max;
+  options.namespaces_auto_create = config.namespaces_auto_create;
+  options.namespaces = config.namespaces;
+  options.open_bytes_max = config.log_pending_bytes;
+  options.dirty_bytes_max = config.flush_dirty_bytes;
+  options.table_bytes_max = config.memory_table_bytes;
+  options.flush_interval_ms = config.flush_interval_ms;
+  options.sync_interval_ms = config.flush_sync_ms;
+  options.base_interval_ms = config.base_interval_ms;
+  options.base_log_bytes = config.base_log_bytes;
+  return options;
+}
+
+}  // namespace quipu

@@ -1,0 +1,12 @@
+#include "node/node_clock.h"
+
+#include <chrono>
+
+namespace quipu {
+
+TimeMs wall_clock_ms() {
+  using std::chrono::system_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace quipu

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "base/identifiers.h"
+
+namespace quipu {
+
+/// The wall clock. The only place where the service asks for the time: everything else is handed it.
+TimeMs wall_clock_ms();
+
+}  // namespace quipu
