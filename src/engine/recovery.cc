@@ -50,6 +50,12 @@ Result<void> Recovery::restore_settings() {
   return {};
 }
 
+std::optional<Generation> Recovery::generation_of(const Watermark& mark) {
+  const auto generation = ByteCursor(mark.chains).take<std::uint32_t>();
+  if (!generation) return std::nullopt;
+  return Generation{*generation};
+}
+
 Result<void> Recovery::restore_watermarks() {
   const auto watermarks = core_.store.watermarks();
   if (!watermarks) return std::unexpected(watermarks.error());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/identifiers.h"
@@ -25,6 +26,9 @@ class Recovery {
 
   /// Does a stretch of the work. True when all of it is done.
   Result<bool> step();
+
+  /// Which generation of the log a watermark of the store belongs to; nullopt when it does not say.
+  static std::optional<Generation> generation_of(const Watermark& mark);
 
   /// How many offsets are left to read.
   std::uint64_t left() const;

@@ -64,7 +64,8 @@ std::string metrics_text(const EngineStats& engine, const ServerStats& servers) 
   out.gauge("quipu_table_counters", "Counters in memory.", static_cast<double>(engine.table_rows));
   out.gauge("quipu_table_bytes", "Memory of the counter table.", static_cast<double>(engine.table_bytes));
   out.gauge("quipu_dirty_rows", "Rows that are not in the store yet.", static_cast<double>(engine.dirty_rows));
-  out.gauge("quipu_parked_batches", "Batches that wait for rows of the store.", static_cast<double>(engine.parked_batches));
+  out.gauge("quipu_parked_batches", "Batches that wait for rows of the store.",
+            static_cast<double>(engine.parked_batches));
   out.gauge("quipu_log_durable_offset", "The newest durable offset.", static_cast<double>(engine.durable.value));
   out.gauge("quipu_log_newest_offset", "The newest offset given out.", static_cast<double>(engine.newest.value));
   out.gauge("quipu_http_connections", "Open HTTP connections.", static_cast<double>(servers.http_connections));
@@ -76,8 +77,8 @@ std::string metrics_text(const EngineStats& engine, const ServerStats& servers) 
     out.partition_gauge("quipu_partition_watermark_offset", "Recovery starts here.", id,
                         static_cast<double>(partition.watermark.value));
     out.partition_gauge("quipu_id_window_ids", "Ids remembered.", id, static_cast<double>(partition.ids));
-    out.partition_gauge("quipu_id_window_oldest_seconds", "When the oldest remembered id came, in seconds since 1970.", id,
-                        static_cast<double>(partition.oldest_id_time) / 1000);
+    out.partition_gauge("quipu_id_window_oldest_seconds", "When the oldest remembered id came, in seconds since 1970.",
+                        id, static_cast<double>(partition.oldest_id_time) / 1000);
     out.partition_gauge("quipu_sources", "Sources remembered.", id, static_cast<double>(partition.sources));
   }
   return out.text();

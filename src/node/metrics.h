@@ -13,7 +13,8 @@ struct ServerStats {
   std::uint64_t resp_connections = 0;
 };
 
-/// Everything that is counted, in Prometheus's text format. Counters become doubles there: for looking at, never an oracle.
+/// Everything that is counted, in Prometheus's text format. Counters become doubles there: for looking at, never an
+/// oracle.
 std::string metrics_text(const EngineStats& engine, const ServerStats& servers);
 
 }  // namespace quipu

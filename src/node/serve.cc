@@ -7,21 +7,19 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
+#include "base/build_info.h"
 #include "base/phases.h"
-#include "engine/engine.h"
-#include "log/posix_log_disk.h"
-#include "log/segment_log.h"
+#include "net/http_context.h"
 #include "net/http_session.h"
+#include "net/resp_context.h"
 #include "net/resp_session.h"
 #include "net/tcp_server.h"
-#include "node/data_directory.h"
-#include "node/engine_setup.h"
+#include "node/embedded.h"
 #include "node/event_loop.h"
 #include "node/metrics.h"
 #include "node/node_clock.h"
-#include "store/rocksdb_store.h"
 
 namespace quipu {
 namespace {
@@ -30,8 +28,10 @@ namespace {
 constexpr std::int64_t kStopMs = 30'000;
 /// How long the answers of a failed log get to leave.
 constexpr std::int64_t kFailMs = 1'000;
+/// How often a replay says how far it is.
+constexpr std::int64_t kProgressMs = 2'000;
 
-/// The parts of the embedded service, in the order in which they stand on each other.
+/// The embedded service with its servers.
 class Node {
  public:
   explicit Node(const Config& config) : config_(config) {}
@@ -40,33 +40,173 @@ class Node {
   int run();
 
  private:
-  Result<void> open_log();
   Result<void> listen();
+  void listen_to(const std::string& name, const std::string& address, std::function<std::unique_ptr<Session>()> make,
+                 std::unique_ptr<TcpServer>& server, Result<void>& result);
   void stop();
   void turn();
-  bool stopped(TimeMs now) const;
-  int fail();
+  void tell_progress();
+  bool stopped() const;
+  int run_down();
   ServerStats server_stats() const;
+
+  template <class Action>
+  void each_server(Action action) {
+    if (http_) action(*http_);
+    if (resp_) action(*resp_);
+  }
 
   const Config& config_;
   EventLoop loop_;
-  std::unique_ptr<DataDirectory> directory_;
-  std::unique_ptr<RocksdbStore> store_;
-  std::unique_ptr<PosixLogDisk> disk_;
-  std::unique_ptr<SegmentLog> log_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Embedded> parts_;
+  std::unique_ptr<HttpContext> http_context_;
+  std::unique_ptr<RespContext> resp_context_;
   std::unique_ptr<TcpServer> http_;
   std::unique_ptr<TcpServer> resp_;
-  Offset released_{};
   TimeMs next_step_ = 0;
   TimeMs stop_by_ = 0;  // 0: no stop was asked for.
+  TimeMs told_at_ = 0;
   bool ready_told_ = false;
 };
+
+Result<void> Node::open() {
+  auto parts = Embedded::open(config_, [this] { loop_.wake(); });
+  if (!parts) return std::unexpected(parts.error());
+  parts_ = std::move(*parts);
+  if (const auto& cut = parts_->log().cut()) {
+    spdlog::warn("the log ended in a torn write that nobody was told of: {} bytes were cut from segment {} at byte {}",
+                 cut->bytes, cut->segment.value, cut->at);
+  }
+  if (auto started = parts_->engine().start(wall_clock_ms()); !started) return started;
+  return listen();
+}
+
+Result<void> Node::listen() {
+  Engine& engine = parts_->engine();
+  http_context_ = std::make_unique<HttpContext>(
+      HttpContext{engine, config_.limits, config_.http_cors_origins, config_.future_ms_max, build_info().version,
+                  config_.http_listen, config_.resp_listen,
+                  [this] { return metrics_text(parts_->engine().stats(), server_stats()); },
+                  [this] {
+                    const auto stats = server_stats();
+                    return std::vector<std::pair<std::string, std::uint64_t>>{
+                        {"http_connections", stats.http_connections}, {"resp_connections", stats.resp_connections}};
+                  }});
+  resp_context_ =
+      std::make_unique<RespContext>(RespContext{engine, config_.limits, config_.resp_namespaces, build_info().version,
+                                                wall_clock_ms(), [this] { return server_stats().resp_connections; }});
+  Result<void> result;
+  listen_to(
+      "http.listen", config_.http_listen, [this] { return std::make_unique<HttpSession>(*http_context_); }, http_,
+      result);
+  listen_to(
+      "resp.listen", config_.resp_listen, [this] { return std::make_unique<RespSession>(*resp_context_); }, resp_,
+      result);
+  return result;
+}
+
+void Node::listen_to(const std::string& name, const std::string& address,
+                     std::function<std::unique_ptr<Session>()> make, std::unique_ptr<TcpServer>& server,
+                     Result<void>& result) {
+  if (address.empty() || !result) return;
+  Engine& engine = parts_->engine();
+  auto listening =
+      TcpServer::listen(loop_.context(), {name, address, config_.limits, std::move(make),
+                                          [&engine] { return engine.durable(); }, [&engine] { return engine.now(); }});
+  if (!listening) {
+    result = std::unexpected(listening.error());
+    return;
+  }
+  server = std::move(*listening);
+  spdlog::info("{} {}", name, server->address());
+}
+
+ServerStats Node::server_stats() const { return {http_ ? http_->connections() : 0, resp_ ? resp_->connections() : 0}; }
+
+int Node::run() {
+  loop_.on_stop_signal([this] { stop(); });
+  while (parts_->engine().state() != EngineState::kFailed && !stopped()) turn();
+  const int code = run_down();
+  // Sessions go before the engine that they point into.
+  each_server([](TcpServer& server) { server.stop_accepting(); });
+  http_.reset();
+  resp_.reset();
+  loop_.turn(0);  // What the loop still keeps of the connections goes too.
+  return code;
+}
+
+void Node::turn() {
+  Engine& engine = parts_->engine();
+  loop_.turn(std::clamp<std::int64_t>(next_step_ - wall_clock_ms(), 0, 1'000));
+  next_step_ = engine.step(wall_clock_ms());
+  each_server([&](TcpServer& server) {
+    if (server.after_step()) next_step_ = engine.now();
+  });
+  if (!ready_told_) tell_progress();
+  if (stop_by_ != 0) each_server([](TcpServer& server) { server.close_idle(); });
+}
+
+void Node::tell_progress() {
+  const Engine& engine = parts_->engine();
+  if (engine.state() == EngineState::kServing) {
+    ready_told_ = true;
+    spdlog::info("ready: data in {}, {} counters, log at offset {}", parts_->directory().path(),
+                 engine.stats().counters, engine.newest().value);
+  } else if (engine.now() - told_at_ >= kProgressMs && engine.state() == EngineState::kRecovering) {
+    told_at_ = engine.now();
+    spdlog::info("reading the log: {} offsets to go", engine.stats().replay_frames_left);
+  }
+}
+
+void Node::stop() {
+  if (stop_by_ != 0) {
+    spdlog::warn("stopped by a second signal, without waiting; the log has everything that was acknowledged");
+    std::_Exit(EXIT_FAILURE);
+  }
+  spdlog::info("stopping");
+  stop_by_ = wall_clock_ms() + kStopMs;
+  each_server([](TcpServer& server) { server.stop_accepting(); });
+  parts_->engine().drain();
+}
+
+bool Node::stopped() const {
+  if (stop_by_ == 0) return false;
+  if (wall_clock_ms() >= stop_by_) return true;
+  const auto stats = server_stats();
+  return parts_->engine().state() == EngineState::kStopped && stats.http_connections + stats.resp_connections == 0;
+}
+
+int Node::run_down() {
+  Engine& engine = parts_->engine();
+  if (engine.state() == EngineState::kFailed) {
+    spdlog::error("{}", engine.failure().what);
+    const auto until = wall_clock_ms() + kFailMs;
+    each_server([](TcpServer& server) {
+      server.stop_accepting();
+      server.fail();
+    });
+    for (auto stats = server_stats(); stats.http_connections + stats.resp_connections > 0 && wall_clock_ms() < until;
+         stats = server_stats()) {
+      each_server([](TcpServer& server) {
+        server.after_step();
+        server.close_idle();
+      });
+      loop_.turn(10);
+    }
+    return EXIT_FAILURE;
+  }
+  if (engine.state() != EngineState::kStopped) {
+    spdlog::warn("not everything reached the store in time; the log has it, and the next start reads it");
+  }
+  spdlog::info("stopped");
+  return EXIT_SUCCESS;
+}
 
 }  // namespace
 
 int serve(const Config& config) {
   spdlog::set_level(spdlog::level::from_str(config.log_level));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
   std::signal(SIGPIPE, SIG_IGN);
   if (!config.phases_file.empty()) {
     if (auto published = publish_phases(config.phases_file); !published) {

@@ -1,0 +1,64 @@
+#include "node/embedded.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/engine_setup.h"
+#include "node/node_clock.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+
+/// The newest offset of this generation that the store has counted: the log may not end before it.
+Result<Offset> counted_by(RocksdbStore& store, Generation generation) {
+  const auto marks = store.watermarks();
+  if (!marks) return std::unexpected(marks.error());
+  Offset newest{};
+  for (const Watermark& mark : *marks) {
+    if (Recovery::generation_of(mark) == generation) newest = std::max(newest, mark.offset);
+  }
+  return newest;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Embedded>> Embedded::open(const Config& config, std::function<void()> wake) {
+  auto directory = DataDirectory::open(config.data_dir, {config.log_partitions, config.resp_namespaces});
+  if (!directory) return std::unexpected(directory.error());
+  std::unique_ptr<Embedded> parts(new Embedded(std::move(*directory)));
+  const DataDirectory& place = parts->directory_;
+
+  RocksdbStoreOptions store_options;
+  store_options.wake = wake;
+  auto store = RocksdbStore::open(place.store_dir(), place.bases_dir(), std::move(store_options));
+  if (!store) return std::unexpected(store.error());
+  parts->store_ = std::move(*store);
+
+  PosixLogDiskOptions disk_options;
+  disk_options.wake = std::move(wake);
+  auto disk = PosixLogDisk::open(place.log_dir(), std::move(disk_options));
+  if (!disk) return std::unexpected(disk.error());
+  parts->disk_ = std::move(*disk);
+
+  const auto counted = counted_by(*parts->store_, place.log_identity().generation);
+  if (!counted) return std::unexpected(counted.error());
+  SegmentLogOptions log_options;
+  log_options.identity = place.log_identity();
+  log_options.partitions = place.partitions();
+  log_options.segment_bytes = config.log_segment_bytes;
+  log_options.pending_bytes = config.log_pending_bytes;
+  log_options.retain_ms = config.log_retain_hours * kHourMs;
+  log_options.retain_bytes = config.log_retain_bytes;
+  log_options.known_durable = *counted;
+  auto log = SegmentLog::open(*parts->disk_, log_options, wall_clock_ms());
+  if (!log) return std::unexpected(log.error());
+  parts->log_ = std::move(*log);
+
+  parts->engine_ = std::make_unique<Engine>(engine_options(config, place.secret(), place.node(), place.id_partitions()),
+                                            *parts->log_, *parts->store_);
+  return parts;
+}
+
+}  // namespace quipu
