@@ -7,6 +7,7 @@ import socket
 from harness.wire import Connection, Lost
 
 ANSWER_SECONDS_MAX = 10.0
+SURPLUS_SECONDS = 0.005  # So long nothing may come behind an answer.
 PLACE = re.compile(r"<(?:([a-z]+):)?(number|text|any|time|position)>")
 MEANINGS = {
     "number": r"-?[0-9]+",
@@ -88,8 +89,9 @@ def request_bytes(exchange, names):
 class HttpConnection(Connection):
     """Reads one answer at a time."""
 
-    def __init__(self, port):
-        super().__init__(port, ANSWER_SECONDS_MAX)
+    def __init__(self, port, seconds):
+        super().__init__(port, seconds)
+        self.seconds = seconds
 
     def answer(self, head):
         """(status line, fields, body); `head` says that the request was HEAD."""
@@ -114,7 +116,7 @@ class HttpConnection(Connection):
         except OSError:
             return None
         finally:
-            self.socket.settimeout(ANSWER_SECONDS_MAX)
+            self.socket.settimeout(self.seconds)
 
 
 def differences(exchange, names, status, fields, body):
@@ -132,18 +134,21 @@ def differences(exchange, names, status, fields, body):
         yield "".join(wanted[empty + 1:]), body
 
 
-def play_http(exchanges, port):
-    """Plays a dialogue. Returns (number of exchanges, mismatches as (line, expected, got))."""
+def play_http(exchanges, port, seconds=ANSWER_SECONDS_MAX):
+    """Plays a dialogue; no answer may take more than `seconds`.
+
+    Returns (number of exchanges, mismatches as (line, expected, got)).
+    """
     names = Names()
     mismatches = []
     connection = None
     for exchange in exchanges:
-        connection = connection or HttpConnection(port)
+        connection = connection or HttpConnection(port, seconds)
         try:
             connection.send(request_bytes(exchange, names))
             answer = connection.answer(exchange.request[0].startswith("HEAD "))
             mismatches += [(exchange.line, *found) for found in differences(exchange, names, *answer)]
-            rest = connection.rest(ANSWER_SECONDS_MAX if exchange.closed else 1e-6)
+            rest = connection.rest(seconds if exchange.closed else SURPLUS_SECONDS)
             if rest != (None if exchange.closed else b""):
                 expected = "the end of the connection" if exchange.closed else "an open connection and nothing more"
                 mismatches.append((exchange.line, expected, "its end" if rest is None else repr(rest[:300])))

@@ -178,7 +178,10 @@ class Player:
 
 
 def play_resp(blocks, name, port, seconds=REPLY_SECONDS_MAX):
-    """Plays what is meant for this server; no reply may take more than `seconds`. Returns (number of exchanges, mismatches as (line, expected, got))."""
+    """Plays what is meant for this server; no reply may take more than `seconds`.
+
+    Returns (number of exchanges, mismatches as (line, expected, got)).
+    """
     player = Player(port, seconds)
     for block in blocks:
         if name in block.servers:

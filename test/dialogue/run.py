@@ -28,6 +28,7 @@ from resp_format import FormatError, read_resp  # noqa: E402
 from resp_player import play_resp  # noqa: E402
 
 SETTINGS = {"log.segment_bytes": "8MiB"}
+WRONG_SECONDS_MAX = 0.5  # These answers do not come.
 
 
 def parse():
@@ -70,13 +71,13 @@ def play_all_resp(run, paths, name, port):
             run.error(f"{path.name}  {name}: {error}")
 
 
-def bites(run, name, port):
-    """The test of this test: in wrong/*.resp every exchange is wrong, and each must be told."""
-    for path in sorted((HERE / "wrong").glob("*.resp")):
-        exchanges, mismatches = play_resp(read_resp(path), name, port, 0.5)
-        found = {line for line, _, _ in mismatches}
-        missed = [] if len(found) == exchanges else [(0, f"a mismatch in each of {exchanges} exchanges", f"in lines {found}")]
-        run.dialogue(path, name, exchanges, missed)
+def bites(run, suffix, name, play):
+    """The test of this test: in wrong/* every exchange is wrong, and each must be told."""
+    path = HERE / "wrong" / ("every_one" + suffix)
+    exchanges, mismatches = play(path)
+    lines = sorted({line for line, _, _ in mismatches})
+    missed = [] if len(lines) == exchanges else [(0, f"a mismatch in each of {exchanges} exchanges", f"some in lines {lines}")]
+    run.dialogue(path, name, exchanges, missed)
 
 
 def against_redis(run, paths, scratch):
@@ -85,7 +86,7 @@ def against_redis(run, paths, scratch):
     try:
         with RealRedis(scratch) as redis:
             play_all_resp(run, paths, "redis", redis.resp_port)
-            bites(run, "redis", redis.resp_port)
+            bites(run, ".resp", "redis", lambda path: play_resp(read_resp(path), "redis", redis.resp_port, WRONG_SECONDS_MAX))
     except AssertionError as error:
         run.error(f"redis: {error}")
 
@@ -107,6 +108,9 @@ def against_quipu(run, resp_paths, http_paths, program, scratch):
     for path in http_paths:  # They tell of a new data directory: each gets one.
         with_server(run, program, scratch / path.stem,
                     lambda server, path=path: run.dialogue(path, "quipu", *play_http(read_http(path), server.http_port)))
+    if http_paths:
+        with_server(run, program, scratch / "wrong", lambda server: bites(
+            run, ".http", "quipu", lambda path: play_http(read_http(path), server.http_port, WRONG_SECONDS_MAX)))
 
 
 def with_server(run, program, directory, use):
@@ -119,7 +123,7 @@ def with_server(run, program, directory, use):
             if not server.alive():
                 raise AssertionError(f"the server ended with exit code {server.process.poll()}; it said:\n{server.output()}")
             server.stop()
-    except Exception as error:  # pylint: disable=broad-except; a server that does not start is one failure, not the end
+    except Exception as error:  # A server that does not start is one failure, not the end.
         run.error(f"quipu, {directory.name}: {error}")
 
 
