@@ -2,7 +2,6 @@
 #include <string>
 
 #include "base/check.h"
-#include "event/frame.h"
 #include "log/segment_log.h"
 #include "log/segment_reader.h"
 
@@ -14,23 +13,6 @@ namespace {
 /// Read at once while looking for a group, and while reading on.
 constexpr std::size_t kSeekBytes = kBlockBytes;
 constexpr std::size_t kWindowBytes = std::size_t{256} << 10;
-
-/// Adds a group's frames from `out.next` on, if they are of the partition.
-void take_frames(std::optional<PartitionId> partition, Offset first, ByteView frames, LogRead& out) {
-  for (auto offset = first; !frames.empty(); ++offset.value) {
-    const auto length = frame_length(frames);
-    QUIPU_CHECK(length && *length <= frames.size());  // The group was checked when it was read or written.
-    const auto frame = frames.first(*length);
-    frames = frames.subspan(*length);
-    if (offset < out.next) continue;
-    const auto of = *frame_partition(frame);
-    if (!partition || of == *partition) {
-      out.frames.push_back({of, offset, out.bytes.size(), frame.size()});
-      put(out.bytes, frame);
-    }
-    out.next = Offset(offset.value + 1);
-  }
-}
 
 }  // namespace
 

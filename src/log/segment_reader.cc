@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "event/frame.h"
 
 namespace quipu {
 
@@ -54,6 +55,22 @@ Result<ByteView> SegmentReader::group(const GroupHeader& header, std::uint64_t s
                            body.error().what + "; offset " + std::to_string(header.first.value) + " should be here");
   }
   return bytes;
+}
+
+void take_frames(std::optional<PartitionId> partition, Offset first, ByteView frames, LogRead& out) {
+  for (auto offset = first; !frames.empty(); ++offset.value) {
+    const auto length = frame_length(frames);
+    QUIPU_CHECK(length && *length <= frames.size());  // The group was checked when it was read or written.
+    const auto frame = frames.first(*length);
+    frames = frames.subspan(*length);
+    if (offset < out.next) continue;
+    const auto of = *frame_partition(frame);
+    if (!partition || of == *partition) {
+      out.frames.push_back({of, offset, out.bytes.size(), frame.size()});
+      put(out.bytes, frame);
+    }
+    out.next = Offset(offset.value + 1);
+  }
 }
 
 }  // namespace quipu

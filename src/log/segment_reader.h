@@ -2,9 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/bytes.h"
+#include "base/identifiers.h"
 #include "base/result.h"
+#include "log/event_log.h"
 #include "log/log_disk.h"
 #include "log/segment_format.h"
 
@@ -40,5 +43,9 @@ class SegmentReader {
   std::uint64_t window_at_ = 0;
   std::size_t window_size_ = 0;
 };
+
+/// Adds the frames of a group that was checked, from `out.next` on, to `out` if they are of the partition (nullopt: of
+/// any), and moves `out.next` behind the group. `first` is the offset of the first of them.
+void take_frames(std::optional<PartitionId> partition, Offset first, ByteView frames, LogRead& out);
 
 }  // namespace quipu

@@ -42,6 +42,17 @@ Result<void> randomize(T& value) {
 
 std::string identity_path(const std::string& path) { return path + "/identity"; }
 
+std::string aside_path(const std::string& path, Generation generation) {
+  return path + "/log.generation-" + std::to_string(generation.value);
+}
+
+Result<bool> exists(const std::string& path) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  if (error) return system_failure("cannot look for " + path, error.value());
+  return there;
+}
+
 Result<DirectoryIdentity> read_identity(const std::string& path) {
   const auto bytes = read_file(identity_path(path), kIdentityBytesMax);
   if (!bytes) return std::unexpected(bytes.error());
@@ -109,6 +120,11 @@ Result<DirectoryIdentity> create(const std::string& path, const DirectoryOptions
   return new_identity(options);
 }
 
+std::string unfinished_text(const std::string& path, const std::string& aside) {
+  return path + ": the log was set aside as " + aside +
+         ", but the next one was not begun. To complete that, run: quipu log adopt --new-generation --data " + path;
+}
+
 Result<void> check(const std::string& path, const DirectoryIdentity& identity, const DirectoryPlace& here,
                    const DirectoryOptions& options) {
   if (const auto differs = differences(identity.place, here); !differs.empty()) {
@@ -130,11 +146,15 @@ Result<void> check(const std::string& path, const DirectoryIdentity& identity, c
                                        "]: the list is fixed when it is made, since keys of RESP would become other "
                                        "counters");
   }
+  const auto aside = aside_path(path, identity.log.generation);
+  const auto unfinished = exists(aside);
+  if (!unfinished) return std::unexpected(unfinished.error());
+  if (*unfinished) return failure(Code::kRefused, unfinished_text(path, aside));
   std::error_code error;
   if (!std::filesystem::is_directory(path + "/log", error)) {
     return failure(Code::kDamaged, path +
                                        " has no log/, but an identity: bring the log back, or, if it is lost, run: "
-                                       "quipu log adopt --data " +
+                                       "quipu log adopt --new-generation --data " +
                                        path);
   }
   return {};
@@ -163,27 +183,6 @@ Result<std::string> full_path(const std::string& path) {
   auto text = absolute.lexically_normal().string();
   while (text.size() > 1 && text.ends_with('/')) text.pop_back();
   return text;
-}
-
-struct Held {
-  std::string path;
-  DirectoryLock lock;
-  DirectoryIdentity identity;
-};
-
-/// A data directory that is there, locked, for the commands that change its identity.
-Result<Held> hold(const std::string& path) {
-  auto full = full_path(path);
-  if (!full) return std::unexpected(full.error());
-  std::error_code error;
-  if (!std::filesystem::exists(identity_path(*full), error)) {
-    return failure(Code::kNotFound, *full + " is no data directory of Quipu");
-  }
-  auto lock = DirectoryLock::acquire(*full);
-  if (!lock) return std::unexpected(lock.error());
-  auto identity = read_identity(*full);
-  if (!identity) return std::unexpected(identity.error());
-  return Held{std::move(*full), std::move(*lock), std::move(*identity)};
 }
 
 }  // namespace
@@ -245,39 +244,62 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Directo
   return DataDirectory(std::move(*full), std::move(*lock), std::move(*identity));
 }
 
-Result<DataDirectory::Adopted> DataDirectory::adopt(const std::string& path, Log log, const DirectoryOptions& options) {
-  auto held = hold(path);
-  if (!held) return std::unexpected(held.error());
-  Adopted adopted{held->identity, held->identity};
-  const auto place = place_of(held->path, options.machine_id_file);
+Result<DataDirectory> DataDirectory::hold(const std::string& path) {
+  auto full = full_path(path);
+  if (!full) return std::unexpected(full.error());
+  const auto there = exists(identity_path(*full));
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return failure(Code::kNotFound, *full + " is no data directory of Quipu");
+  auto lock = DirectoryLock::acquire(*full);
+  if (!lock) return std::unexpected(lock.error());
+  auto identity = read_identity(*full);
+  if (!identity) return std::unexpected(identity.error());
+  return DataDirectory(std::move(*full), std::move(*lock), std::move(*identity));
+}
+
+std::string DataDirectory::aside_dir() const { return aside_path(path_, identity_.log.generation); }
+
+Result<DataDirectory::Adopted> DataDirectory::adopt(Log log, const DirectoryOptions& options) {
+  Adopted adopted{identity_, identity_};
+  const auto place = place_of(path_, options.machine_id_file);
   if (!place) return std::unexpected(place.error());
   adopted.after.place = *place;
   adopted.after.node.boot = 0;
   if (auto drawn = randomize(adopted.after.node.node); !drawn) return std::unexpected(drawn.error());
-  if (log == Log::kNew) {
-    if (held->identity.log.generation.value == kGenerationMax) {
-      return failure(Code::kRefused, held->path + " has had as many logs as can be counted");
+  if (log == Log::kSame) {
+    const auto unfinished = exists(aside_dir());
+    if (!unfinished) return std::unexpected(unfinished.error());
+    if (*unfinished) return failure(Code::kRefused, unfinished_text(path_, aside_dir()));
+  } else {
+    if (identity_.log.generation.value == kGenerationMax) {
+      return failure(Code::kRefused, path_ + " has had as many logs as can be counted");
     }
-    if (auto made = make_directory(held->path + "/log"); !made) return std::unexpected(made.error());
-    const auto names = names_in(held->path + "/log");
+    if (auto made = make_directory(log_dir()); !made) return std::unexpected(made.error());
+    const auto names = names_in(log_dir());
     if (!names) return std::unexpected(names.error());
     if (!names->empty()) {
-      return failure(Code::kRefused, held->path + "/log still holds the old log: it has to be set aside first");
+      return failure(Code::kRefused, log_dir() + " still holds the old log: it has to be set aside first");
     }
     ++adopted.after.log.generation.value;
     if (auto drawn = randomize(adopted.after.log.random); !drawn) return std::unexpected(drawn.error());
   }
-  if (auto written = write_identity(held->path, adopted.after); !written) return std::unexpected(written.error());
+  if (auto written = write_identity(path_, adopted.after); !written) return std::unexpected(written.error());
+  identity_ = adopted.after;
   return adopted;
 }
 
-Result<std::string> DataDirectory::set_aside_log(const std::string& path) {
-  const auto held = hold(path);
+Result<DataDirectory::Adopted> DataDirectory::adopt(const std::string& path, Log log, const DirectoryOptions& options) {
+  auto held = hold(path);
   if (!held) return std::unexpected(held.error());
-  const auto log = held->path + "/log";
-  auto aside = log + ".generation-" + std::to_string(held->identity.log.generation.value);
+  return held->adopt(log, options);
+}
+
+Result<std::string> DataDirectory::set_aside_log() const {
+  const auto log = log_dir();
+  auto aside = aside_dir();
   std::error_code error;
   const bool done = std::filesystem::exists(aside, error);
+  // A directory, or whatever else stands in its place.
   const bool there = std::filesystem::exists(log, error) && !std::filesystem::is_empty(log, error);
   if (error) return system_failure("cannot list " + log, error.value());
   if (done && there) {
@@ -290,8 +312,14 @@ Result<std::string> DataDirectory::set_aside_log(const std::string& path) {
     return failure(Code::kNotFound, log + " is empty: there is no log to set aside");
   }
   if (auto made = make_directory(log); !made) return std::unexpected(made.error());
-  if (auto synced = sync_path(held->path); !synced) return std::unexpected(synced.error());
+  if (auto synced = sync_path(path_); !synced) return std::unexpected(synced.error());
   return aside;
+}
+
+Result<std::string> DataDirectory::set_aside_log(const std::string& path) {
+  const auto held = hold(path);
+  if (!held) return std::unexpected(held.error());
+  return held->set_aside_log();
 }
 
 }  // namespace quipu

@@ -53,6 +53,10 @@ class DataDirectory {
   /// kDamaged: its identity is unreadable or missing beside a log.
   static Result<DataDirectory> open(const std::string& path, const DirectoryOptions& options);
 
+  /// Takes the lock of a directory that is there, whatever is wrong with its place or its log, and changes nothing:
+  /// for the commands that bring it in order. kNotFound, kRefused (in use), kDamaged (its identity).
+  static Result<DataDirectory> hold(const std::string& path);
+
   const LogIdentity& log_identity() const { return identity_.log; }
   NodeIdentity node() const { return identity_.node; }
   const HashSecret& secret() const { return identity_.secret; }
@@ -62,6 +66,8 @@ class DataDirectory {
 
   const std::string& path() const { return path_; }
   std::string log_dir() const { return path_ + "/log"; }
+  /// Where the log is put when the next generation begins.
+  std::string aside_dir() const;
   std::string store_dir() const { return path_ + "/store"; }
   std::string bases_dir() const { return path_ + "/bases"; }
 
@@ -76,11 +82,17 @@ class DataDirectory {
   };
 
   /// Makes a directory that was copied or moved one of this place: a new node id with boot 0, the same secret. With
-  /// kNew also the next generation with a new random identity; log/ must be empty then. Nobody may have it open.
+  /// kNew also the next generation with a new random identity; log/ must be empty then, and with kSame no log of this
+  /// generation may have been set aside. The object is of no use afterwards but for its lock.
+  Result<Adopted> adopt(Log log, const DirectoryOptions& options = {});
+  /// The same with `hold`.
   static Result<Adopted> adopt(const std::string& path, Log log, const DirectoryOptions& options = {});
 
   /// Renames log/ to log.generation-G, G being its generation, and makes an empty log/. Answers the new path. May be
-  /// repeated after a crash: what is done stays done. kNotFound when there is nothing to set aside.
+  /// repeated after a crash: what is done stays done. From then on `open` refuses the directory until `adopt` with kNew
+  /// is through. kNotFound when there is nothing to set aside.
+  Result<std::string> set_aside_log() const;
+  /// The same with `hold`.
   static Result<std::string> set_aside_log(const std::string& path);
 
  private:
