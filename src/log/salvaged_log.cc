@@ -32,6 +32,7 @@ class SalvagedLog::Walk {
   Result<void> check_frames(const GroupHeader& header, ByteView group) const;
   void take(const SegmentFile& file, const GroupHeader& header);
   void note(SegmentNumber segment, std::uint64_t at, const std::string& reason);
+  void note(const Error& named);
   Result<void> note_error(SegmentNumber segment, std::uint64_t at, const Error& error);
   void finish();
 
@@ -57,7 +58,12 @@ Result<void> SalvagedLog::Walk::run() {
 }
 
 void SalvagedLog::Walk::note(SegmentNumber segment, std::uint64_t at, const std::string& reason) {
-  if (!bad_) bad_ = segment_damaged(disk_, segment, at, reason).error().what;
+  note(segment_damaged(disk_, segment, at, reason).error());
+}
+
+/// With an error that names file and byte already.
+void SalvagedLog::Walk::note(const Error& named) {
+  if (!bad_) bad_ = named.what;
 }
 
 /// A newer version ends the walk; everything else is something that is not readable.
@@ -71,7 +77,7 @@ Result<void> SalvagedLog::Walk::note_error(SegmentNumber segment, std::uint64_t 
 Result<bool> SalvagedLog::Walk::belongs(const SegmentFile& file, SegmentReader& reader) {
   const auto block = reader.view(0, kBlockBytes);
   if (!block) {
-    note(file.number, 0, block.error().what);
+    note(block.error());
     return true;
   }
   if (all_zero(*block)) return true;  // A spare, or a header that is lost.
@@ -103,7 +109,7 @@ Result<void> SalvagedLog::Walk::walk(const SegmentFile& file) {
     auto block = reader.view(at, kBlockBytes);
     if (!block) block = blocks.view(at, kBlockBytes);
     if (!block) {
-      note(file.number, at, block.error().what);
+      note(block.error());
       at += kBlockBytes;
       continue;
     }
@@ -125,7 +131,7 @@ Result<void> SalvagedLog::Walk::walk(const SegmentFile& file) {
     known_ = std::max({known_, Offset{header->end().value - 1}, header->durable});
     const auto group = reader.group(*header, seed);
     if (!group) {
-      note(file.number, at, group.error().what);
+      note(group.error());
     } else if (auto sound = check_frames(*header, *group); !sound) {
       if (auto noted = note_error(file.number, at, sound.error()); !noted) return noted;
     } else {

@@ -274,17 +274,24 @@ Result<DataDirectory::Adopted> DataDirectory::adopt(Log log, const DirectoryOpti
     if (identity_.log.generation.value == kGenerationMax) {
       return failure(Code::kRefused, path_ + " has had as many logs as can be counted");
     }
-    if (auto made = make_directory(log_dir()); !made) return std::unexpected(made.error());
-    const auto names = names_in(log_dir());
-    if (!names) return std::unexpected(names.error());
-    if (!names->empty()) {
-      return failure(Code::kRefused, log_dir() + " still holds the old log: it has to be set aside first");
+    const auto there = exists(log_dir());
+    if (!there) return std::unexpected(there.error());
+    if (*there) {
+      const auto names = names_in(log_dir());
+      if (!names) return std::unexpected(names.error());
+      if (!names->empty()) {
+        return failure(Code::kRefused, log_dir() + " still holds the old log: it has to be set aside first");
+      }
     }
     ++adopted.after.log.generation.value;
     if (auto drawn = randomize(adopted.after.log.random); !drawn) return std::unexpected(drawn.error());
   }
   if (auto written = write_identity(path_, adopted.after); !written) return std::unexpected(written.error());
   identity_ = adopted.after;
+  if (log == Log::kNew) {
+    // Where the log was lost its directory comes last: an empty one would pass for the old log's.
+    if (auto made = make_directory(log_dir()); !made) return std::unexpected(made.error());
+  }
   return adopted;
 }
 
