@@ -35,7 +35,7 @@ struct Operation {
   /// the first is applied, and they are durable as one. The others of the group say 1. From 1.
   std::uint32_t together = 1;
   NamespaceId space{};
-  std::string_view counter;
+  std::string_view counter = {};
   std::int64_t delta = 1;
   TimeMs time = 0;  ///< kAdd: the event's time; 0 = now.
   IdHash id{};
