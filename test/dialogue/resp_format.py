@@ -12,6 +12,7 @@ ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", '"': '"', "'":
 NAMED = {value: name for name, value in ESCAPED.items() if name not in "'\""}
 WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\\'|[^\'])*)\'|(\S+))(?=\s|$)', re.DOTALL)
 ANSWER = re.compile(r"<(~|\?|\.\.\.)?(?:x(\d+))?(?:\s+(.*))?")
+REQUEST = re.compile(r"(>>?)(?:x(\d+))? (.*)")
 SERVERS = ("redis", "quipu")
 
 
@@ -140,8 +141,10 @@ class Reader:
             block = self.block(number)
             if block.wanted:
                 raise FormatError(f"line {number}: a request behind answers; an empty line begins the next exchange")
-            raw = line.startswith(">>")
-            block.sent.append((number, raw, line[2 if raw else 1:]))
+            match = REQUEST.fullmatch(line)
+            if not match:
+                raise FormatError(f"line {number}: not understood: {line!r}")
+            block.sent += [(number, match[1] == ">>", match[3])] * int(match[2] or 1)
         elif line[0] == "<":
             self.answer(number, line)
         elif line.split() in (["=", "closed"], ["=", "silent"]):
