@@ -22,6 +22,16 @@ def short(text):
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}... ({len(text)} characters)"
 
 
+def around_difference(expected, got):
+    """Both texts; where they are long, the stretch in which they part."""
+    if max(len(expected), len(got)) <= SHOWN_CHARACTERS_MAX:
+        return expected, got
+    parting = next((at for at, (a, b) in enumerate(zip(expected, got)) if a != b), min(len(expected), len(got)))
+    begin = max(parting - SHOWN_CHARACTERS_MAX // 4, 0)
+    where = f"(at character {begin}) ..." if begin else ""
+    return where + short(expected[begin:]), where + short(got[begin:])
+
+
 class Elements(Connection):
     """A connection whose replies come element by element, each as a line of text."""
 
@@ -119,7 +129,8 @@ class Player:
                 continue
             got = self.next(connection, item)
             if not self.matches(item, got):
-                raise Mismatch(item.line, short(item.text), short(got))
+                expected = item.text if item.kind else fill(item.text, self.names, item.line)
+                raise Mismatch(item.line, *around_difference(expected, got))
         self.expect_end(connection, block)
 
     def next(self, connection, item):
