@@ -101,7 +101,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
       if (bytes.size() > kHeaderLineBytesMax) return refuse("too big mbulk count string");
       return {Status::kNeedMore, 0};
     }
-    const auto count = parse_integer(line.substr(1));
+    const auto count = resp_integer(line.substr(1));
     if (!count || bytes[at_ - 1] != '\n') return refuse("invalid multibulk length");
     if (*count > static_cast<std::int64_t>(limits_.resp_arguments_max)) return refuse("invalid multibulk length");
     if (*count <= 0) return finish(Status::kSkipped, at_);
@@ -119,7 +119,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
         if (bytes.size() - begin > kHeaderLineBytesMax) return refuse("too big bulk count string");
         return {Status::kNeedMore, 0};
       }
-      const auto length = parse_integer(line.substr(1));
+      const auto length = resp_integer(line.substr(1));
       if (!length || *length < 0 || bytes[at_ - 1] != '\n' ||
           *length > static_cast<std::int64_t>(limits_.resp_argument_bytes_max)) {
         return refuse("invalid bulk length");

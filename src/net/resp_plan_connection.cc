@@ -80,7 +80,7 @@ void RespPlanner::auth(RespArguments arguments, RespTurn& turn) {
 void RespPlanner::hello(RespArguments arguments, RespTurn& turn) {
   bool resp3 = resp3_;
   if (arguments.size() > 1) {
-    const auto version = parse_integer(arguments[1]);
+    const auto version = resp_integer(arguments[1]);
     if (!version) return refuse(turn, "Protocol version is not an integer or out of range");
     if (*version != 2 && *version != 3) return refuse(turn, "NOPROTO", "unsupported protocol version");
     resp3 = *version == 3;
@@ -119,7 +119,7 @@ void RespPlanner::hello(RespArguments arguments, RespTurn& turn) {
 }
 
 void RespPlanner::select(RespArguments arguments, RespTurn& turn) {
-  const auto database = parse_integer(arguments[1]);
+  const auto database = resp_integer(arguments[1]);
   if (!database) return refuse(turn, "value is not an integer or out of range");
   if (*database != 0) return refuse(turn, "DB index is out of range");
   ok(turn);

@@ -115,7 +115,7 @@ void RespPlanner::many(RespReplyKind reply, const Operation& operation, RespArgu
 }
 
 void RespPlanner::add(std::string_view key, std::string_view delta, bool negative, RespTurn& turn) {
-  const auto value = parse_integer(delta);
+  const auto value = resp_integer(delta);
   if (!value) return refuse(turn, kNotInteger);
   if (negative && *value == std::numeric_limits<std::int64_t>::min()) {
     return refuse(turn, "decrement would overflow");
@@ -125,7 +125,7 @@ void RespPlanner::add(std::string_view key, std::string_view delta, bool negativ
 
 /// Q.INCRBY counter delta ID token
 void RespPlanner::add_once(RespArguments arguments, RespTurn& turn) {
-  const auto delta = parse_integer(arguments[2]);
+  const auto delta = resp_integer(arguments[2]);
   if (!delta) return refuse(turn, kNotInteger);
   if (!same_word(arguments[3], "id")) return refuse(turn, "syntax error");
   const auto token = arguments[4];
@@ -157,7 +157,7 @@ void RespPlanner::set(RespArguments arguments, RespTurn& turn) {
       return refuse(turn, "syntax error");
     }
   }
-  const auto value = parse_integer(arguments[2]);
+  const auto value = resp_integer(arguments[2]);
   if (!value) return refuse(turn, kNotInteger);
   operation.delta = *value;
   one(get ? RespReplyKind::kBefore : RespReplyKind::kSet, operation, arguments[1], turn);
@@ -179,7 +179,7 @@ void RespPlanner::scan(RespArguments arguments, RespTurn& turn, RespErrand& erra
       if (value.size() > kGlobBytesMax) return refuse(turn, "the pattern has more than 1024 bytes");
       asked.pattern = value;
     } else if (same_word(arguments[i], "count")) {
-      const auto count = parse_integer(value);
+      const auto count = resp_integer(value);
       if (!count) return refuse(turn, kNotInteger);
       if (*count < 1) return refuse(turn, "syntax error");
       asked.limit = std::min(static_cast<std::size_t>(*count), context_.limits.counters_per_read_max);

@@ -40,7 +40,7 @@ bool matches_one(std::string_view pattern, std::size_t& at, char c) {
 
 }  // namespace
 
-std::optional<std::int64_t> parse_integer(std::string_view text) {
+std::optional<std::int64_t> resp_integer(std::string_view text) {
   const auto digits = text.starts_with('-') ? text.substr(1) : text;
   if (digits.empty() || digits[0] < '0' || digits[0] > '9') return std::nullopt;
   if (digits[0] == '0' && text.size() > 1) return std::nullopt;

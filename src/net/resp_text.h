@@ -10,7 +10,7 @@ namespace quipu {
 /// Pieces of the Redis protocol that commands share. Pure.
 
 /// A signed 64-bit integer as Redis reads them: decimal, without spaces, plus sign, leading zeros or `-0`.
-std::optional<std::int64_t> parse_integer(std::string_view text);
+std::optional<std::int64_t> resp_integer(std::string_view text);
 
 /// Whether two words are the same but for the case of ASCII letters.
 bool same_word(std::string_view a, std::string_view b);
