@@ -11,7 +11,7 @@ option(QUIPU_HARDENED "Harden the program: checked libc calls, stack protector, 
 set(QUIPU_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
 
 add_library(quipu_options INTERFACE)
-target_compile_options(quipu_options INTERFACE -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor
+target_compile_options(quipu_options INTERFACE -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   -fno-omit-frame-pointer)
 target_include_directories(quipu_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(quipu_options INTERFACE Threads::Threads)

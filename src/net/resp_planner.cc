@@ -16,8 +16,9 @@ std::string unknown_command(RespArguments arguments) {
   std::string shown;
   for (const auto argument : arguments.subspan(1)) {
     if (shown.size() >= kShownBytes) break;
+    const auto room = kShownBytes - shown.size();
     shown += '\'';
-    shown += argument.substr(0, kShownBytes - shown.size());
+    shown += argument.substr(0, room);
     shown += "' ";
   }
   return text + shown;
@@ -45,6 +46,11 @@ void RespPlanner::plan(RespArguments arguments, RespTurn& turn, RespErrand& erra
     return refuse(turn, unknown_command(arguments));
   }
   if (info->arity >= 0 ? size != info->arity : size < -info->arity) {
+    if (transaction_ && info->command == RespCommand::kExec) {
+      transaction_.reset();
+      return refuse(turn, "EXECABORT",
+                    "Transaction discarded because of: wrong number of arguments for 'exec' command");
+    }
     if (transaction_) transaction_->broken = true;
     return refuse_arity(turn, info->name);
   }
