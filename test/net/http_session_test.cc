@@ -8,8 +8,6 @@
 namespace quipu {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::SizeIs;
 
 class Http : public testing::Test {
