@@ -46,7 +46,7 @@ void RespPlanner::plan(RespArguments arguments, RespTurn& turn, RespErrand& erra
     return refuse(turn, unknown_command(arguments));
   }
   if (info->arity >= 0 ? size != info->arity : size < -info->arity) {
-    if (transaction_ && info->command == RespCommand::kExec) {
+    if (info->command == RespCommand::kExec) {
       transaction_.reset();
       return refuse(turn, "EXECABORT",
                     "Transaction discarded because of: wrong number of arguments for 'exec' command");
