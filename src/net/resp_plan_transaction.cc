@@ -17,7 +17,7 @@ void RespPlanner::discard(RespTurn& turn) {
 }
 
 void RespPlanner::queue(RespArguments arguments, RespTurn& turn) {
-  Transaction& queued = *transaction_;
+  RespTransaction& queued = *transaction_;
   const NetLimits& limits = context_.limits;
   std::size_t bytes = 0;
   for (const auto argument : arguments) bytes += argument.size();

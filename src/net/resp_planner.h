@@ -17,6 +17,14 @@ namespace quipu {
 
 using RespArguments = std::span<const std::string_view>;
 
+/// The commands between MULTI and EXEC, copied, since they may arrive in different turns.
+struct RespTransaction {
+  std::string bytes;                  // Of all arguments, end to end.
+  std::vector<std::size_t> ends;      // Of the arguments.
+  std::vector<std::size_t> commands;  // How many arguments each command has.
+  bool broken = false;                // A command was refused: EXEC will be too.
+};
+
 /// Turns commands into operations of a turn, or into replies where no counter is asked, and keeps what a connection is
 /// asked to keep: the protocol's version, its name, an open transaction. Thread: the engine's.
 class RespPlanner {
@@ -31,14 +39,6 @@ class RespPlanner {
   bool closing() const { return closing_; }
 
  private:
-  /// The commands between MULTI and EXEC, copied, since they may arrive in different turns.
-  struct Transaction {
-    std::string bytes;                  // Of all arguments, end to end.
-    std::vector<std::size_t> ends;      // Of the arguments.
-    std::vector<std::size_t> commands;  // How many arguments each command has.
-    bool broken = false;                // A command was refused: EXEC will be too.
-  };
-
   void run(const RespCommandInfo& info, RespArguments arguments, RespTurn& turn, RespErrand& errand);
   bool run_connection(const RespCommandInfo& info, RespArguments arguments, RespTurn& turn);
   bool run_counter(const RespCommandInfo& info, RespArguments arguments, RespTurn& turn);
@@ -96,7 +96,7 @@ class RespPlanner {
   std::string name_;      // CLIENT SETNAME
   std::string library_;   // CLIENT SETINFO
   std::string library_version_;
-  std::optional<Transaction> transaction_;
+  std::optional<RespTransaction> transaction_;
 };
 
 /// The settings of Redis that CONFIG GET answers, in the order of their names.
