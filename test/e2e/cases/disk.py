@@ -22,7 +22,7 @@ def disk_full(context):
         server = context.server(image.root / "data", BUSY_DISK)
         with server:
             crashes = Crashes(server, context.seed + 4, context.say)
-            crashes.load = Load(crashes.ledger, context.seed + 4, pause=0.01)
+            crashes.load.pause = 0.01
             crashes.begin()
             crashes.load.start(server)
             time.sleep(0.5)
