@@ -1,4 +1,4 @@
-# quipu_embed(net docs/openapi.json net/openapi.h openapi_text): the file's text as that function of the library.
+# quipu_embed(http docs/openapi.json http/openapi.h openapi_text): the file's text as that function of the library.
 function(quipu_embed name file header function)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${file})
   file(READ ${CMAKE_SOURCE_DIR}/${file} text)

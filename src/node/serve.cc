@@ -11,15 +11,15 @@
 
 #include "base/build_info.h"
 #include "base/phases.h"
-#include "net/http_context.h"
-#include "net/http_session.h"
-#include "net/resp_context.h"
-#include "net/resp_session.h"
+#include "http/context.h"
+#include "http/session.h"
 #include "net/tcp_server.h"
 #include "node/embedded.h"
 #include "node/event_loop.h"
 #include "node/metrics.h"
 #include "node/node_clock.h"
+#include "resp/context.h"
+#include "resp/session.h"
 
 namespace quipu {
 namespace {

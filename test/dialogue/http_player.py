@@ -1,4 +1,4 @@
-"""Reads and plays *.http dialogues: the same as test/net/http_dialogue.h does without sockets; it has the format."""
+"""Reads and plays *.http dialogues: the same as test/http/dialogue.h does without sockets; it has the format."""
 
 import dataclasses
 import re

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/engine.h"
+#include "http/context.h"
+#include "http/turn.h"
+
+namespace quipu {
+
+/// Writes what the outcomes of a turn's batch say, request by request, in order.
+class HttpAnswers {
+ public:
+  HttpAnswers(const HttpContext& context, const HttpReplyWriter& writer) : context_(context), writer_(writer) {}
+
+  /// Appends the replies of a turn whose batch is done. May raise `turn.hold_at`.
+  void append(std::string& out, HttpTurn& turn);
+
+  /// Appends the answer to GET /v1/top.
+  void append_top(std::string& out, const HttpErrand& errand, const ScanPage& page);
+
+ private:
+  void append_one(std::string& out, HttpTurn& turn, const HttpPending& pending);
+  void added(std::string& out, const HttpTurn& turn, const HttpPending& pending);
+  void events(std::string& out, const HttpTurn& turn, const HttpPending& pending);
+  void value(std::string& out, const HttpTurn& turn, const HttpPending& pending);
+  void values(std::string& out, const HttpTurn& turn, const HttpPending& pending);
+  void reset(std::string& out, const HttpTurn& turn, const HttpPending& pending);
+  void source(std::string& out, HttpTurn& turn, const HttpPending& pending);
+  void space(std::string& out, HttpTurn& turn, const HttpPending& pending);
+  void stats(std::string& out, HttpTurn& turn, const HttpPending& pending);
+  bool failed(std::string& out, const HttpTurn& turn, const HttpPending& pending);
+  void append_position_of(std::string& out, const Outcome& outcome) const;
+
+  const HttpContext& context_;
+  const HttpReplyWriter& writer_;
+  std::string body_;    // Reused.
+  std::string fields_;  // Reused.
+};
+
+/// A namespace and its policy as JSON; `counters`: how many exist, where that is asked.
+void append_namespace(std::string& out, std::string_view name, const NamespacePolicy& policy,
+                      std::optional<std::uint64_t> counters);
+
+/// `serving`, `recovering`, ...
+const char* state_name(EngineState state);
+
+/// Why nothing is taken now.
+const char* not_serving_text(EngineState state);
+
+}  // namespace quipu

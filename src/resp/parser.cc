@@ -1,0 +1,181 @@
+#include "resp/parser.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "resp/text.h"
+
+namespace quipu {
+namespace {
+
+/// The longest header line of an array or an argument, as Redis bounds it.
+constexpr std::size_t kHeaderLineBytesMax = std::size_t{64} << 10;
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+char escaped(char c) {
+  switch (c) {
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'b':
+      return '\b';
+    case 'a':
+      return '\a';
+    default:
+      return c;
+  }
+}
+
+/// Reads a word in quotes from behind its opening quote, as redis-cli writes them. Answers where it goes on, or nothing
+/// where the quote has no end or something touches it.
+std::optional<std::size_t> take_quoted(std::string_view line, std::size_t at, char quote, std::string& word) {
+  while (at < line.size()) {
+    const char c = line[at];
+    const auto next = [&](std::size_t ahead) { return at + ahead < line.size() ? line[at + ahead] : '\0'; };
+    if (c == quote) {
+      if (at + 1 < line.size() && !is_space(line[at + 1])) return std::nullopt;
+      return at + 1;
+    }
+    if (quote == '"' && c == '\\' && next(1) == 'x' && hex_digit(next(2)) >= 0 && hex_digit(next(3)) >= 0) {
+      word += static_cast<char>(hex_digit(next(2)) * 16 + hex_digit(next(3)));
+      at += 4;
+    } else if (quote == '"' && c == '\\' && at + 1 < line.size()) {
+      word += escaped(next(1));
+      at += 2;
+    } else if (quote == '\'' && c == '\\' && next(1) == '\'') {
+      word += '\'';
+      at += 2;
+    } else {
+      word += c;
+      ++at;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+RespParser::Step RespParser::parse(std::string_view bytes) {
+  if (bytes.empty()) return {Status::kNeedMore, 0};
+  return bytes[0] == '*' ? parse_array(bytes) : parse_inline(bytes);
+}
+
+RespParser::Step RespParser::finish(Status status, std::size_t used) {
+  declared_ = length_ = -1;
+  at_ = searched_ = 0;
+  return {status, used};
+}
+
+RespParser::Step RespParser::refuse(std::string error) {
+  error_ = "Protocol error: " + std::move(error);
+  return finish(Status::kRefused, 0);
+}
+
+/// The line from `at_` on, without its CR LF. False where it does not end yet; `searched_` says how far was looked.
+bool RespParser::take_line(std::string_view bytes, std::string_view& line) {
+  const auto end = bytes.find('\r', std::max(at_, searched_));
+  if (end == std::string_view::npos || end + 1 >= bytes.size()) {
+    searched_ = end == std::string_view::npos ? bytes.size() : end;
+    return false;
+  }
+  line = bytes.substr(at_, end - at_);
+  at_ = searched_ = end + 2;
+  return true;
+}
+
+RespParser::Step RespParser::parse_array(std::string_view bytes) {
+  std::string_view line;
+  if (declared_ < 0) {
+    if (!take_line(bytes, line)) {
+      if (bytes.size() > kHeaderLineBytesMax) return refuse("too big mbulk count string");
+      return {Status::kNeedMore, 0};
+    }
+    const auto count = resp_integer(line.substr(1));
+    if (!count || bytes[at_ - 1] != '\n') return refuse("invalid multibulk length");
+    if (*count > static_cast<std::int64_t>(limits_.resp_arguments_max)) return refuse("invalid multibulk length");
+    if (*count <= 0) return finish(Status::kSkipped, at_);
+    declared_ = *count;
+    places_.clear();
+  }
+  while (static_cast<std::int64_t>(places_.size()) < declared_) {
+    if (length_ < 0) {
+      if (at_ < bytes.size() && bytes[at_] != '$') {
+        const char found = bytes[at_] == '\r' || bytes[at_] == '\n' ? ' ' : bytes[at_];
+        return refuse(std::string("expected '$', got '") + found + "'");
+      }
+      const auto begin = at_;
+      if (!take_line(bytes, line)) {
+        if (bytes.size() - begin > kHeaderLineBytesMax) return refuse("too big bulk count string");
+        return {Status::kNeedMore, 0};
+      }
+      const auto length = resp_integer(line.substr(1));
+      if (!length || *length < 0 || bytes[at_ - 1] != '\n' ||
+          *length > static_cast<std::int64_t>(limits_.resp_argument_bytes_max)) {
+        return refuse("invalid bulk length");
+      }
+      length_ = *length;
+      // The whole command has to stand in the connection's buffer.
+      if (at_ + static_cast<std::size_t>(length_) + 2 > limits_.input_bytes_max) return refuse("too big command");
+    }
+    const auto size = static_cast<std::size_t>(length_);
+    if (bytes.size() - at_ < size + 2) return {Status::kNeedMore, 0};
+    if (bytes[at_ + size] != '\r' || bytes[at_ + size + 1] != '\n') return refuse("expected CRLF behind an argument");
+    places_.emplace_back(at_, size);
+    at_ += size + 2;
+    searched_ = at_;
+    length_ = -1;
+  }
+  arguments_.clear();
+  for (const auto& [begin, size] : places_) arguments_.push_back(bytes.substr(begin, size));
+  return finish(Status::kCommand, at_);
+}
+
+RespParser::Step RespParser::parse_inline(std::string_view bytes) {
+  const auto end = bytes.find('\n', searched_);
+  if (end == std::string_view::npos) {
+    searched_ = bytes.size();
+    if (bytes.size() > limits_.resp_inline_bytes_max) return refuse("too big inline request");
+    return {Status::kNeedMore, 0};
+  }
+  if (end > limits_.resp_inline_bytes_max) return refuse("too big inline request");
+  auto line = bytes.substr(0, end);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (!split_words(line)) return refuse("unbalanced quotes in request");
+  if (arguments_.size() > limits_.resp_arguments_max) return refuse("invalid multibulk length");
+  return finish(arguments_.empty() ? Status::kSkipped : Status::kCommand, end + 1);
+}
+
+/// Splits a line into words, some of them in quotes. False where a quote is open at the end, or has something behind
+/// it.
+bool RespParser::split_words(std::string_view line) {
+  arguments_.clear();
+  std::size_t at = 0;
+  while (true) {
+    while (at < line.size() && is_space(line[at])) ++at;
+    if (at == line.size()) return true;
+    const auto begin = at;
+    while (at < line.size() && !is_space(line[at]) && line[at] != '"' && line[at] != '\'') ++at;
+    if (at == line.size() || is_space(line[at])) {
+      arguments_.push_back(line.substr(begin, at - begin));
+      continue;
+    }
+    std::string& word = copies_.emplace_back(line.substr(begin, at - begin));
+    const auto next = take_quoted(line, at + 1, line[at], word);
+    if (!next) return false;
+    at = *next;
+    arguments_.push_back(word);
+  }
+}
+
+}  // namespace quipu
