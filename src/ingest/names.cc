@@ -2,8 +2,6 @@
 
 #include <string>
 
-#include "event/entry.h"
-
 namespace quipu {
 namespace {
 
@@ -29,11 +27,9 @@ Result<void> validate_namespace(std::string_view name) {
 }
 
 Result<void> validate_counter(std::string_view name) {
+  if (is_counter(name)) return {};
   if (name.empty()) return failure(Code::kRefused, "counter is empty");
-  if (name.size() > kCounterBytesMax) {
-    return failure(Code::kRefused, "counter has " + bytes_of(name.size()) + ", at most 1024 are allowed");
-  }
-  return {};
+  return failure(Code::kRefused, "counter has " + bytes_of(name.size()) + ", at most 1024 are allowed");
 }
 
 Result<void> validate_id(std::string_view id, std::string_view what) {

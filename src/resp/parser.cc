@@ -37,6 +37,21 @@ char escaped(char c) {
   }
 }
 
+/// Reads `kind`, one to four digits and CR LF at `at`, and moves `at` behind them. False where anything else stands
+/// there, which may still be right: this is the short way only.
+bool take_short_header(std::string_view bytes, std::size_t& at, char kind, std::size_t& number) {
+  if (bytes.size() - at < 4 || bytes[at] != kind) return false;
+  auto digit = static_cast<unsigned char>(bytes[at + 1] - '0');
+  if (digit == 0 || digit > 9) return false;
+  number = digit;
+  at += 2;
+  const auto end = std::min(bytes.size(), at + 3);
+  for (; at < end && (digit = static_cast<unsigned char>(bytes[at] - '0')) <= 9; ++at) number = number * 10 + digit;
+  if (bytes.size() - at < 2 || bytes[at] != '\r' || bytes[at + 1] != '\n') return false;
+  at += 2;
+  return true;
+}
+
 /// Reads a word in quotes from behind its opening quote, as redis-cli writes them. Answers where it goes on, or nothing
 /// where the quote has no end or something touches it.
 std::optional<std::size_t> take_quoted(std::string_view line, std::size_t at, char quote, std::string& word) {
@@ -68,7 +83,29 @@ std::optional<std::size_t> take_quoted(std::string_view line, std::size_t at, ch
 
 RespParser::Step RespParser::parse(std::string_view bytes) {
   if (bytes.empty()) return {Status::kNeedMore, 0};
-  return bytes[0] == '*' ? parse_array(bytes) : parse_inline(bytes);
+  if (bytes[0] != '*') return parse_inline(bytes);
+  std::size_t used = 0;
+  if (declared_ < 0 && searched_ == 0 && parse_whole(bytes, used)) return {Status::kCommand, used};
+  return parse_array(bytes);
+}
+
+/// The short way, for what nearly all commands are: a whole array of a few arguments. Changes nothing but `arguments()`
+/// where it is not that; `parse_array` then says what it is.
+bool RespParser::parse_whole(std::string_view bytes, std::size_t& used) {
+  std::size_t at = 0;
+  std::size_t count = 0;
+  if (!take_short_header(bytes, at, '*', count) || count > limits_.resp_arguments_max) return false;
+  arguments_.clear();
+  for (; count > 0; --count) {
+    std::size_t size = 0;
+    if (!take_short_header(bytes, at, '$', size) || size > limits_.resp_argument_bytes_max) return false;
+    if (bytes.size() - at < size + 2 || bytes[at + size] != '\r' || bytes[at + size + 1] != '\n') return false;
+    arguments_.push_back(bytes.substr(at, size));
+    at += size + 2;
+  }
+  if (at > limits_.input_bytes_max) return false;
+  used = at;
+  return true;
 }
 
 RespParser::Step RespParser::finish(Status status, std::size_t used) {

@@ -43,6 +43,7 @@ class RespParser {
   void forget_copies() { copies_.clear(); }
 
  private:
+  bool parse_whole(std::string_view bytes, std::size_t& used);
   Step parse_array(std::string_view bytes);
   Step parse_inline(std::string_view bytes);
   bool split_words(std::string_view line);

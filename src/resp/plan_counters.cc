@@ -83,15 +83,15 @@ bool RespPlanner::aim(std::string_view key, Operation& operation, RespTurn& turn
     if (default_space_) operation.space = *default_space_;
   }
   // Before the service is ready a namespace may not be known yet; the engine refuses every operation then.
-  const auto valid = validate_counter(operation.counter);
-  if (!valid) refuse(turn, valid.error().what);
-  return valid.has_value();
+  if (is_counter(operation.counter)) return true;
+  refuse(turn, validate_counter(operation.counter).error().what);
+  return false;
 }
 
-void RespPlanner::one(RespReplyKind reply, Operation operation, std::string_view key, RespTurn& turn) {
-  if (!aim(key, operation, turn)) return;
-  const auto begin = turn.batch.operations.size();
-  turn.batch.operations.push_back(operation);
+void RespPlanner::one(RespReplyKind reply, const Operation& operation, std::string_view key, RespTurn& turn) {
+  auto& operations = turn.batch.operations;
+  const auto begin = operations.size();
+  if (!aim(key, operations.emplace_back(operation), turn)) return operations.pop_back();
   turn.pending.push_back({reply, resp3_, 0, begin, begin + 1});
 }
 

@@ -33,14 +33,20 @@ bool speaks_http(std::string_view word) { return same_word(word, "post") || same
 RespPlanner::RespPlanner(RespContext& context) : context_(context), number_(++context.clients) {}
 
 void RespPlanner::plan(RespArguments arguments, RespTurn& turn, RespErrand& errand) {
-  if (speaks_http(arguments[0])) {
+  // Clients ask the same again and again.
+  const bool as_before = last_ != nullptr && arguments[0] == last_word_;
+  if (!as_before && speaks_http(arguments[0])) {
     closing_ = true;
     return;
   }
   ++turn.requests;
   ++context_.commands;
-  const auto* info = find_resp_command(arguments[0]);
+  const auto* info = as_before ? last_ : find_resp_command(arguments[0]);
   const auto size = static_cast<int>(arguments.size());
+  if (!as_before && info != nullptr) {
+    last_ = info;
+    last_word_ = arguments[0];
+  }
   if (info == nullptr) {
     if (transaction_) transaction_->broken = true;
     return refuse(turn, unknown_command(arguments));

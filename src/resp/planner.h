@@ -45,7 +45,7 @@ class RespPlanner {
 
   // Counters (resp_plan_counters.cc).
   bool aim(std::string_view key, Operation& operation, RespTurn& turn);
-  void one(RespReplyKind reply, Operation operation, std::string_view key, RespTurn& turn);
+  void one(RespReplyKind reply, const Operation& operation, std::string_view key, RespTurn& turn);
   void many(RespReplyKind reply, const Operation& operation, RespArguments keys, bool together, RespTurn& turn);
   void add(std::string_view key, std::string_view delta, bool negative, RespTurn& turn);
   void add_once(RespArguments arguments, RespTurn& turn);
@@ -90,6 +90,8 @@ class RespPlanner {
 
   RespContext& context_;
   std::optional<NamespaceId> default_space_;
+  const RespCommandInfo* last_ = nullptr;  // The command before this one ...
+  std::string last_word_;                  // ... as it was written.
   bool resp3_ = false;
   bool closing_ = false;
   std::uint64_t number_;  // Of the client.
