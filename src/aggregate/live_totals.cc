@@ -23,13 +23,6 @@ LiveTotals::LiveTotals(std::uint64_t hash_seed, HashSecret routing_secret, Gener
                        std::uint16_t partitions)
     : table_(hash_seed, routing_secret, generation, partitions) {}
 
-void LiveTotals::mark(Shard& shard, CounterIndex counter, ShardId id) {
-  if (shard.dirty) return;
-  shard.dirty = true;
-  dirty_.push_back({counter, id});
-  ++dirty_shards_;
-}
-
 void LiveTotals::change_existing(NamespaceId space, bool before, bool after) {
   if (before == after) return;
   if (existing_.size() <= space.value) existing_.resize(space.value + 1);

@@ -28,6 +28,11 @@ class LiveTotals {
 
   /// Adds to a shard at `offset`. Answers whether the shard's total just saturated.
   bool add(CounterIndex counter, ShardId id, std::int64_t delta, std::uint64_t events, Offset offset);
+  /// The same for the home shard of a counter that exists and has no other, where nothing saturates.
+  void add_at_home(Counter& counter, CounterIndex index, std::int64_t delta, Offset offset) {
+    counter.home.add(delta, 1, offset);
+    mark(counter.home, index, {table_.generation(), counter.home_partition});
+  }
   /// A RESET reaches a shard at `offset`.
   void reset(CounterIndex counter, ShardId id, Epoch epoch, Offset offset);
 
@@ -63,7 +68,12 @@ class LiveTotals {
   void set_complete(bool complete) { complete_ = complete; }
 
  private:
-  void mark(Shard& shard, CounterIndex counter, ShardId id);
+  void mark(Shard& shard, CounterIndex counter, ShardId id) {
+    if (shard.dirty) return;
+    shard.dirty = true;
+    dirty_.push_back({counter, id});
+    ++dirty_shards_;
+  }
   void change_existing(NamespaceId space, bool before, bool after);
 
   CounterTable table_;

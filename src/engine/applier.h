@@ -42,6 +42,7 @@ class Applier {
   bool has_room(std::size_t bytes) const;
   bool admit(std::span<const Operation> group, std::span<Outcome> outcomes);
   bool validate_group(std::span<const Operation> group, std::span<Outcome> outcomes, std::span<CounterIndex> counters);
+  bool add_at_home(const Operation& operation, Outcome& outcome, CounterIndex index, Offset& durable_at);
   void apply_one(const Operation& operation, Outcome& outcome, CounterIndex& counter, Offset& durable_at);
   void add(const Operation& operation, Outcome& outcome, CounterIndex counter, const Total& before, Offset& durable_at);
   /// Lets a shard know of the counter's epoch before the first entry in it: one that began before this generation of

@@ -16,11 +16,7 @@ bool same_second(TimeMs a, TimeMs b) { return a / kCombineMs == b / kCombineMs; 
 OpenFrames::OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions)
     : identity_(identity), writer_(writer), current_(partitions, kNone), number_(partitions) {}
 
-Offset OpenFrames::open(PartitionId partition, EventLog& log, TimeMs now) {
-  if (current_[partition.value] != kNone) {
-    Filling& frame = current(partition);
-    if (frame.bytes < kCloseBytes) return frame.offset;
-  }
+Offset OpenFrames::open_next(PartitionId partition, EventLog& log, TimeMs now) {
   const auto offset = log.reserve(partition);
   QUIPU_CHECK(offset.has_value());
   if (used_ == frames_.size()) frames_.emplace_back();

@@ -32,7 +32,11 @@ class OpenFrames {
   };
 
   /// The offset of the partition's open frame. Opens one, numbered by `log`, if there is none.
-  Offset open(PartitionId partition, EventLog& log, TimeMs now);
+  Offset open(PartitionId partition, EventLog& log, TimeMs now) {
+    const auto number = current_[partition.value];
+    if (number != kNone && frames_[number].bytes < kCloseBytes) return frames_[number].offset;
+    return open_next(partition, log, now);
+  }
 
   /// Closes the partition's open frame, so that the next entry stands in a new one.
   void close(PartitionId partition) { current_[partition.value] = kNone; }
@@ -101,6 +105,7 @@ class OpenFrames {
   };
 
   Filling& current(PartitionId partition) { return frames_[current_[partition.value]]; }
+  Offset open_next(PartitionId partition, EventLog& log, TimeMs now);
   void append(Filling& frame, const Named& counter, const Pending& entry);
 
   LogIdentity identity_;
