@@ -25,8 +25,28 @@ std::uint32_t CounterTable::tag(NamespaceId space, std::string_view counter) con
   return static_cast<std::uint32_t>(hash ^ (hash >> 32));
 }
 
-CounterIndex CounterTable::find(NamespaceId space, std::string_view counter) {
-  const auto wanted = tag(space, counter);
+CounterIndex CounterTable::likely(std::uint32_t wanted) const {
+  const auto mask = slots_.size() - 1;
+  for (auto at = wanted & mask;; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.index == kNoCounter || slot.tag == wanted) return slot.index;
+  }
+}
+
+void CounterTable::prefetch_counter(std::uint32_t wanted) const {
+  const auto index = likely(wanted);
+  if (index == kNoCounter) return;
+  const auto* counter = reinterpret_cast<const char*>(&at(index));
+  __builtin_prefetch(counter, 1);
+  __builtin_prefetch(counter + sizeof(Counter) - 1, 1);
+}
+
+void CounterTable::prefetch_name(std::uint32_t wanted) const {
+  const auto index = likely(wanted);
+  if (index != kNoCounter) __builtin_prefetch(at(index).name);
+}
+
+CounterIndex CounterTable::find(std::uint32_t wanted, NamespaceId space, std::string_view counter) {
   const auto mask = slots_.size() - 1;
   for (auto at = wanted & mask;; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];

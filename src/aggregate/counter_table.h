@@ -61,7 +61,19 @@ class CounterTable {
   CounterTable(std::uint64_t hash_seed, HashSecret routing_secret, Generation generation, std::uint16_t partitions);
 
   /// The counter's index, or kNoCounter. Marks it as referenced.
-  CounterIndex find(NamespaceId space, std::string_view counter);
+  CounterIndex find(NamespaceId space, std::string_view counter) { return find(tag(space, counter), space, counter); }
+
+  // The same in steps, for many at once: while memory brings what one needs, the steps of the others are taken.
+  /// The hash that the other steps go by.
+  std::uint32_t tag(NamespaceId space, std::string_view counter) const;
+  /// Asks for the place in the index.
+  void prefetch_slot(std::uint32_t tag) const { __builtin_prefetch(&slots_[tag & (slots_.size() - 1)]); }
+  /// Asks for the counter that the index has there; its place should have come.
+  void prefetch_counter(std::uint32_t tag) const;
+  /// Asks for the counter's name; the counter should have come.
+  void prefetch_name(std::uint32_t tag) const;
+  /// `find`, by the tag of the name.
+  CounterIndex find(std::uint32_t tag, NamespaceId space, std::string_view counter);
 
   /// Adds a counter that is not there, without rows. `space_name` goes into the routing hash.
   CounterIndex insert(NamespaceId space, std::string_view space_name, std::string_view counter);
@@ -102,7 +114,8 @@ class CounterTable {
     CounterIndex index = kNoCounter;
   };
 
-  std::uint32_t tag(NamespaceId space, std::string_view counter) const;
+  /// The first counter at or behind the place of a tag that has it, or kNoCounter: most likely the one meant.
+  CounterIndex likely(std::uint32_t tag) const;
   void grow();
   std::size_t slot_of(CounterIndex index) const;
 

@@ -13,6 +13,8 @@ namespace {
 constexpr std::int64_t kRecoveryWaitMs = 500;
 constexpr std::int64_t kIdleStepMs = 1'000;
 constexpr std::size_t kEvictVisitsPerStep = 4'096;
+/// So many that memory is kept busy, so few that what came first is still in the cache when the last is asked for.
+constexpr std::size_t kLookupsAtOnce = 64;
 
 }  // namespace
 
@@ -174,13 +176,24 @@ bool Engine::submit(Batch& batch, BatchClient& client) {
 }
 
 void Engine::resolve(const Batch& batch, std::vector<CounterIndex>& counters, bool& missing) {
-  counters.resize(batch.operations.size());
+  const auto size = batch.operations.size();
+  counters.resize(size);
+  tags_.resize(size);
   CounterTable& table = core_.totals.table();
   const bool complete = core_.totals.complete();
-  for (std::size_t i = 0; i < counters.size(); ++i) {
-    const Operation& operation = batch.operations[i];
-    counters[i] = table.find(operation.space, operation.counter);
-    missing |= counters[i] == kNoCounter && !complete;
+  // Looked up one by one, each would wait for memory three times over.
+  for (std::size_t begin = 0; begin < size; begin += kLookupsAtOnce) {
+    const auto end = std::min(size, begin + kLookupsAtOnce);
+    for (auto i = begin; i < end; ++i) {
+      tags_[i] = table.tag(batch.operations[i].space, batch.operations[i].counter);
+      table.prefetch_slot(tags_[i]);
+    }
+    for (auto i = begin; i < end; ++i) table.prefetch_counter(tags_[i]);
+    for (auto i = begin; i < end; ++i) table.prefetch_name(tags_[i]);
+    for (auto i = begin; i < end; ++i) {
+      counters[i] = table.find(tags_[i], batch.operations[i].space, batch.operations[i].counter);
+      missing |= counters[i] == kNoCounter && !complete;
+    }
   }
 }
 

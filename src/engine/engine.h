@@ -126,6 +126,7 @@ class Engine {
   Error failure_;
   std::list<Parked> parked_;
   std::vector<CounterIndex> counters_;
+  std::vector<std::uint32_t> tags_;
   std::vector<OpenFrames::Submitted> submitted_;
   std::vector<LogCompletion> completions_;
   std::size_t table_size_ = 0;  // After the last eviction.
