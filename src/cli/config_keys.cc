@@ -97,6 +97,10 @@ std::vector<ConfigKey> make_config_keys() {
       add(number("log.pending_bytes", K::kBytes, 2 * static_cast<std::int64_t>(kFrameBytesMax), 16 * kGiB,
                  "Frames that wait for the disk.", "writes are answered as busy"),
           [](Config& c) -> auto& { return c.log_pending_bytes; }),
+      add(number("log.commit_wait_us", K::kInteger, 0, 10'000,
+                 "Microseconds for which a commit waits for as many events as the one before it had.",
+                 "what is there is committed"),
+          [](Config& c) -> auto& { return c.log_commit_wait_us; }),
 
       add(number("flush.interval", K::kDuration, 10, kHour, "How often changed totals are written to the store.", ""),
           [](Config& c) -> auto& { return c.flush_interval_ms; }),

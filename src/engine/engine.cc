@@ -31,7 +31,7 @@ Result<void> Engine::start(TimeMs now) {
   return started;
 }
 
-TimeMs Engine::step(TimeMs now) {
+TimeMs Engine::step(TimeMs now, bool may_commit) {
   // The clock may jump back; what was given in once is the least from then on only for intervals, which bear it.
   core_.now = now;
   more_work_ = false;
@@ -43,7 +43,7 @@ TimeMs Engine::step(TimeMs now) {
     recover();
   } else if (state_ != EngineState::kFailed) {
     more_work_ |= jobs_.step();
-    commit();
+    if (may_commit) commit();
     flusher_.step();
     evict();
     if (state_ == EngineState::kDraining) finish_drain();

@@ -52,8 +52,9 @@ class Engine {
   Result<void> start(TimeMs now);
 
   /// Does everything that can be done at `now`: completions, commits, flushes, a stretch of a replay. Never waits.
-  /// Answers when it wants to be called again if nothing else happens before: `now` means at once.
-  TimeMs step(TimeMs now);
+  /// Answers when it wants to be called again if nothing else happens before: `now` means at once. With `may_commit`
+  /// false the frames that are being filled wait for more (CommitPacer).
+  TimeMs step(TimeMs now, bool may_commit = true);
 
   EngineState state() const { return state_; }
   /// Why the state is kFailed.
@@ -70,6 +71,9 @@ class Engine {
   Offset durable() const { return core_.durable; }
   /// The newest offset that was given out, durable or not.
   Offset newest() const { return core_.newest; }
+  /// Events that were taken since the start, and commits that were begun: what a CommitPacer goes by.
+  std::uint64_t events_taken() const { return core_.stats.events_accepted; }
+  std::uint64_t commits_begun() const { return core_.stats.commits; }
   /// The time of the last step, in milliseconds since 1970.
   TimeMs now() const { return core_.now; }
 

@@ -7,70 +7,108 @@
 namespace quipu {
 namespace {
 
-constexpr std::size_t kInputBytesMin = std::size_t{16} << 10;
-/// Read at most so much before the others get their turn.
-constexpr std::size_t kReadBytesPerTurn = std::size_t{256} << 10;
-/// A buffer above this is given back when it is empty.
-constexpr std::size_t kInputBytesKept = std::size_t{128} << 10;
+/// A buffer of its own begins with this, for a request that did not come whole.
+constexpr std::size_t kInputBytesMin = std::size_t{4} << 10;
 /// How long to throw away what a client still sends after the last reply: closing at once would reset the connection,
 /// and the client might never see that reply.
 constexpr std::int64_t kLingerMs = 2'000;
 
 }  // namespace
 
-using boost::asio::ip::tcp;
-
-TcpConnection::TcpConnection(tcp::socket socket, TcpConnectionOwner& owner)
+TcpConnection::TcpConnection(Socket socket, TcpConnectionOwner& owner)
     : socket_(std::move(socket)),
       owner_(owner),
       session_(owner.options().make_session()),
       active_at_(owner.options().now()) {}
 
+TcpConnection::~TcpConnection() {
+  if (open()) owner_.loop().forget(socket_.file(), *this);
+}
+
 void TcpConnection::start() {
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(tcp::no_delay(true), ignored);
-  session_->on_ready = [this] { owner_.ready(shared_from_this()); };
-  wait_readable();
+  session_->on_ready = [this] { owner_.ready(*this); };
+  watch(true, false);
 }
 
 void TcpConnection::turn_away() {
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
   session_->turned_away();
   write();
 }
 
-bool TcpConnection::read_available() {
-  // Bytes that a session was given last stay where they are while it is busy, and then nothing is read.
-  if (input_begin_ == input_end_) {
+void TcpConnection::watch(bool read, bool write) {
+  if (read == reading_ && write == writing_) return;
+  reading_ = read;
+  writing_ = write;
+  if (!owner_.loop().watch(socket_.file(), *this, read, write)) close();
+}
+
+void TcpConnection::ready(bool readable, bool writable) {
+  // Not watched for anything, and yet called: the other side is gone.
+  if (!reading_ && !writing_) return close();
+  if (writable && writing_) {
+    watch(reading_, false);
+    release();
+  }
+  if (readable && open() && reading_) take_bytes();
+}
+
+void TcpConnection::take_bytes() {
+  if (session_->busy()) return watch(false, writing_);  // Reading goes on when it is not.
+  if (!read_available()) return close();
+  if (lingering_) {
     input_begin_ = input_end_ = 0;
-    if (input_.size() > kInputBytesKept) std::vector<char>().swap(input_);
-  } else if (input_begin_ > 0 && input_end_ == input_.size()) {
+    give_room_back();
+    if (peer_done_) close();
+    return;
+  }
+  const bool stuck = input_end_ == input_.size() && unread() >= owner_.options().limits.input_bytes_max;
+  const auto unread_before = unread();
+  proceed();
+  // A request that fills the whole buffer and is still not whole is beyond every limit that its session has.
+  if (stuck && open() && !session_->busy() && unread() == unread_before) close();
+}
+
+/// Sees that there is room behind what is unread.
+void TcpConnection::make_room() {
+  if (input_.empty()) {
+    input_ = owner_.take_block();
+    return;
+  }
+  if (input_begin_ > 0) {
     std::memmove(input_.data(), input_.data() + input_begin_, unread());
     input_end_ = unread();
     input_begin_ = 0;
   }
-  for (std::size_t total = 0; total < kReadBytesPerTurn;) {
-    if (input_end_ == input_.size()) {
-      const auto limit = owner_.options().limits.input_bytes_max;
-      if (input_.size() >= limit) break;
-      input_.resize(std::min(std::max(kInputBytesMin, input_.size() * 2), limit));
-    }
-    boost::system::error_code error;
-    const auto room = input_.size() - input_end_;
-    const auto size = socket_.read_some(boost::asio::buffer(input_.data() + input_end_, room), error);
-    if (error == boost::asio::error::would_block || error == boost::asio::error::try_again) break;
-    if (error == boost::asio::error::eof) {
-      peer_done_ = true;
-      break;
-    }
-    if (error) return false;
-    input_end_ += size;
-    total += size;
-    active_at_ = owner_.options().now();
-    if (size < room) break;
+  const auto limit = owner_.options().limits.input_bytes_max;
+  if (input_end_ == input_.size() && input_.size() < limit) input_.resize(std::min(input_.size() * 2, limit));
+}
+
+/// Keeps no more memory than what is unread needs. Bytes that a session was given stay where they are while it is busy.
+void TcpConnection::give_room_back() {
+  if (input_.empty() || session_->busy()) return;
+  std::vector<char> rest;
+  if (unread() > 0) {
+    if (input_.size() < 2 * std::max(unread(), kInputBytesMin)) return;
+    rest.resize(std::max(unread(), kInputBytesMin));
+    std::memcpy(rest.data(), input_.data() + input_begin_, unread());
   }
+  input_end_ = unread();
+  input_begin_ = 0;
+  owner_.give_block(std::exchange(input_, std::move(rest)));
+}
+
+/// Reads what one read brings; what does not fit into the room comes with the next turn, when the others had theirs.
+/// False where the connection is gone.
+bool TcpConnection::read_available() {
+  make_room();
+  const auto room = std::span(input_).subspan(input_end_);
+  if (room.empty()) return true;
+  const auto read = socket_.read(room);
+  if (read.status == Socket::Status::kFailed) return false;
+  if (read.status == Socket::Status::kEnded) peer_done_ = true;
+  if (read.status != Socket::Status::kDone) return true;
+  input_end_ += read.bytes;
+  active_at_ = owner_.options().now();
   return true;
 }
 
@@ -85,6 +123,7 @@ void TcpConnection::feed() {
     used_any = true;
   }
   note_request_time(used_any, session_->output().size() > output_before);
+  give_room_back();
 }
 
 void TcpConnection::note_request_time(bool used, bool answered) {
@@ -98,9 +137,9 @@ void TcpConnection::note_request_time(bool used, bool answered) {
 
 void TcpConnection::proceed() {
   if (!open() || session_->busy()) return;
-  if (lingering_) return wait_readable();
+  if (lingering_) return watch(true, writing_);
   feed();
-  if (session_->busy()) owner_.waits(shared_from_this());
+  if (session_->busy()) owner_.waits(*this);
   write();
 }
 
@@ -110,32 +149,35 @@ void TcpConnection::write() {
   while (!writing_) {
     const auto bytes = output.releasable(owner_.options().durable());
     if (bytes.empty()) break;
-    boost::system::error_code error;
-    const auto size = socket_.write_some(boost::asio::buffer(bytes.data(), bytes.size()), error);
-    if (error == boost::asio::error::would_block || error == boost::asio::error::try_again) {
-      wait_writable();
+    const auto written = socket_.write(bytes);
+    if (written.status == Socket::Status::kWouldBlock) {
+      watch(reading_, true);
       break;
     }
-    if (error) return close();
-    output.consumed(size);
+    if (written.status != Socket::Status::kDone) {
+      close();
+      return;
+    }
+    output.consumed(written.bytes);
     active_at_ = owner_.options().now();
   }
   after_write();
 }
 
 void TcpConnection::after_write() {
+  if (!open()) return;
   auto& output = session_->output();
   if (!output.empty()) {
-    if (!writing_) owner_.holds(shared_from_this());
+    if (!writing_) owner_.holds(*this);
   } else if (session_->closing()) {
     return linger();
   } else if (peer_done_ && !session_->busy()) {
     // Whatever is left can never become a whole request.
     return close();
   }
-  if (session_->busy() || session_->closing() || peer_done_) return;
-  if (output.size() > owner_.options().limits.output_bytes_max) return;
-  wait_readable();
+  const bool more = !session_->busy() && !session_->closing() && !peer_done_ &&
+                    output.size() <= owner_.options().limits.output_bytes_max;
+  watch(more, writing_);
 }
 
 void TcpConnection::release() {
@@ -143,38 +185,6 @@ void TcpConnection::release() {
   write();
   // Requests that had to wait for room among the replies.
   if (was_full && open() && session_->output().size() <= owner_.options().limits.output_bytes_max) proceed();
-}
-
-void TcpConnection::wait_readable() {
-  if (reading_ || !open()) return;
-  reading_ = true;
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
-    self->reading_ = false;
-    if (error || !self->open()) return;
-    if (self->session_->busy()) return;  // Reading goes on when it is not.
-    if (!self->read_available()) return self->close();
-    if (self->lingering_) {
-      self->input_begin_ = self->input_end_ = 0;
-      if (self->peer_done_) return self->close();
-      return self->wait_readable();
-    }
-    const bool stuck =
-        self->input_end_ == self->input_.size() && self->unread() >= self->owner_.options().limits.input_bytes_max;
-    const auto unread_before = self->unread();
-    self->proceed();
-    // A request that fills the whole buffer and is still not whole is beyond every limit that its session has.
-    if (stuck && self->open() && !self->session_->busy() && self->unread() == unread_before) self->close();
-  });
-}
-
-void TcpConnection::wait_writable() {
-  if (writing_) return;
-  writing_ = true;
-  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
-    self->writing_ = false;
-    if (error || !self->open()) return;
-    self->release();
-  });
 }
 
 void TcpConnection::fail() {
@@ -190,13 +200,13 @@ void TcpConnection::close_if_idle() {
 
 void TcpConnection::linger() {
   if (lingering_ || !open()) return;
-  boost::system::error_code ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  socket_.end_writes();
   if (peer_done_) return close();
   lingering_ = true;
   lingering_since_ = owner_.options().now();
   input_begin_ = input_end_ = 0;
-  wait_readable();
+  give_room_back();
+  watch(true, false);
 }
 
 void TcpConnection::check_time(TimeMs now) {
@@ -211,21 +221,17 @@ void TcpConnection::check_time(TimeMs now) {
   if (request_since_ != 0 && now - request_since_ >= limits.request_ms) {
     request_since_ = 0;
     session_->timed_out();
-    return write();
+    write();
+    return;
   }
   if (limits.idle_ms > 0 && session_->output().empty() && now - active_at_ >= limits.idle_ms) linger();
 }
 
-void TcpConnection::abandon() {
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-}
-
 void TcpConnection::close() {
   if (!open()) return;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-  owner_.closed(shared_from_this());
+  owner_.loop().forget(socket_.file(), *this);
+  socket_.close();
+  owner_.closed(*this);
 }
 
 }  // namespace quipu

@@ -8,12 +8,9 @@
 
 #include "base/identifiers.h"
 #include "base/result.h"
+#include "net/event_loop.h"
 #include "net/limits.h"
 #include "net/session.h"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace quipu {
 
@@ -33,12 +30,12 @@ struct TcpServerOptions {
 ///   after every step of the engine: `after_step` goes on where a batch was parked, and writes what has become durable
 ///
 /// Bounded: connections, input and output bytes of each, time without a request, time for a request, time without
-/// reading (NetLimits). All calls, and the sessions, on the thread that runs the context, which must outlive the
+/// reading (NetLimits). All calls, and the sessions, on the thread that turns the loop, which must outlive the
 /// server.
 class TcpServer {
  public:
   /// Binds and listens. kRefused, naming option, address and cause, where that can not be.
-  static Result<std::unique_ptr<TcpServer>> listen(boost::asio::io_context& context, TcpServerOptions options);
+  static Result<std::unique_ptr<TcpServer>> listen(EventLoop& loop, TcpServerOptions options);
   ~TcpServer();
 
   /// The address with the port that was bound.

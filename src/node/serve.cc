@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
@@ -11,11 +12,12 @@
 
 #include "base/build_info.h"
 #include "base/phases.h"
+#include "engine/commit_pacer.h"
 #include "http/context.h"
 #include "http/session.h"
+#include "net/event_loop.h"
 #include "net/tcp_server.h"
 #include "node/embedded.h"
-#include "node/event_loop.h"
 #include "node/metrics.h"
 #include "node/node_clock.h"
 #include "resp/context.h"
@@ -23,6 +25,10 @@
 
 namespace quipu {
 namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 
 /// How long a graceful stop may take.
 constexpr std::int64_t kStopMs = 30'000;
@@ -57,20 +63,25 @@ class Node {
   }
 
   const Config& config_;
-  EventLoop loop_;
+  std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Embedded> parts_;
   std::unique_ptr<HttpContext> http_context_;
   std::unique_ptr<RespContext> resp_context_;
   std::unique_ptr<TcpServer> http_;
   std::unique_ptr<TcpServer> resp_;
+  CommitPacer pacer_{config_.log_commit_wait_us};
   TimeMs next_step_ = 0;
-  TimeMs stop_by_ = 0;  // 0: no stop was asked for.
+  std::int64_t commit_wait_us_ = 0;  // Until the frames that wait for more go to the log.
+  TimeMs stop_by_ = 0;               // 0: no stop was asked for.
   TimeMs told_at_ = 0;
   bool ready_told_ = false;
 };
 
 Result<void> Node::open() {
-  auto parts = Embedded::open(config_, [this] { loop_.wake(); });
+  auto loop = EventLoop::make();
+  if (!loop) return std::unexpected(loop.error());
+  loop_ = std::move(*loop);
+  auto parts = Embedded::open(config_, [this] { loop_->wake(); });
   if (!parts) return std::unexpected(parts.error());
   parts_ = std::move(*parts);
   if (const auto& cut = parts_->log().cut()) {
@@ -111,8 +122,8 @@ void Node::listen_to(const std::string& name, const std::string& address,
   if (address.empty() || !result) return;
   Engine& engine = parts_->engine();
   auto listening =
-      TcpServer::listen(loop_.context(), {name, address, config_.limits, std::move(make),
-                                          [&engine] { return engine.durable(); }, [&engine] { return engine.now(); }});
+      TcpServer::listen(*loop_, {name, address, config_.limits, std::move(make), [&engine] { return engine.durable(); },
+                                 [&engine] { return engine.now(); }});
   if (!listening) {
     result = std::unexpected(listening.error());
     return;
@@ -124,21 +135,22 @@ void Node::listen_to(const std::string& name, const std::string& address,
 ServerStats Node::server_stats() const { return {http_ ? http_->connections() : 0, resp_ ? resp_->connections() : 0}; }
 
 int Node::run() {
-  loop_.on_stop_signal([this] { stop(); });
+  loop_->on_stop_signal([this] { stop(); });
   while (parts_->engine().state() != EngineState::kFailed && !stopped()) turn();
   const int code = run_down();
   // Sessions go before the engine that they point into.
   each_server([](TcpServer& server) { server.stop_accepting(); });
   http_.reset();
   resp_.reset();
-  loop_.turn(0);  // What the loop still keeps of the connections goes too.
   return code;
 }
 
 void Node::turn() {
   Engine& engine = parts_->engine();
-  loop_.turn(std::clamp<std::int64_t>(next_step_ - wall_clock_ms(), 0, 1'000));
-  next_step_ = engine.step(wall_clock_ms());
+  const auto wait = milliseconds(std::clamp<std::int64_t>(next_step_ - wall_clock_ms(), 0, 1'000));
+  loop_->turn(commit_wait_us_ > 0 ? std::min<microseconds>(wait, microseconds(commit_wait_us_)) : wait);
+  commit_wait_us_ = pacer_.wait(steady_clock_us(), engine.events_taken(), engine.commits_begun());
+  next_step_ = engine.step(wall_clock_ms(), commit_wait_us_ == 0);
   each_server([&](TcpServer& server) {
     if (server.after_step()) next_step_ = engine.now();
   });
@@ -191,7 +203,7 @@ int Node::run_down() {
         server.after_step();
         server.close_idle();
       });
-      loop_.turn(10);
+      loop_->turn(10ms);
     }
     return EXIT_FAILURE;
   }
