@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "http/turn.h"
 #include "net/limits.h"
+#include "net/turn_pool.h"
 
 namespace quipu {
 
@@ -23,6 +25,7 @@ struct HttpContext {
   std::function<std::string()> metrics;  ///< The body of `/metrics`.
   /// Names and values that `/v1/stats` shows under `server`: connections and the like.
   std::function<std::vector<std::pair<std::string, std::uint64_t>>()> server_figures;
+  mutable TurnPool<HttpTurn> turns{};
 };
 
 }  // namespace quipu

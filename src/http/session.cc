@@ -19,6 +19,7 @@ HttpSession::~HttpSession() { *alive_ = false; }
 std::size_t HttpSession::receive(std::string_view bytes) {
   if (busy()) return 0;
   inside_ = true;
+  if (!turn_) turn_ = context_.turns.take();
   planner_.set_time(context_.engine.now());
   std::size_t used = 0;
   while (!busy() && !closing_ && output_.size() <= context_.limits.output_bytes_max) {
@@ -28,14 +29,15 @@ std::size_t HttpSession::receive(std::string_view bytes) {
     if (!more) break;
   }
   inside_ = false;
+  give_turn_back();
   return closing_ ? bytes.size() : used;
 }
 
 /// Whether another request may join the turn.
 bool HttpSession::may_gather() const {
   return !closing_ && errand_.kind == HttpErrand::Kind::kNone && !parser_.request().chunked &&
-         turn_.pending.size() < context_.limits.pipeline_requests_max &&
-         turn_.prepared.size() < context_.limits.output_bytes_max;
+         turn_->pending.size() < context_.limits.pipeline_requests_max &&
+         turn_->prepared.size() < context_.limits.output_bytes_max;
 }
 
 /// Takes one request. False when there is no more to take now.
@@ -50,12 +52,12 @@ bool HttpSession::take(std::string_view bytes, std::size_t& used) {
       Problem problem;
       problem.status = parser_.verdict().status;
       problem.detail = parser_.verdict().detail;
-      planner_.plan_refusal(turn_, problem);
+      planner_.plan_refusal(*turn_, problem);
       closing_ = true;
       return false;
     }
     case HttpParser::Status::kRequest:
-      planner_.plan(parser_.request(), turn_, errand_);
+      planner_.plan(parser_.request(), *turn_, errand_);
       closing_ = !parser_.request().keep_alive;
       return true;
   }
@@ -64,31 +66,37 @@ bool HttpSession::take(std::string_view bytes, std::size_t& used) {
 
 /// Hands what was gathered to the engine, and runs the errand that stands behind it.
 void HttpSession::submit() {
-  if (turn_.batch.operations.empty()) {
+  if (turn_->batch.operations.empty()) {
     finish_turn();
   } else {
     parked_ = true;
-    context_.engine.submit(turn_.batch, *this);
+    context_.engine.submit(turn_->batch, *this);
   }
 }
 
 void HttpSession::batch_done(Batch& batch) {
-  QUIPU_CHECK(&batch == &turn_.batch);
+  QUIPU_CHECK(&batch == &turn_->batch);
   parked_ = false;
   if (inside_) return finish_turn();
   inside_ = true;
   planner_.set_time(context_.engine.now());
   finish_turn();
   inside_ = false;
+  give_turn_back();
   if (!busy() && on_ready) on_ready();
 }
 
+/// Keeps no turn but while the engine has its batch, or an errand is under way.
+void HttpSession::give_turn_back() {
+  if (!busy()) context_.turns.give(std::move(turn_));
+}
+
 void HttpSession::finish_turn() {
-  if (!turn_.empty()) {
-    answers_.append(output_.buffer(), turn_);
-    output_.hold(std::max(turn_.batch.durable_at, turn_.hold_at), static_cast<std::uint32_t>(turn_.pending.size()));
+  if (!turn_->empty()) {
+    answers_.append(output_.buffer(), *turn_);
+    output_.hold(std::max(turn_->batch.durable_at, turn_->hold_at), static_cast<std::uint32_t>(turn_->pending.size()));
   }
-  turn_.clear();
+  turn_->clear();
   if (continue_due_) say_continue();
   if (errand_.kind != HttpErrand::Kind::kNone && !errand_runs_) run_errand();
 }
@@ -161,7 +169,7 @@ void HttpSession::try_wait(TimeMs now) {
   errand_ = HttpErrand{};
   errand_runs_ = false;
   planner_.set_time(context_.engine.now());
-  planner_.plan(parser_.request(), turn_, errand_, true);
+  planner_.plan(parser_.request(), *turn_, errand_, true);
   submit();
 }
 

@@ -42,6 +42,7 @@ class HttpSession final : public Session, private BatchClient {
   void batch_done(Batch& batch) override;
   bool take(std::string_view bytes, std::size_t& used);
   void submit();
+  void give_turn_back();
   void finish_turn();
   void run_errand();
   void run_top();
@@ -57,9 +58,9 @@ class HttpSession final : public Session, private BatchClient {
   HttpPlanner planner_;
   HttpAnswers answers_;
   HeldOutput output_;
-  HttpTurn turn_;
-  HttpErrand errand_;      // Under way, or waiting for the batch before it.
-  TimeMs wait_until_ = 0;  // kWait: when it gives up.
+  std::unique_ptr<HttpTurn> turn_;  // There while bytes are taken and while `busy`.
+  HttpErrand errand_;               // Under way, or waiting for the batch before it.
+  TimeMs wait_until_ = 0;           // kWait: when it gives up.
   bool errand_runs_ = false;
   bool parked_ = false;        // The engine has the turn's batch.
   bool inside_ = false;        // On the way of a call from outside, which says itself when it is done.

@@ -7,6 +7,8 @@
 
 #include "engine/engine.h"
 #include "net/limits.h"
+#include "net/turn_pool.h"
+#include "resp/turn.h"
 
 namespace quipu {
 
@@ -21,7 +23,8 @@ struct RespContext {
   TimeMs started_at = 0;                       ///< For INFO.
   std::function<std::uint64_t()> connections;  ///< Open now, for INFO.
   std::uint64_t commands = 0;                  ///< Taken so far, counted by the sessions.
-  std::uint64_t clients = 0;                   ///< Sessions made so far; the number of the newest.
+  TurnPool<RespTurn> turns{};
+  std::uint64_t clients = 0;  ///< Sessions made so far; the number of the newest.
 };
 
 }  // namespace quipu

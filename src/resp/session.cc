@@ -23,6 +23,7 @@ RespSession::~RespSession() { *alive_ = false; }
 std::size_t RespSession::receive(std::string_view bytes) {
   if (busy()) return 0;
   inside_ = true;
+  if (!turn_) turn_ = context_.turns.take();
   std::size_t used = 0;
   while (!busy() && !closing_ && output_.size() <= context_.limits.output_bytes_max) {
     const bool more = take(bytes, used);
@@ -31,6 +32,7 @@ std::size_t RespSession::receive(std::string_view bytes) {
     if (!more) break;
   }
   inside_ = false;
+  give_turn_back();
   return closing_ ? bytes.size() : used;
 }
 
@@ -44,16 +46,16 @@ bool RespSession::take(std::string_view bytes, std::size_t& used) {
     case RespParser::Status::kSkipped:
       return true;
     case RespParser::Status::kCommand:
-      planner_.plan(parser_.arguments(), turn_, errand_);
+      planner_.plan(parser_.arguments(), *turn_, errand_);
       closing_ = planner_.closing();
       return true;
     case RespParser::Status::kRefused: {
       RespPending pending;
-      pending.begin = turn_.prepared.size();
-      RespWriter(turn_.prepared, false).error("ERR", parser_.error());
-      pending.end = turn_.prepared.size();
-      turn_.pending.push_back(pending);
-      ++turn_.requests;
+      pending.begin = turn_->prepared.size();
+      RespWriter(turn_->prepared, false).error("ERR", parser_.error());
+      pending.end = turn_->prepared.size();
+      turn_->pending.push_back(pending);
+      ++turn_->requests;
       closing_ = true;
       return false;
     }
@@ -64,37 +66,43 @@ bool RespSession::take(std::string_view bytes, std::size_t& used) {
 /// Whether another command may join the turn.
 bool RespSession::may_gather() const {
   return !closing_ && errand_.kind == RespErrand::Kind::kNone &&
-         turn_.pending.size() < context_.limits.pipeline_requests_max &&
-         turn_.batch.operations.size() < context_.limits.pipeline_requests_max &&
-         turn_.prepared.size() < std::min(kPreparedBytesMax, context_.limits.output_bytes_max);
+         turn_->pending.size() < context_.limits.pipeline_requests_max &&
+         turn_->batch.operations.size() < context_.limits.pipeline_requests_max &&
+         turn_->prepared.size() < std::min(kPreparedBytesMax, context_.limits.output_bytes_max);
 }
 
 /// Hands what was gathered to the engine, and runs the errand that stands behind it.
 void RespSession::submit() {
-  if (turn_.batch.operations.empty()) {
+  if (turn_->batch.operations.empty()) {
     finish_turn();
   } else {
     parked_ = true;
-    context_.engine.submit(turn_.batch, *this);
+    context_.engine.submit(turn_->batch, *this);
   }
 }
 
 void RespSession::batch_done(Batch& batch) {
-  QUIPU_CHECK(&batch == &turn_.batch);
+  QUIPU_CHECK(&batch == &turn_->batch);
   parked_ = false;
   if (inside_) return finish_turn();
   inside_ = true;
   finish_turn();
   inside_ = false;
+  give_turn_back();
   if (!busy() && on_ready) on_ready();
 }
 
+/// Keeps no turn but while the engine has its batch, or an errand is under way.
+void RespSession::give_turn_back() {
+  if (!busy()) context_.turns.give(std::move(turn_));
+}
+
 void RespSession::finish_turn() {
-  if (!turn_.empty()) {
-    append_resp_answers(output_.buffer(), turn_);
-    output_.hold(turn_.batch.durable_at, turn_.requests - (errand_.kind == RespErrand::Kind::kNone ? 0 : 1));
+  if (!turn_->empty()) {
+    append_resp_answers(output_.buffer(), *turn_);
+    output_.hold(turn_->batch.durable_at, turn_->requests - (errand_.kind == RespErrand::Kind::kNone ? 0 : 1));
   }
-  turn_.clear();
+  turn_->clear();
   parser_.forget_copies();
   if (errand_.kind != RespErrand::Kind::kNone && !errand_runs_) run_errand();
 }

@@ -41,6 +41,7 @@ class RespSession final : public Session, private BatchClient {
   bool take(std::string_view bytes, std::size_t& used);
   bool may_gather() const;
   void submit();
+  void give_turn_back();
   void finish_turn();
   void run_errand();
   void run_scan();
@@ -54,8 +55,8 @@ class RespSession final : public Session, private BatchClient {
   RespParser parser_;
   RespPlanner planner_;
   HeldOutput output_;
-  RespTurn turn_;
-  RespErrand errand_;  // Under way, or waiting for the batch before it.
+  std::unique_ptr<RespTurn> turn_;  // There while bytes are taken and while `busy`.
+  RespErrand errand_;               // Under way, or waiting for the batch before it.
   bool errand_runs_ = false;
   bool parked_ = false;  // The engine has the turn's batch.
   bool inside_ = false;  // On the way of a call from outside, which says itself when it is done.
