@@ -28,6 +28,9 @@ class ConfigFlags {
     add(verb, "--http", "http.listen", "HOST:PORT", "Where HTTP is served; '' turns it off");
     add(verb, "--resp", "resp.listen", "HOST:PORT", "Where the Redis protocol is served; '' turns it off");
     add(verb, "--partitions", "log.partitions", "N", "Partitions of a log that is made anew");
+    add(verb, "--keys", "auth.keys_file", "FILE", "The API keys that clients must have; see docs/operations/keys.md");
+    shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{"--insecure", "auth.insecure", ""}));
+    verb.add_flag("--insecure", shortcuts_.back()->value, "Serve other addresses than the loopback without API keys");
     verb.add_option("--set", settings_, "Set any key; see docs/configuration.md")->type_name("KEY=VALUE");
   }
 

@@ -42,10 +42,14 @@ Result<void> apply_file(LoadedConfig& loaded, const std::string& path) {
 }
 
 Result<void> apply_environment(LoadedConfig& loaded, const ConfigSources& sources) {
-  std::vector<std::string> known = {std::string(kConfigFileVariable)};
+  std::vector<std::string> known = {std::string(kConfigFileVariable), std::string(kKeysVariable)};
   for (const auto& key : config_keys()) known.push_back(environment_name(key.spec.name));
   for (const auto& [name, value] : sources.environment) {
     if (!name.starts_with(kPrefix) || name == kConfigFileVariable) continue;
+    if (name == kKeysVariable) {
+      loaded.config.auth_keys = value;
+      continue;
+    }
     const auto found = std::ranges::find_if(
         config_keys(), [&name = name](const ConfigKey& key) { return environment_name(key.spec.name) == name; });
     if (found == config_keys().end()) {

@@ -36,6 +36,9 @@ struct LoadedConfig {
 /// The name of the variable that names the configuration file where `--config` does not.
 inline constexpr std::string_view kConfigFileVariable = "QUIPU_CONFIG";
 
+/// The variable that holds API keys. It sets no key of the configuration, so that nothing that prints one shows it.
+inline constexpr std::string_view kKeysVariable = "QUIPU_AUTH_KEYS";
+
 /// Puts the sources together and validates the result. An error names where the setting stands, its key, its value and
 /// what is allowed. Unknown keys are errors in the file and on the command line, and warnings in the environment, into
 /// which others put names too.

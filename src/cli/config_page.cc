@@ -20,11 +20,15 @@ Everything has a default: `quipu serve` alone works. A setting comes from, the l
 
 1. a TOML file, named by `--config FILE` or `QUIPU_CONFIG`;
 2. the environment: the key in capitals behind `QUIPU_`, a dot as `_` (`QUIPU_LOG_PARTITIONS=16`);
-3. the command line: `--set log.partitions=16`, and the flags `--data`, `--http`, `--resp` and `--partitions`.
+3. the command line: `--set log.partitions=16`, and the flags `--data`, `--http`, `--resp`, `--partitions`,
+   `--keys` and `--insecure`.
 
 An unknown key in the file or on the command line is an error, an unknown `QUIPU_` name only a warning, since
 orchestrators put names of their own there. Every value is checked against its bounds before anything is started. Sizes
 are written `64MiB`, durations `500ms`, `1s`, `24h`. `quipu config print` shows what is in effect and where it comes from.
+
+The [API keys](operations/keys.md) themselves are no settings: they stand in a file of their own or in `QUIPU_AUTH_KEYS`,
+and nothing prints them.
 
 This page is written by `quipu config print --markdown`.
 )";
@@ -37,6 +41,7 @@ constexpr Section kSections[] = {
     {"data.", "Data"},
     {"http.", "HTTP"},
     {"resp.", "Redis protocol"},
+    {"auth.", "API keys"},
     {"log.", "Log"},
     {"flush.", "Flushing totals to the store"},
     {"base.", "Checkpoints"},
@@ -71,6 +76,9 @@ constexpr std::string_view kExample = R"(
 ```toml
 [http]
 listen = "0.0.0.0:8080"
+
+[auth]
+keys_file = "/etc/quipu/keys"   # asked for at every address but the loopback's
 
 [log]
 partitions = 16

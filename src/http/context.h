@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "http/turn.h"
+#include "ingest/api_keys.h"
 #include "net/limits.h"
 #include "net/turn_pool.h"
 
@@ -25,6 +26,8 @@ struct HttpContext {
   std::function<std::string()> metrics;  ///< The body of `/metrics`.
   /// Names and values that `/v1/stats` shows under `server`: connections and the like.
   std::function<std::vector<std::pair<std::string, std::uint64_t>>()> server_figures;
+  const ApiKeys* keys = nullptr;  ///< Null, or without any key: everything is allowed.
+  bool public_view = false;       ///< http.public_view: POST /view needs no key.
   mutable TurnPool<HttpTurn> turns{};
 };
 

@@ -161,6 +161,7 @@ bool HttpPlanner::identify(Work& work, const AddFields& fields, std::string_view
     }
     operation.time = *fields.time;
   }
+  if (fields.delta < 0 && !rights_.has(Right::kAdmin)) return refuse_right(work, Right::kAdmin);
   operation.delta = fields.delta;
   const HashSecret& secret = context_.engine.secret();
   if (work.source) {

@@ -107,6 +107,7 @@ void HttpPlanner::plan_route(Work& work) {
     refuse(work, problem, std::string("Allow: ").append(allowed_methods(route)).append("\r\n"));
     return;
   }
+  if (context_.keys != nullptr && !context_.keys->empty() && !authorized(work)) return;
   if (request.content_encoding) {
     Problem problem;
     problem.status = 415;
@@ -159,7 +160,8 @@ void HttpPlanner::plan_options(Work& work) {
   if (!work.shape.cors_origin.empty()) {
     fields.append("Access-Control-Allow-Methods: ").append(allow).append("\r\n");
     fields +=
-        "Access-Control-Allow-Headers: Content-Type, Idempotency-Key, If-None-Match, Quipu-Source, Quipu-Sequence\r\n"
+        "Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-None-Match, Quipu-Source, "
+        "Quipu-Sequence\r\n"
         "Access-Control-Max-Age: 600\r\n";
   }
   HttpPending& pending = work.turn.pending.emplace_back();

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +25,8 @@ class HttpPlanner {
 
   /// The time of what follows.
   void set_time(TimeMs now) { writer_.set_time(now); }
+  /// The connection is to be closed behind what was planned: too many wrong keys came over it.
+  bool closing() const { return closing_; }
   const HttpReplyWriter& writer() const { return writer_; }
 
   /// Appends the request to the turn, or, where it must run alone, fills `errand` and appends nothing. `waited`: the
@@ -43,6 +47,12 @@ class HttpPlanner {
   HttpReplyShape shape_of(const HttpRequest& request) const;
   std::string_view cors_origin(const HttpRequest& request) const;
   bool comes_from_elsewhere(const HttpRequest& request) const;
+
+  // Keys. plan_keys.cc
+  bool authorized(Work& work);
+  bool refuse_key(Work& work);
+  bool refuse_right(Work& work, Right right);
+  std::optional<Rights> rights_of(std::string_view field);
 
   // One function a route. http_planner.cc
   void plan_route(Work& work);
@@ -91,6 +101,11 @@ class HttpPlanner {
 
   const HttpContext& context_;
   HttpReplyWriter writer_;
+  Rights rights_ = Rights::all();  // Of the request that is planned.
+  std::string bearer_;             // The field of the last right key, so that the next request costs a comparison ...
+  Rights bearer_rights_;           // ... and what that key allows.
+  std::size_t wrong_keys_ = 0;
+  bool closing_ = false;
 };
 
 }  // namespace quipu

@@ -21,6 +21,7 @@ struct HttpRequest {
   std::string_view target;     ///< In origin form: the path and, after `?`, the query; or `*`.
   std::string_view authority;  ///< Of a target in absolute form; else empty.
   std::string_view host;       ///< Empty in HTTP/1.0 without one.
+  std::optional<std::string_view> authorization;
   std::optional<std::string_view> content_type;
   std::optional<std::string_view> content_encoding;
   std::optional<std::string_view> idempotency_key;

@@ -8,25 +8,29 @@
 namespace quipu {
 namespace {
 
-constexpr const char* kRead = "GET, HEAD, OPTIONS";
-constexpr const char* kWrite = "POST, OPTIONS";
+constexpr const char* kReading = "GET, HEAD, OPTIONS";
+constexpr const char* kPosting = "POST, OPTIONS";
 
+using enum HttpNeed;
+
+// route, path, methods; then the rights: for GET and HEAD, for POST, for PUT and DELETE
 constexpr std::array kRoutes{
-    HttpRouteRow{HttpRoute::kRoot, "/", kRead},
-    HttpRouteRow{HttpRoute::kView, "/view", kWrite},
-    HttpRouteRow{HttpRoute::kEvents, "/v1/events", kWrite},
-    HttpRouteRow{HttpRoute::kCounter, "/v1/counters/{namespace}/{counter}", "GET, HEAD, POST, DELETE, OPTIONS"},
-    HttpRouteRow{HttpRoute::kCounters, "/v1/counters/{namespace}", kRead},
-    HttpRouteRow{HttpRoute::kTop, "/v1/top/{namespace}", kRead},
-    HttpRouteRow{HttpRoute::kStats, "/v1/stats", kRead},
-    HttpRouteRow{HttpRoute::kNamespaces, "/v1/namespaces", kRead},
-    HttpRouteRow{HttpRoute::kNamespace, "/v1/namespaces/{namespace}", "GET, HEAD, PUT, OPTIONS"},
-    HttpRouteRow{HttpRoute::kSource, "/v1/sources/{namespace}/{source}", kRead},
-    HttpRouteRow{HttpRoute::kLivez, "/livez", kRead},
-    HttpRouteRow{HttpRoute::kReadyz, "/readyz", kRead},
-    HttpRouteRow{HttpRoute::kHealthz, "/healthz", kRead},
-    HttpRouteRow{HttpRoute::kMetrics, "/metrics", kRead},
-    HttpRouteRow{HttpRoute::kOpenapi, "/openapi.json", kRead},
+    HttpRouteRow{HttpRoute::kRoot, "/", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kView, "/view", kPosting, kUnset, kIngest, kUnset},
+    HttpRouteRow{HttpRoute::kEvents, "/v1/events", kPosting, kUnset, kIngest, kUnset},
+    HttpRouteRow{HttpRoute::kCounter, "/v1/counters/{namespace}/{counter}", "GET, HEAD, POST, DELETE, OPTIONS", kRead,
+                 kIngest, kAdmin},
+    HttpRouteRow{HttpRoute::kCounters, "/v1/counters/{namespace}", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kTop, "/v1/top/{namespace}", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kStats, "/v1/stats", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kNamespaces, "/v1/namespaces", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kNamespace, "/v1/namespaces/{namespace}", "GET, HEAD, PUT, OPTIONS", kRead, kUnset, kAdmin},
+    HttpRouteRow{HttpRoute::kSource, "/v1/sources/{namespace}/{source}", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kLivez, "/livez", kReading, kNothing, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kReadyz, "/readyz", kReading, kNothing, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kHealthz, "/healthz", kReading, kNothing, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kMetrics, "/metrics", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kOpenapi, "/openapi.json", kReading, kRead, kUnset, kUnset},
 };
 
 std::string_view method_name(HttpMethod method) {
@@ -102,6 +106,26 @@ bool allows(HttpRoute route, HttpMethod method) {
     list.remove_prefix(std::min(end + 2, list.size()));
   }
   return false;
+}
+
+HttpNeed needed(HttpRoute route, HttpMethod method) {
+  if (!allows(route, method)) return kUnset;
+  const auto* const row = std::ranges::find(kRoutes, route, &HttpRouteRow::route);
+  QUIPU_CHECK(row != kRoutes.end());
+  switch (method) {
+    case HttpMethod::kOptions:
+      return kNothing;
+    case HttpMethod::kGet:
+    case HttpMethod::kHead:
+      return row->get;
+    case HttpMethod::kPost:
+      return row->post;
+    case HttpMethod::kPut:
+    case HttpMethod::kDelete:
+      return row->change;
+    default:
+      return kUnset;
+  }
 }
 
 }  // namespace quipu

@@ -27,11 +27,17 @@ enum class HttpRoute : std::uint8_t {
   kOpenapi,
 };
 
+/// What the key of a request must allow. kUnset: there is no such request.
+enum class HttpNeed : std::uint8_t { kUnset, kNothing, kIngest, kRead, kAdmin };
+
 /// One address of the service. HEAD goes wherever GET goes, and OPTIONS everywhere.
 struct HttpRouteRow {
   HttpRoute route;
   const char* path;   ///< As in docs/openapi.json: `/v1/counters/{namespace}/{counter}`.
   const char* allow;  ///< The methods, as in the field Allow.
+  HttpNeed get;       ///< For GET and HEAD.
+  HttpNeed post;      ///< For POST.
+  HttpNeed change;    ///< For PUT and DELETE.
 };
 
 /// Every route there is.
@@ -49,5 +55,8 @@ HttpRouteMatch match_route(std::string_view target);
 /// The methods of a route, as in the field Allow.
 const char* allowed_methods(HttpRoute route);
 bool allows(HttpRoute route, HttpMethod method);
+
+/// What a request needs where there are keys. OPTIONS needs nothing: browsers ask it without a key.
+HttpNeed needed(HttpRoute route, HttpMethod method);
 
 }  // namespace quipu

@@ -58,7 +58,7 @@ bool HttpSession::take(std::string_view bytes, std::size_t& used) {
     }
     case HttpParser::Status::kRequest:
       planner_.plan(parser_.request(), *turn_, errand_);
-      closing_ = !parser_.request().keep_alive;
+      closing_ = !parser_.request().keep_alive || planner_.closing();
       return true;
   }
   return false;

@@ -211,6 +211,7 @@ HttpVerdict HttpFieldJudge::field(std::string_view name, std::string_view value,
       if (same_token(name, "quipu-source")) return once(request.source, "Quipu-Source stands twice");
       break;
     case 13:
+      if (same_token(name, "authorization")) return once(request.authorization, "Authorization stands twice");
       if (same_token(name, "if-none-match")) return once(request.if_none_match, "If-None-Match stands twice");
       break;
     case 14:
@@ -270,6 +271,8 @@ const char* http_reason(int status) {
       return "Not Modified";
     case 400:
       return "Bad Request";
+    case 401:
+      return "Unauthorized";
     case 403:
       return "Forbidden";
     case 404:

@@ -17,6 +17,7 @@ struct NetLimits {
   std::size_t resp_inline_bytes_max = 64 << 10;    ///< One inline command. Beyond: -ERR Protocol error, close.
   std::size_t input_bytes_max = 2 << 20;           ///< Unparsed bytes kept of one connection; above header + body.
   std::size_t output_bytes_max = 16 << 20;         ///< Replies not read by the client; above it nothing more is parsed.
+  std::size_t auth_failures_max = 10;              ///< Wrong API keys on one connection. At the last one: closed.
   std::size_t connections_max = 10'000;            ///< Of each listener. Beyond: accepted, told so, closed.
   std::int64_t idle_ms = 300'000;                  ///< A connection without a request is closed after this; 0 = never.
   std::int64_t request_ms = 30'000;         ///< From the first byte of a request to its last. Beyond: 408, close.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct Config {
   std::string http_listen = "127.0.0.1:8080";            ///< http.listen; "" = off
   std::string resp_listen = "127.0.0.1:6380";            ///< resp.listen; "" = off
   std::vector<std::string> http_cors_origins;            ///< http.cors_origins
+  bool http_public_view = false;                         ///< http.public_view
+  std::string auth_keys_file;                            ///< auth.keys_file; "" = none
+  std::optional<std::string> auth_keys;                  ///< QUIPU_AUTH_KEYS, as the file holds it; never shown
+  bool auth_insecure = false;                            ///< auth.insecure
   std::vector<std::string> resp_namespaces = {"views"};  ///< resp.namespaces; fixed when the directory is made
   std::uint16_t log_partitions = 8;                      ///< log.partitions; fixed when the directory is made
   std::size_t log_segment_bytes = 64 << 20;              ///< log.segment_bytes

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -20,6 +21,7 @@
 #include "node/embedded.h"
 #include "node/metrics.h"
 #include "node/node_clock.h"
+#include "node/safe_start.h"
 #include "resp/context.h"
 #include "resp/session.h"
 
@@ -63,6 +65,7 @@ class Node {
   }
 
   const Config& config_;
+  std::optional<ApiKeys> keys_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Embedded> parts_;
   std::unique_ptr<HttpContext> http_context_;
@@ -78,6 +81,11 @@ class Node {
 };
 
 Result<void> Node::open() {
+  auto keys = load_api_keys(config_);
+  if (!keys) return std::unexpected(keys.error());
+  keys_.emplace(std::move(*keys));
+  if (auto safe = check_exposure(config_, !keys_->empty()); !safe) return safe;
+  for (const auto& warning : exposure_warnings(config_, !keys_->empty())) spdlog::warn("{}", warning);
   auto loop = EventLoop::make();
   if (!loop) return std::unexpected(loop.error());
   loop_ = std::move(*loop);
@@ -106,6 +114,8 @@ Result<void> Node::listen() {
   resp_context_ =
       std::make_unique<RespContext>(RespContext{engine, config_.limits, config_.resp_namespaces, build_info().version,
                                                 wall_clock_ms(), [this] { return server_stats().resp_connections; }});
+  http_context_->keys = resp_context_->keys = &*keys_;
+  http_context_->public_view = config_.http_public_view;
   Result<void> result;
   listen_to(
       "http.listen", config_.http_listen, [this] { return std::make_unique<HttpSession>(*http_context_); }, http_,

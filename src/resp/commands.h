@@ -43,12 +43,16 @@ enum class RespCommand : std::uint8_t {
 /// What becomes of a command between MULTI and EXEC.
 enum class InTransaction : std::uint8_t { kQueued, kRunAtOnce, kRefused };
 
+/// What the connection's key must allow where there are keys. kKey: any key will do.
+enum class RespNeed : std::uint8_t { kUnset, kNothing, kKey, kIngest, kRead, kAdmin };
+
 /// One command of the Redis protocol, as COMMAND shows it.
 struct RespCommandInfo {
   std::string_view name;
   RespCommand command;
   int arity;  ///< Words with the name; below zero: at least so many.
   InTransaction in_transaction;
+  RespNeed need;
   bool writes;
   bool reads;
   int first_key;  ///< 0: takes no keys.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "ingest/api_keys.h"
 #include "net/limits.h"
 #include "net/turn_pool.h"
 #include "resp/turn.h"
@@ -24,7 +25,8 @@ struct RespContext {
   std::function<std::uint64_t()> connections;  ///< Open now, for INFO.
   std::uint64_t commands = 0;                  ///< Taken so far, counted by the sessions.
   TurnPool<RespTurn> turns{};
-  std::uint64_t clients = 0;  ///< Sessions made so far; the number of the newest.
+  std::uint64_t clients = 0;      ///< Sessions made so far; the number of the newest.
+  const ApiKeys* keys = nullptr;  ///< Null, or without any key: everything is allowed.
 };
 
 }  // namespace quipu

@@ -11,6 +11,10 @@ namespace {
 /// The longest header line of an array or an argument, as Redis bounds it.
 constexpr std::size_t kHeaderLineBytesMax = std::size_t{64} << 10;
 
+/// What a client may send that has not given its key, as Redis bounds it: what is declared costs memory.
+constexpr std::int64_t kLoginArgumentsMax = 10;
+constexpr std::int64_t kLoginArgumentBytesMax = std::int64_t{16} << 10;
+
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
 
 int hex_digit(char c) {
@@ -85,7 +89,7 @@ RespParser::Step RespParser::parse(std::string_view bytes) {
   if (bytes.empty()) return {Status::kNeedMore, 0};
   if (bytes[0] != '*') return parse_inline(bytes);
   std::size_t used = 0;
-  if (declared_ < 0 && searched_ == 0 && parse_whole(bytes, used)) return {Status::kCommand, used};
+  if (declared_ < 0 && searched_ == 0 && !before_login_ && parse_whole(bytes, used)) return {Status::kCommand, used};
   return parse_array(bytes);
 }
 
@@ -141,6 +145,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
     const auto count = resp_integer(line.substr(1));
     if (!count || bytes[at_ - 1] != '\n') return refuse("invalid multibulk length");
     if (*count > static_cast<std::int64_t>(limits_.resp_arguments_max)) return refuse("invalid multibulk length");
+    if (before_login_ && *count > kLoginArgumentsMax) return refuse("unauthenticated multibulk length");
     if (*count <= 0) return finish(Status::kSkipped, at_);
     declared_ = *count;
     places_.clear();
@@ -161,6 +166,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
           *length > static_cast<std::int64_t>(limits_.resp_argument_bytes_max)) {
         return refuse("invalid bulk length");
       }
+      if (before_login_ && *length > kLoginArgumentBytesMax) return refuse("unauthenticated bulk length");
       length_ = *length;
       // The whole command has to stand in the connection's buffer.
       if (at_ + static_cast<std::size_t>(length_) + 2 > limits_.input_bytes_max) return refuse("too big command");

@@ -35,6 +35,9 @@ class RespParser {
   /// `bytes` begins where the last command ended.
   Step parse(std::string_view bytes);
 
+  /// Whether the client must give its key first: then a command has at most 10 arguments of 16 KiB.
+  void set_before_login(bool before) { before_login_ = before; }
+
   /// Of the command. They point into the bytes, or into the parser where an inline command had quotes.
   const std::vector<std::string_view>& arguments() const { return arguments_; }
   /// Behind `-ERR `.
@@ -55,6 +58,8 @@ class RespParser {
   std::vector<std::string_view> arguments_;
   std::deque<std::string> copies_;
   std::string error_;
+
+  bool before_login_ = false;
 
   // How far an array that is not whole was read, from its first byte.
   std::int64_t declared_ = -1;  // Arguments, or -1 before the header is whole.

@@ -59,21 +59,55 @@ void RespPlanner::ping(RespArguments arguments, RespTurn& turn) {
   });
 }
 
-/// Whether one may be the user `user` with any password: there is one user, without a password.
-bool RespPlanner::credentials(std::string_view user, RespTurn& turn) {
-  if (user == "default") return true;
+/// Takes the key. Where there are none, there is one user, without a password; where there are, any name will do.
+bool RespPlanner::credentials(std::string_view user, std::string_view key, RespTurn& turn) {
+  if (!guarded_) {
+    if (user == "default") return true;
+  } else if (const auto rights = context_.keys->rights_of(key)) {
+    authenticated_ = true;
+    rights_ = *rights;
+    return true;
+  } else if (++wrong_keys_ >= context_.limits.auth_failures_max) {
+    closing_ = true;
+  }
   refuse(turn, "WRONGPASS", "invalid username-password pair or user is disabled.");
   return false;
 }
 
+bool RespPlanner::refuse_right(std::string_view command, RespTurn& turn) {
+  refuse(turn, "NOPERM", "this user has no permissions to run the '" + std::string(command) + "' command");
+  return false;
+}
+
+/// Whether the client's key allows the command; else it has been refused.
+bool RespPlanner::permitted(const RespCommandInfo& info, RespTurn& turn) {
+  if (info.need == RespNeed::kNothing) return true;
+  if (!authenticated_) {
+    const bool ends = info.command == RespCommand::kExec;
+    refuse(turn, ends ? "EXECABORT" : "NOAUTH",
+           ends ? "Transaction discarded because of: NOAUTH Authentication required." : "Authentication required.");
+    return false;
+  }
+  switch (info.need) {
+    case RespNeed::kKey:
+      return true;
+    case RespNeed::kIngest:
+      return rights_.has(Right::kIngest) || refuse_right(info.name, turn);
+    case RespNeed::kRead:
+      return rights_.has(Right::kRead) || refuse_right(info.name, turn);
+    default:
+      return rights_.has(Right::kAdmin) || refuse_right(info.name, turn);
+  }
+}
+
 void RespPlanner::auth(RespArguments arguments, RespTurn& turn) {
   if (arguments.size() > 3) return refuse(turn, "syntax error");
-  if (arguments.size() == 2) {
+  if (arguments.size() == 2 && !guarded_) {
     return refuse(turn,
                   "AUTH <password> called without any password configured for the default user. Are you sure your "
                   "configuration is correct?");
   }
-  if (credentials(arguments[1], turn)) ok(turn);
+  if (credentials(arguments[1], arguments.back(), turn)) ok(turn);
 }
 
 /// HELLO [version [AUTH user password] [SETNAME name]]
@@ -88,7 +122,7 @@ void RespPlanner::hello(RespArguments arguments, RespTurn& turn) {
   std::optional<std::string> name;
   for (std::size_t i = 2; i < arguments.size();) {
     if (same_word(arguments[i], "auth") && i + 2 < arguments.size()) {
-      if (!credentials(arguments[i + 1], turn)) return;
+      if (!credentials(arguments[i + 1], arguments[i + 2], turn)) return;
       i += 3;
     } else if (same_word(arguments[i], "setname") && i + 1 < arguments.size()) {
       if (!set_name(arguments[i + 1], "Client names", name.emplace(), turn)) return;
@@ -96,6 +130,12 @@ void RespPlanner::hello(RespArguments arguments, RespTurn& turn) {
     } else {
       return refuse(turn, "Syntax error in HELLO option '" + std::string(arguments[i].substr(0, 64)) + "'");
     }
+  }
+  if (!authenticated_) {
+    return refuse(turn, "NOAUTH",
+                  "HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> "
+                  "option can be used to authenticate the client and select the RESP protocol version at the "
+                  "same time");
   }
   if (name) name_ = *name;
   resp3_ = resp3;
@@ -261,6 +301,8 @@ void RespPlanner::time(RespTurn& turn) {
 void RespPlanner::reset(RespTurn& turn) {
   transaction_.reset();
   resp3_ = false;
+  authenticated_ = !guarded_;
+  rights_ = guarded_ ? Rights() : Rights::all();
   name_.clear();
   prepare(turn, [](RespWriter& writer) { writer.simple("RESET"); });
 }

@@ -120,6 +120,10 @@ void RespPlanner::add(std::string_view key, std::string_view delta, bool negativ
   if (negative && *value == std::numeric_limits<std::int64_t>::min()) {
     return refuse(turn, "decrement would overflow");
   }
+  if (*value < 0 && !rights_.has(Right::kAdmin)) {
+    refuse_right("incrby", turn);
+    return;
+  }
   one(RespReplyKind::kInteger, {.kind = OperationKind::kAdd, .delta = negative ? -*value : *value}, key, turn);
 }
 
@@ -128,6 +132,10 @@ void RespPlanner::add_once(RespArguments arguments, RespTurn& turn) {
   const auto delta = resp_integer(arguments[2]);
   if (!delta) return refuse(turn, kNotInteger);
   if (!same_word(arguments[3], "id")) return refuse(turn, "syntax error");
+  if (*delta < 0 && !rights_.has(Right::kAdmin)) {
+    refuse_right("q.incrby", turn);
+    return;
+  }
   const auto token = arguments[4];
   if (const auto valid = validate_id(token, "token"); !valid) return refuse(turn, valid.error().what);
   Operation operation{.kind = OperationKind::kAdd, .group = GroupKind::kIds, .delta = *delta};

@@ -30,7 +30,12 @@ bool speaks_http(std::string_view word) { return same_word(word, "post") || same
 
 }  // namespace
 
-RespPlanner::RespPlanner(RespContext& context) : context_(context), number_(++context.clients) {}
+RespPlanner::RespPlanner(RespContext& context)
+    : context_(context),
+      guarded_(context.keys != nullptr && !context.keys->empty()),
+      authenticated_(!guarded_),
+      rights_(guarded_ ? Rights() : Rights::all()),
+      number_(++context.clients) {}
 
 void RespPlanner::plan(RespArguments arguments, RespTurn& turn, RespErrand& errand) {
   // Clients ask the same again and again.
@@ -59,6 +64,10 @@ void RespPlanner::plan(RespArguments arguments, RespTurn& turn, RespErrand& erra
     }
     if (transaction_) transaction_->broken = true;
     return refuse_arity(turn, info->name);
+  }
+  if (guarded_ && !permitted(*info, turn)) {
+    if (transaction_) transaction_->broken = true;
+    return;
   }
   if (!transaction_ || info->in_transaction == InTransaction::kRunAtOnce) return run(*info, arguments, turn, errand);
   if (info->in_transaction == InTransaction::kRefused) {

@@ -38,6 +38,9 @@ class RespPlanner {
   /// The connection is to be closed behind what was planned.
   bool closing() const { return closing_; }
 
+  /// Whether the client has given a key, or needs none.
+  bool authenticated() const { return authenticated_; }
+
  private:
   void run(const RespCommandInfo& info, RespArguments arguments, RespTurn& turn, RespErrand& errand);
   bool run_connection(const RespCommandInfo& info, RespArguments arguments, RespTurn& turn);
@@ -62,7 +65,9 @@ class RespPlanner {
   void command(RespArguments arguments, RespTurn& turn);
   void time(RespTurn& turn);
   void reset(RespTurn& turn);
-  bool credentials(std::string_view user, RespTurn& turn);
+  bool credentials(std::string_view user, std::string_view key, RespTurn& turn);
+  bool permitted(const RespCommandInfo& info, RespTurn& turn);
+  bool refuse_right(std::string_view command, RespTurn& turn);
   bool set_name(std::string_view name, std::string_view what, std::string& out, RespTurn& turn);
   std::string client_line() const;
 
@@ -94,6 +99,10 @@ class RespPlanner {
   std::string last_word_;                  // ... as it was written.
   bool resp3_ = false;
   bool closing_ = false;
+  bool guarded_;        // There are keys ...
+  bool authenticated_;  // ... and the client gave one ...
+  Rights rights_;       // ... which allows this.
+  std::size_t wrong_keys_ = 0;
   std::uint64_t number_;  // Of the client.
   std::string name_;      // CLIENT SETNAME
   std::string library_;   // CLIENT SETINFO

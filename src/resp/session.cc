@@ -38,6 +38,7 @@ std::size_t RespSession::receive(std::string_view bytes) {
 
 /// Takes one command. False when there is no more to take now.
 bool RespSession::take(std::string_view bytes, std::size_t& used) {
+  parser_.set_before_login(!planner_.authenticated());
   const auto step = parser_.parse(bytes.substr(used));
   used += step.used;
   switch (step.status) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -55,11 +56,40 @@ TEST(OpenApi, HasWhatItRefersToAndRefersToWhatItHas) {
   const auto document = json::parse(openapi_text());
   std::set<std::string> referred;
   find_references(document, referred);
+  for (const auto& item : document["paths"]) {
+    for (const auto& operation : item) {
+      for (const auto& choice : operation["security"]) {
+        for (const auto& scheme : choice.items()) referred.insert("#/components/securitySchemes/" + scheme.key());
+      }
+    }
+  }
   std::set<std::string> defined;
   for (const auto& [kind, items] : document["components"].items()) {
     for (const auto& item : items.items()) defined.insert("#/components/" + kind + "/" + item.key());
   }
   EXPECT_EQ(referred, defined);
+}
+
+TEST(OpenApi, SaysWhichRightEachOperationNeeds) {
+  const auto document = json::parse(openapi_text());
+  const std::map<std::string, HttpMethod> methods = {{"get", HttpMethod::kGet},
+                                                     {"head", HttpMethod::kHead},
+                                                     {"post", HttpMethod::kPost},
+                                                     {"put", HttpMethod::kPut},
+                                                     {"delete", HttpMethod::kDelete}};
+  const std::map<std::string, HttpNeed> needs = {
+      {"ingest", HttpNeed::kIngest}, {"read", HttpNeed::kRead}, {"admin", HttpNeed::kAdmin}};
+  for (const HttpRouteRow& row : http_routes()) {
+    for (const auto& [method, operation] : document["paths"][row.path].items()) {
+      const auto need = needed(row.route, methods.at(method));
+      const auto& security = operation["security"];
+      ASSERT_EQ(security.empty(), need == HttpNeed::kNothing) << method << " " << row.path;
+      EXPECT_EQ(operation["responses"].contains("401"), !security.empty()) << method << " " << row.path;
+      if (security.empty()) continue;
+      EXPECT_EQ(needs.at(security[1]["bearer"][0]), need) << method << " " << row.path;
+      EXPECT_TRUE(operation["responses"].contains("403")) << method << " " << row.path;
+    }
+  }
 }
 
 TEST(OpenApi, NamesEachOperationOnce) {

@@ -70,6 +70,8 @@ class HttpWorld : public World {
 
   std::vector<std::string> cors_origins;
   NetLimits limits;
+  std::optional<ApiKeys> keys;
+  bool public_view = false;
   int ready = 0;  ///< How often the session said that it can go on.
 
   void serve() {
@@ -87,7 +89,9 @@ class HttpWorld : public World {
         .http_address = "127.0.0.1:8080",
         .resp_address = "127.0.0.1:6380",
         .metrics = [] { return std::string("up 1\n"); },
-        .server_figures = [] { return std::vector<std::pair<std::string, std::uint64_t>>{{"http_connections", 1}}; }});
+        .server_figures = [] { return std::vector<std::pair<std::string, std::uint64_t>>{{"http_connections", 1}}; },
+        .keys = keys ? &*keys : nullptr,
+        .public_view = public_view});
     session_ = std::make_unique<HttpSession>(*context_);
     session_->on_ready = [this] { ++ready; };
     input_.clear();
