@@ -1,5 +1,6 @@
 #include "aggregate/aggregator.h"
 
+#include <array>
 #include <string>
 
 #include "base/check.h"
@@ -25,34 +26,61 @@ Result<void> Aggregator::replay(const Frame& frame, Offset offset, LiveTotals& t
     see_ids(frame);
     return {};
   }
-  CounterTable& table = totals.table();
   auto entries = frame.entries();
-  while (const auto entry = entries.next()) {
-    if (entry->group == GroupKind::kIds && ids_.appear(entry->id, entry->time) != IdWindow::Verdict::kNew) continue;
-    if (entry->group == GroupKind::kSource && !sources_.advance(entry->source, entry->sequence, offset)) continue;
-    const auto space = spaces.restore(entry->space);
-    auto counter = table.find(space, entry->counter);
-    if (counter == kNoCounter) {
-      QUIPU_CHECK(totals.complete());
-      counter = table.insert(space, entry->space, entry->counter);
-    }
-    const bool lacking = table.shard(counter, shard_).lacks(offset);
-    if (entry->kind == EntryKind::kReset) {
-      const auto epoch = entry->epoch == Epoch{} ? epoch_of(shard_.generation, offset) : entry->epoch;
-      // Passed on also where the row includes it already: whether the other partitions have it is not known from here.
-      if (entry->epoch == Epoch{}) resets.push_back({counter, epoch});
-      if (lacking) totals.reset(counter, shard_, epoch, offset);
-    } else if (lacking) {
-      saturations += totals.add(counter, shard_, entry->delta, entry->events, offset) ? 1 : 0;
+  std::array<Ahead, kAhead> ahead;
+  for (auto count = look_ahead(entries, totals.table(), spaces, ahead); count > 0;
+       count = look_ahead(entries, totals.table(), spaces, ahead)) {
+    for (const Ahead& next : std::span(ahead).first(count)) {
+      saturations += apply(next, offset, totals, resets) ? 1 : 0;
     }
   }
   return {};
 }
 
+/// Takes the next entries and asks memory for their counters, all at once: looked up one by one, each would wait for it
+/// three times over. Answers how many there are.
+std::size_t Aggregator::look_ahead(FrameEntries& entries, const CounterTable& table, NamespaceRegistry& spaces,
+                                   std::span<Ahead, kAhead> ahead) {
+  std::size_t count = 0;
+  for (; count < kAhead && entries.next(ahead[count].entry); ++count) {
+    Ahead& next = ahead[count];
+    // Nearly all entries are of the namespace before.
+    const bool as_before = count > 0 && ahead[count - 1].entry.space.data() == next.entry.space.data();
+    next.space = as_before ? ahead[count - 1].space : spaces.restore(next.entry.space);
+    next.tag = table.tag(next.space, next.entry.counter);
+    table.prefetch_slot(next.tag);
+  }
+  for (const Ahead& next : ahead.first(count)) table.prefetch_counter(next.tag);
+  for (const Ahead& next : ahead.first(count)) table.prefetch_name(next.tag);
+  return count;
+}
+
+/// Applies an entry of the frame at `offset`. Answers whether the shard just saturated.
+bool Aggregator::apply(const Ahead& next, Offset offset, LiveTotals& totals, std::vector<Reset>& resets) {
+  const Entry& entry = next.entry;
+  if (entry.group == GroupKind::kIds && ids_.appear(entry.id, entry.time) != IdWindow::Verdict::kNew) return false;
+  if (entry.group == GroupKind::kSource && !sources_.advance(entry.source, entry.sequence, offset)) return false;
+  CounterTable& table = totals.table();
+  auto counter = table.find(next.tag, next.space, entry.counter);
+  if (counter == kNoCounter) {
+    QUIPU_CHECK(totals.complete());
+    counter = table.insert(next.space, entry.space, entry.counter);
+  }
+  const bool lacking = table.shard(counter, shard_).lacks(offset);
+  if (entry.kind == EntryKind::kReset) {
+    const auto epoch = entry.epoch == Epoch{} ? epoch_of(shard_.generation, offset) : entry.epoch;
+    // Passed on also where the row includes it already: whether the other partitions have it is not known from here.
+    if (entry.epoch == Epoch{}) resets.push_back({counter, epoch});
+    if (lacking) totals.reset(counter, shard_, epoch, offset);
+    return false;
+  }
+  return lacking && totals.add(counter, shard_, entry.delta, entry.events, offset);
+}
+
 void Aggregator::see_ids(const Frame& frame) {
   auto entries = frame.entries();
-  while (const auto entry = entries.next()) {
-    if (entry->group == GroupKind::kIds) ids_.appear(entry->id, entry->time);
+  for (Entry entry; entries.next(entry);) {
+    if (entry.group == GroupKind::kIds) ids_.appear(entry.id, entry.time);
   }
 }
 

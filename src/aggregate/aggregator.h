@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,20 @@ class Aggregator {
   void see_ids(const Frame& frame);
 
  private:
+  /// So many that memory is kept busy, so few that what came first is still in the cache when the last is asked for.
+  static constexpr std::size_t kAhead = 32;
+
+  /// An entry on its way to its counter.
+  struct Ahead {
+    Entry entry;
+    NamespaceId space{};
+    std::uint32_t tag = 0;
+  };
+
+  static std::size_t look_ahead(FrameEntries& entries, const CounterTable& table, NamespaceRegistry& spaces,
+                                std::span<Ahead, kAhead> ahead);
+  bool apply(const Ahead& next, Offset offset, LiveTotals& totals, std::vector<Reset>& resets);
+
   ShardId shard_;
   ChainTable chains_;
   IdWindow ids_;
