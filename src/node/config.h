@@ -29,7 +29,7 @@ struct Config {
   std::size_t log_retain_bytes = std::size_t{4} << 30;   ///< log.retain_bytes
   std::size_t log_pending_bytes = 64 << 20;   ///< log.pending_bytes: frames that wait for the disk; above it busy
   std::int64_t log_commit_wait_us = 300;      ///< log.commit_wait_us: see CommitPacer; 0 = never wait
-  std::int64_t flush_interval_ms = 1'000;     ///< flush.interval
+  std::int64_t flush_interval_ms = 3'000;     ///< flush.interval
   std::size_t flush_dirty_bytes = 256 << 20;  ///< flush.dirty_bytes: unflushed rows; above it busy
   std::int64_t flush_sync_ms = 60'000;        ///< flush.sync_interval: the store's own sync, which bounds replay
   std::int64_t base_interval_ms = 3'600'000;  ///< base.interval

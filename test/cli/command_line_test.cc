@@ -140,7 +140,7 @@ TEST_F(CommandLine, VersionSaysWhichProgramThisIs) {
 TEST_F(CommandLine, ConfigPrintShowsEverySettingAndItsOrigin) {
   EXPECT_EQ(run({"config", "print", "--set", "log.partitions=16"}), kExitOk);
   EXPECT_THAT(out_.str(), testing::ContainsRegex("log.partitions = 16 +# --set\n"));
-  EXPECT_THAT(out_.str(), testing::ContainsRegex("flush.interval = \"1s\" +# default\n"));
+  EXPECT_THAT(out_.str(), testing::ContainsRegex("flush.interval = \"3s\" +# default\n"));
   EXPECT_THAT(out_.str(), HasSubstr("16000000 ids are remembered"));
 }
 
