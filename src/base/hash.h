@@ -29,6 +29,12 @@ struct HashSecret {
 /// XXH3-64 with a seed. For checksums and tables; never for ids.
 std::uint64_t hash64(ByteView bytes, std::uint64_t seed);
 
+/// For the standard's tables of texts that users choose: with a random seed nobody can choose texts that collide.
+struct SeededHasher {
+  std::uint64_t seed = 0;
+  std::size_t operator()(std::string_view text) const { return hash64(as_bytes(text), seed); }
+};
+
 /// XXH3-128 with a seed.
 Hash128 hash128(ByteView bytes, std::uint64_t seed);
 

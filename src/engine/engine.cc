@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "ingest/policy_text.h"
 
 namespace quipu {
@@ -201,7 +202,7 @@ void Engine::park(Batch& batch, BatchClient& client) {
   parked_.push_back({&batch, &client, {}, {}});
   const auto parked = std::prev(parked_.end());
   StoreLoad load;
-  std::unordered_set<std::string> asked;
+  std::unordered_set<std::string, SeededHasher> asked(0, SeededHasher{core_.options.table_hash_seed});
   for (std::size_t i = 0; i < counters_.size(); ++i) {
     const Operation& operation = batch.operations[i];
     if (counters_[i] != kNoCounter) {

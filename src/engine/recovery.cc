@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "event/frame.h"
 #include "ingest/names.h"
 #include "ingest/policy_text.h"
@@ -206,7 +207,7 @@ Result<void> Recovery::read_stretch() {
 bool Recovery::load_missing() {
   if (core_.totals.complete()) return true;
   StoreLoad load;
-  std::unordered_set<std::string> asked;
+  std::unordered_set<std::string, SeededHasher> asked(0, SeededHasher{core_.options.table_hash_seed});
   for (const LogRead::Item& item : stretch_.frames) {
     const auto frame = decode_frame(stretch_.frame(item));
     if (!frame || item.offset <= core_.partitions[item.partition.value].read()) continue;
