@@ -51,6 +51,7 @@ struct EventLoop::Parts {
   int bell = -1;
   bool exact_waits = true;
   std::atomic<bool> woken{false};
+  std::atomic<bool> waiting{false};  // In the call that waits, or about to be: the bell is needed.
   std::function<void()> stop;
   std::array<epoll_event, kEventsAtOnce> events{};
   std::span<epoll_event> pending;  // Of the turn under way, not served yet.
@@ -113,11 +114,15 @@ void EventLoop::forget(int file, const Watcher& watcher) {
 }
 
 void EventLoop::wake() {
-  if (!parts_->woken.exchange(true)) ring(parts_->bell);
+  // While the loop is at work it sees `woken` before it waits; the bell would cost two calls to the kernel.
+  if (!parts_->woken.exchange(true) && parts_->waiting.load()) ring(parts_->bell);
 }
 
 void EventLoop::turn(std::chrono::microseconds wait) {
+  parts_->waiting = true;
+  if (parts_->woken) wait = std::chrono::microseconds{0};
   const int count = parts_->wait(std::max(wait, std::chrono::microseconds{0}));
+  parts_->waiting = false;
   // Before anything is looked at: who rings from now on means the next turn.
   parts_->woken = false;
   if (count > 0) parts_->pending = std::span(parts_->events).first(static_cast<std::size_t>(count));
