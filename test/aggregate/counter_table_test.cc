@@ -84,7 +84,7 @@ class Pair {
       const auto index = table_.find(NamespaceId{key.first}, key.second);
       ASSERT_NE(index, kNoCounter);
       const Counter& counter = table_.at(index);
-      ASSERT_EQ(counter.counter(), key.second);
+      ASSERT_EQ(table_.name(counter), key.second);
       ASSERT_EQ(counter.home_partition.value, routing_hash(kSecret, space_name(key.first), key.second) % kPartitions);
       expect_total(table_.total(counter), plain_total(shards));
       for (const auto& [id, row] : shards) ASSERT_EQ(table_.shard(index, id).row, row);

@@ -1,0 +1,24 @@
+#include "node/allocator.h"
+
+#include <malloc.h>
+
+namespace quipu {
+namespace {
+
+/// The chunks of the counter table, batches on their way to the store and RocksDB's buffers are at least as large; what
+/// is needed for each request is smaller.
+constexpr int kMappedBytesMin = 60 << 10;
+/// How much may be free at the end of a heap.
+constexpr int kTrimBytes = 4 << 20;
+/// One for the owner's thread, one for the threads of disk and store together.
+constexpr int kHeapsMax = 2;
+
+}  // namespace
+
+void tune_allocator() {
+  mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
+  mallopt(M_TRIM_THRESHOLD, kTrimBytes);
+  mallopt(M_ARENA_MAX, kHeapsMax);
+}
+
+}  // namespace quipu
