@@ -126,6 +126,8 @@ bool LiveTotals::rest(std::size_t visits_max) {
 
 std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {
   std::size_t evicted = 0;
+  // After two rounds nothing is left but what must stay: no need to move it about.
+  visits_max = std::min(visits_max, 2 * table_.size());
   for (; visits_max > 0 && table_.live_bytes() > bytes_max; --visits_max) {
     const auto swept = table_.sweep(true);
     if (swept == CounterTable::Swept::kNothingLeft) break;

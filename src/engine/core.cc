@@ -8,9 +8,9 @@
 namespace quipu {
 namespace {
 
-/// Of the table's bound, what clean counters that are awake may take: half a million at 1 GiB, and little beside those
+/// Of the table's bound, what clean counters that are awake may take: a quarter of a million at 1 GiB, and little beside those
 /// that are at rest.
-constexpr std::size_t kAwakeShare = 32;
+constexpr std::size_t kAwakeShare = 64;
 
 }  // namespace
 

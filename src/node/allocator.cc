@@ -21,4 +21,6 @@ void tune_allocator() {
   mallopt(M_ARENA_MAX, kHeapsMax);
 }
 
+void release_free_memory() { malloc_trim(0); }
+
 }  // namespace quipu

@@ -7,4 +7,7 @@ namespace quipu {
 /// had gone to the store, 390 MB were held that nothing used. Call once, before threads are made.
 void tune_allocator();
 
+/// Gives back to the system what is free between what is used. Takes milliseconds, during which allocations wait.
+void release_free_memory();
+
 }  // namespace quipu
