@@ -25,9 +25,9 @@ struct alignas(64) Counter {
   std::uint32_t extras = kNoCounter;  ///< Where its other shards are; kNoCounter: it has none.
   NamespaceId space{};
   PartitionId home_partition{};
-  std::uint16_t pins : 14 = 0;        ///< Above 0 it may not be evicted: a parked batch or a flush needs it.
-  std::uint16_t referenced : 1 = 0;   ///< Used since a hand passed or it was copied for a flush.
-  std::uint16_t came_again : 1 = 0;   ///< It was at rest before: the eviction passes it by once.
+  std::uint16_t pins : 14 = 0;       ///< Above 0 it may not be evicted: a parked batch or a flush needs it.
+  std::uint16_t referenced : 1 = 0;  ///< Used since a hand passed or it was copied for a flush.
+  std::uint16_t came_again : 1 = 0;  ///< It was at rest before: the eviction passes it by once.
 
   bool used() const { return record != kNoRecord; }
 };

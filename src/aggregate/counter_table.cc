@@ -100,8 +100,7 @@ bool CounterTable::rest(CounterIndex index) {
   const Row& row = counter.home.row;
   auto ref = counter.record;
   const auto name = record_at(ref).name();
-  const bool wide =
-      !Record::compact(row) || !Record::compact(counter.space, counter.home_partition, name.size());
+  const bool wide = !Record::compact(row) || !Record::compact(counter.space, counter.home_partition, name.size());
   if (wide != record_at(ref).wide()) {
     // Chunks do not move when others come, so the name stays where it is until it is copied.
     const auto made = append(wide, counter.space, counter.home_partition, name);
@@ -261,8 +260,6 @@ bool CounterTable::dirty(const Counter& counter) const {
   return false;
 }
 
-std::size_t CounterTable::bytes() const {
-  return arena_.bytes() + index_.bytes() + pool_.bytes() + extra_bytes_;
-}
+std::size_t CounterTable::bytes() const { return arena_.bytes() + index_.bytes() + pool_.bytes() + extra_bytes_; }
 
 }  // namespace quipu

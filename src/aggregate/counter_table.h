@@ -112,8 +112,8 @@ class CounterTable {
     return cursor < kScanEnd ? cursor : 0;
   }
   /// Calls `each(space, name, total)` for at most `visits_max` counters from `position` on, in the order of memory, and
-  /// moves it on. False at the end. The fast walk; what is moved meanwhile is met at its new place, too, which is not in
-  /// front of `walk_end` as it was before.
+  /// moves it on. False at the end. The fast walk; what is moved meanwhile is met at its new place, too, which is not
+  /// in front of `walk_end` as it was before.
   template <class Each>
   bool walk(RecordArena::Position& position, std::size_t visits_max, Each each) const {
     for (; visits_max > 0; --visits_max) {

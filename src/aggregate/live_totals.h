@@ -91,7 +91,7 @@ class LiveTotals {
   std::size_t dirty_shards_ = 0;
   std::vector<std::uint64_t> existing_;  // By namespace.
   CounterIndex hand_ = 0;
-  std::size_t awake_max_ = 0xffffffff;                // Of the eviction clock.
+  std::size_t awake_max_ = 0xffffffff;  // Of the eviction clock.
   bool complete_ = false;
 };
 

@@ -74,8 +74,8 @@ class RecordArena {
   std::vector<std::unique_ptr<char[]>> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::deque<InRow> row_;
-  std::uint64_t first_ = 0;          // The number of the oldest chunk.
-  std::size_t used_ = kChunkBytes;   // Of the newest; all of it where the next record needs a new one.
+  std::uint64_t first_ = 0;         // The number of the oldest chunk.
+  std::size_t used_ = kChunkBytes;  // Of the newest; all of it where the next record needs a new one.
   Position hand_;
   std::size_t dead_bytes_ = 0;
 };

@@ -65,10 +65,10 @@ class RecordIndex {
     const auto first = static_cast<std::uint32_t>(from & kKeyMask);
     const auto last_place = home(segment, first) + kStretchSlots;
     // The smallest key whose place is the last or behind it.
-    const auto key_end = last_place >= segment.slots
-                             ? kKeyMask + 1
-                             : static_cast<std::uint32_t>(
-                                   ((std::uint64_t{last_place} << kKeyBits) + segment.slots - 1) / segment.slots);
+    const auto key_end =
+        last_place >= segment.slots
+            ? kKeyMask + 1
+            : static_cast<std::uint32_t>(((std::uint64_t{last_place} << kKeyBits) + segment.slots - 1) / segment.slots);
     const auto homes = (last_place >= segment.slots ? segment.slots : last_place) - home(segment, first);
     auto place = home(segment, first);
     for (std::uint32_t seen = 0; seen < segment.slots; ++seen, place = next(segment, place)) {

@@ -8,8 +8,8 @@
 namespace quipu {
 namespace {
 
-/// Of the table's bound, what clean counters that are awake may take: a quarter of a million at 1 GiB, and little beside those
-/// that are at rest.
+/// Of the table's bound, what clean counters that are awake may take: a quarter of a million at 1 GiB, and little
+/// beside those that are at rest.
 constexpr std::size_t kAwakeShare = 64;
 
 }  // namespace

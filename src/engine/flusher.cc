@@ -96,7 +96,8 @@ void Flusher::copy_chunk() {
   for (const ShardRef& shard : chunk.shards) {
     const Counter& counter = core_.totals.table().at(shard.counter);
     const auto space = core_.spaces.name(counter.space);
-    core_.totals.copy_dirty(shard, space, routing_hash(core_.options.secret, space, core_.totals.table().name(counter)), chunk.rows);
+    core_.totals.copy_dirty(shard, space, routing_hash(core_.options.secret, space, core_.totals.table().name(counter)),
+                            chunk.rows);
   }
   flight.copied += size;
   flight.chunks.push_back(std::move(chunk));

@@ -105,9 +105,8 @@ struct Worker {
     std::map<std::string, Row> all;
     std::vector<std::string> names;
     RecordArena::Position from;
-    totals.table().walk(from, 1'000'000, [&](NamespaceId, std::string_view name, const Total&) {
-      names.emplace_back(name);
-    });
+    totals.table().walk(from, 1'000'000,
+                        [&](NamespaceId, std::string_view name, const Total&) { names.emplace_back(name); });
     for (const auto& name : names) all[name] = row(name);
     return all;
   }
