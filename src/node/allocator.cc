@@ -10,8 +10,8 @@ namespace {
 constexpr int kMappedBytesMin = 60 << 10;
 /// How much may be free at the end of a heap.
 constexpr int kTrimBytes = 4 << 20;
-/// One for the owner's thread, one for the threads of disk and store together.
-constexpr int kHeapsMax = 2;
+/// The owner's thread allocates little, so the threads of disk and store may share its heap.
+constexpr int kHeapsMax = 1;
 
 }  // namespace
 
