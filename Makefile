@@ -23,6 +23,12 @@ unit:            ## Runs the unit tests of the release build alone
 	@tools/install build test
 	@tools/test -j $(JOBS) --only release
 
+large:           ## What the table takes beside Redis, and 50 million counters in 256 MiB; takes long, prints its results
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@python3 test/large/table.py bytes
+	@python3 test/large/table.py bounded
+
 check:           ## Format, layers, purity, docs and tidy rules; under a minute
 	@tools/install lint
 	@tools/check
@@ -39,4 +45,4 @@ lint:            ## clang-tidy over all sources, and every header compiled alone
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit check format lint clean
+.PHONY: help build demo test unit large check format lint clean

@@ -50,8 +50,8 @@ std::size_t Aggregator::look_ahead(FrameEntries& entries, const CounterTable& ta
     next.tag = table.tag(next.space, next.entry.counter);
     table.prefetch_slot(next.tag);
   }
+  for (const Ahead& next : ahead.first(count)) table.prefetch_record(next.tag);
   for (const Ahead& next : ahead.first(count)) table.prefetch_counter(next.tag);
-  for (const Ahead& next : ahead.first(count)) table.prefetch_name(next.tag);
   return count;
 }
 

@@ -1,6 +1,7 @@
 #include "aggregate/live_totals.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 #include <utility>
 
@@ -76,9 +77,10 @@ void LiveTotals::copy_dirty(const ShardRef& ref, std::string_view space_name, st
   Counter& counter = table_.at(ref.counter);
   Shard& shard = table_.shard(ref.counter, ref.id);
   QUIPU_CHECK(counter.used() && shard.dirty);
-  out.add(routing, space_name, counter.counter(), ref.id, shard.row);
+  out.add(routing, space_name, table_.name(counter), ref.id, shard.row);
   shard.dirty = false;
-  QUIPU_CHECK(counter.pins < 0xffff);
+  counter.referenced = 0;
+  QUIPU_CHECK(counter.pins < Counter::kPinsMax);
   ++counter.pins;
 }
 
@@ -87,26 +89,56 @@ void LiveTotals::copied_done(const ShardRef& ref, bool stored) {
   QUIPU_CHECK(counter.pins > 0);
   --counter.pins;
   --dirty_shards_;
-  if (!stored) mark(table_.shard(ref.counter, ref.id), ref.counter, ref.id);
+  if (!stored) return mark(table_.shard(ref.counter, ref.id), ref.counter, ref.id);
+  // Its memory is at hand now. Nothing names a counter that was not used since the frame edge at which it was copied.
+  if (counter.referenced == 0 && idle() > awake_max_) table_.rest(ref.counter);
 }
 
 void LiveTotals::dirty_again(std::span<const ShardRef> shards) {
   dirty_.insert(dirty_.end(), shards.begin(), shards.end());
 }
 
+std::size_t LiveTotals::idle() const {
+  const auto busy = dirty_shards_ + table_.with_extras();
+  return table_.awake().size() - std::min(table_.awake().size(), busy);
+}
+
+bool LiveTotals::rest(std::size_t visits_max) {
+  const CounterPool& awake = table_.awake();
+  // What is in the last chunks goes whether it is used or not, and comes again further in front: so what a burst took
+  // can be given back.
+  const auto keep = awake_max_ + dirty_shards_ + table_.with_extras() + CounterPool::kChunk;
+  for (; visits_max > 0 && idle() > awake_max_; --visits_max) {
+    if (hand_ >= awake.end()) hand_ = 0;
+    if (!awake.has(hand_)) {
+      hand_ += CounterPool::kChunk - hand_ % CounterPool::kChunk;
+      continue;
+    }
+    const auto index = hand_++;
+    Counter& counter = table_.at(index);
+    if (!counter.used()) continue;
+    const bool used_of_late = counter.referenced != 0;
+    counter.referenced = 0;
+    if (!used_of_late || index >= keep) table_.rest(index);
+  }
+  return idle() > awake_max_;
+}
+
 std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {
   std::size_t evicted = 0;
-  for (; visits_max > 0 && table_.live_bytes() > bytes_max && table_.end() > 0; --visits_max) {
-    if (hand_ >= table_.end()) hand_ = 0;
-    Counter& counter = table_.at(hand_);
-    const auto index = hand_++;
-    if (!counter.used() || counter.pins > 0 || table_.dirty(counter)) continue;
-    if (std::exchange(counter.referenced, false)) continue;
-    table_.erase(index);
-    complete_ = false;
-    ++evicted;
+  // After two rounds nothing is left but what must stay: no need to move it about.
+  visits_max = std::min(visits_max, 2 * table_.size());
+  for (; visits_max > 0 && table_.live_bytes() > bytes_max; --visits_max) {
+    const auto swept = table_.sweep(true);
+    if (swept == CounterTable::Swept::kNothingLeft) break;
+    if (swept == CounterTable::Swept::kEvicted) ++evicted;
   }
+  if (evicted > 0) complete_ = false;
   return evicted;
+}
+
+void LiveTotals::tidy(std::size_t visits_max) {
+  for (; visits_max > 0 && table_.sparse(); --visits_max) table_.sweep(false);
 }
 
 }  // namespace quipu

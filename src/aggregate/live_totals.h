@@ -59,9 +59,17 @@ class LiveTotals {
   /// How many shards changed and are not in the store: noted, taken or copied.
   std::size_t dirty_shards() const { return dirty_shards_; }
 
+  /// How many clean counters may be awake; above it those that are not used are put to rest.
+  void set_awake_max(std::size_t counters) { awake_max_ = counters; }
+  /// Puts counters to rest that are clean, not pinned and not used of late, until few enough are awake or `visits_max`
+  /// were looked at. Whether there are still more than may be.
+  bool rest(std::size_t visits_max);
+
   /// Takes out counters that are clean, not pinned and not used of late, until the table is within `bytes_max` or
   /// `visits_max` counters were looked at. Answers how many went.
   std::size_t evict(std::size_t bytes_max, std::size_t visits_max);
+  /// Moves counters together where much of their memory is holes; looks at `visits_max` of them.
+  void tidy(std::size_t visits_max);
 
   /// Whether every counter that has rows is in the table: then nothing is ever read from the store.
   bool complete() const { return complete_; }
@@ -75,12 +83,15 @@ class LiveTotals {
     ++dirty_shards_;
   }
   void change_existing(NamespaceId space, bool before, bool after);
+  /// Counters that are awake, and need not be.
+  std::size_t idle() const;
 
   CounterTable table_;
   std::vector<ShardRef> dirty_;
   std::size_t dirty_shards_ = 0;
   std::vector<std::uint64_t> existing_;  // By namespace.
-  CounterIndex hand_ = 0;                // Of the eviction clock.
+  CounterIndex hand_ = 0;
+  std::size_t awake_max_ = 0xffffffff;  // Of the eviction clock.
   bool complete_ = false;
 };
 

@@ -127,8 +127,10 @@ std::vector<ConfigKey> make_config_keys() {
                  "Log since the last checkpoint after which the next is made early.", "a checkpoint is made"),
           [](Config& c) -> auto& { return c.base_log_bytes; }),
 
-      add(number("memory.table_bytes", K::kBytes, 16 * kMiB, 64 * kTiB, "Memory for the table of totals.",
-                 "clean rows are evicted and read back when touched"),
+      add(number("memory.table_bytes", K::kBytes, 16 * kMiB, 12 * kGiB,
+                 "Memory for the table of totals. Beside it: the store's buffers and cache, and the "
+                 "memory that the log, the ids and the clients are allowed.",
+                 "totals that were not used of late are evicted, and read back when touched"),
           [](Config& c) -> auto& { return c.memory_table_bytes; }),
       add(number("idempotency.window", K::kInteger, 1, std::int64_t{1} << 30, "Ids remembered in each partition.",
                  "the oldest id is forgotten; a repeat of it counts again"),

@@ -174,7 +174,7 @@ bool Applier::add_at_home(const Operation& operation, Outcome& outcome, CounterI
   outcome.partition = counter.home_partition;
   outcome.offset = open(counter.home_partition);
   core_.totals.add_at_home(counter, index, operation.delta, outcome.offset);
-  core_.frames.add_plain(counter.home_partition, {index, counter.space, counter.name_size}, counter.home,
+  core_.frames.add_plain(counter.home_partition, {index, counter.space, operation.counter.size()}, counter.home,
                          operation.delta, operation.time != 0 ? operation.time : core_.now);
   ++core_.stats.events_accepted;
   if (!operation.memory_ack) durable_at = std::max(durable_at, outcome.offset);
@@ -238,7 +238,7 @@ void Applier::read(Outcome& outcome, CounterIndex counter, Offset& durable_at) c
 
 OpenFrames::Named Applier::named(CounterIndex counter) const {
   const Counter& known = core_.totals.table().at(counter);
-  return {counter, known.space, known.name_size};
+  return {counter, known.space, core_.totals.table().name(known).size()};
 }
 
 Offset Applier::open(PartitionId partition) {

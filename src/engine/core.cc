@@ -6,6 +6,13 @@
 #include "base/check.h"
 
 namespace quipu {
+namespace {
+
+/// Of the table's bound, what clean counters that are awake may take: 130,000 at 1 GiB, and little
+/// beside those that are at rest.
+constexpr std::size_t kAwakeShare = 128;
+
+}  // namespace
 
 Core::Core(const EngineOptions& engine_options, EventLog& event_log, CounterStore& counter_store)
     : options(engine_options),
@@ -14,6 +21,7 @@ Core::Core(const EngineOptions& engine_options, EventLog& event_log, CounterStor
       spaces(options.namespaces_max, options.namespaces_auto_create),
       totals(options.table_hash_seed, options.secret, log.identity().generation, log.partitions()),
       frames(log.identity(), options.writer, log.partitions()) {
+  totals.set_awake_max(options.table_bytes_max / kAwakeShare / sizeof(Counter));
   const AggregatorOptions aggregator{options.ids_max, options.sources_max};
   for (std::uint16_t p = 0; p < log.partitions(); ++p) {
     partitions.emplace_back(ShardId{log.identity().generation, PartitionId{p}}, aggregator);

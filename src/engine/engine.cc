@@ -14,8 +14,11 @@ namespace {
 constexpr std::int64_t kRecoveryWaitMs = 500;
 constexpr std::int64_t kIdleStepMs = 1'000;
 constexpr std::size_t kEvictVisitsPerStep = 4'096;
+constexpr std::size_t kRestVisitsPerStep = 16'384;
 /// So many that memory is kept busy, so few that what came first is still in the cache when the last is asked for.
 constexpr std::size_t kLookupsAtOnce = 64;
+/// The rest is for flushes.
+constexpr std::uint16_t kParkPinsMax = Counter::kPinsMax / 2;
 
 }  // namespace
 
@@ -97,6 +100,8 @@ void Engine::commit() {
 void Engine::evict() {
   // Entries that wait in open frames name counters by their place in the table.
   if (!core_.at_edge()) return;
+  more_work_ |= core_.totals.rest(kRestVisitsPerStep);
+  core_.totals.tidy(kEvictVisitsPerStep);
   // The hand passes a counter twice before it goes, so it must look at more of them than have come since.
   const auto size = core_.totals.table().size();
   const auto came = size - std::min(size, table_size_);
@@ -189,8 +194,8 @@ void Engine::resolve(const Batch& batch, std::vector<CounterIndex>& counters, bo
       tags_[i] = table.tag(batch.operations[i].space, batch.operations[i].counter);
       table.prefetch_slot(tags_[i]);
     }
+    for (auto i = begin; i < end; ++i) table.prefetch_record(tags_[i]);
     for (auto i = begin; i < end; ++i) table.prefetch_counter(tags_[i]);
-    for (auto i = begin; i < end; ++i) table.prefetch_name(tags_[i]);
     for (auto i = begin; i < end; ++i) {
       counters[i] = table.find(tags_[i], batch.operations[i].space, batch.operations[i].counter);
       missing |= counters[i] == kNoCounter && !complete;
@@ -207,7 +212,7 @@ void Engine::park(Batch& batch, BatchClient& client) {
     const Operation& operation = batch.operations[i];
     if (counters_[i] != kNoCounter) {
       Counter& counter = core_.totals.table().at(counters_[i]);
-      if (counter.pins == 0xffff) continue;  // Pinned by so many that one more makes no difference.
+      if (counter.pins >= kParkPinsMax) continue;  // Pinned by so many that one more makes no difference.
       ++counter.pins;
       parked->pinned.push_back(counters_[i]);
       continue;

@@ -38,7 +38,10 @@ void Flusher::step() {
                      core_.dirty_bytes() > core_.options.dirty_bytes_max / 4;
     const bool changed =
         core_.newest > flushed_ || core_.totals.dirty_shards() > 0 || core_.spaces.size() > spaces_stored_;
-    if (requested_ || (due && changed)) start();
+    // What is flushed is synced in time where nothing changes any more, too: a start then has less to read, and the
+    // store's buffers are empty.
+    const bool unsynced = flushed_ > synced_ && core_.now - last_sync_ >= core_.options.sync_interval_ms;
+    if (requested_ || (due && changed) || unsynced) start();
   }
   if (flight_) {
     if (core_.at_edge()) copy_chunk();
@@ -93,7 +96,8 @@ void Flusher::copy_chunk() {
   for (const ShardRef& shard : chunk.shards) {
     const Counter& counter = core_.totals.table().at(shard.counter);
     const auto space = core_.spaces.name(counter.space);
-    core_.totals.copy_dirty(shard, space, routing_hash(core_.options.secret, space, counter.counter()), chunk.rows);
+    core_.totals.copy_dirty(shard, space, routing_hash(core_.options.secret, space, core_.totals.table().name(counter)),
+                            chunk.rows);
   }
   flight.copied += size;
   flight.chunks.push_back(std::move(chunk));
@@ -163,7 +167,9 @@ void Flusher::finish(bool stored) {
   spaces_stored_ = flight.spaces_end;
   ++core_.stats.flushes;
   if (base_ && base_->offset == flight.watermark) base_->flushed = true;
-  if (flight.sync) allow_trim();
+  if (!flight.sync) return;
+  synced_ = flight.watermark;
+  allow_trim();
 }
 
 void Flusher::step_base() {

@@ -114,6 +114,7 @@ class Flusher {
   std::uint64_t log_bytes_before_ = 0;  // Behind the newest base when the process started.
   std::size_t spaces_stored_ = 0;       // How many namespaces the store knows of.
   Offset flushed_{};
+  Offset synced_{};  // Up to here the store has synced.
   Offset newest_base_{};
   std::string failure_;
 };

@@ -13,6 +13,7 @@ namespace quipu {
 namespace {
 
 constexpr std::size_t kVisitsPerStep = 20'000;
+constexpr std::size_t kVisitsAtOnce = 16;
 constexpr std::size_t kResetsPerStep = 256;
 constexpr std::int64_t kJobsWaitMs = 100;
 /// A cursor with this bit walks the store by routing hash, the top 62 bits of it; one without counts through the table.
@@ -65,16 +66,16 @@ void Jobs::scan_table(const std::vector<NamespaceId>& spaces, std::uint64_t curs
                       const std::function<void(Result<ScanPage>)>& done) {
   const CounterTable& table = core_.totals.table();
   ScanPage page;
-  auto index = static_cast<CounterIndex>(std::min<std::uint64_t>(cursor, table.end()));
-  for (std::size_t visits = 0; index < table.end() && page.counters.size() < limit && visits < kVisitsPerStep;
-       ++index, ++visits) {
-    const Counter& counter = table.at(index);
-    if (!counter.used() || !wanted(spaces, counter.space)) continue;
-    const Total total = table.total(counter);
+  const auto take = [&](NamespaceId space, std::string_view name, const Total& total) {
+    if (!wanted(spaces, space)) return;
     page.durable_at = std::max(page.durable_at, total.newest);
-    if (total.exists) page.counters.push_back({counter.space, std::string(counter.counter()), total.value});
+    if (total.exists) page.counters.push_back({space, std::string(name), total.value});
+  };
+  page.next = cursor;
+  for (std::size_t visits = 0; page.counters.size() < limit && visits < kVisitsPerStep; visits += kVisitsAtOnce) {
+    page.next = table.scan(page.next, limit - page.counters.size(), kVisitsAtOnce, take);
+    if (page.next == 0) break;
   }
-  page.next = index < table.end() ? index : 0;
   done(std::move(page));
 }
 
@@ -108,13 +109,13 @@ void Jobs::ask_store(std::shared_ptr<std::vector<NamespaceId>> spaces, std::uint
   core_.scan(scan, [this, spaces, from, done = std::move(done)](StoreCompletion& completion) {
     if (!completion.result) return done(std::unexpected(completion.result.error()));
     ScanPage page;
-    CounterTable& table = core_.totals.table();
+    const CounterTable& table = core_.totals.table();
     for_each_counter(completion.rows,
                      [&](std::string_view space_name, std::string_view name, std::span<const RowBatch::Item> items) {
                        const auto space = core_.spaces.restore(space_name);
                        if (!wanted(*spaces, space)) return;
-                       const auto known = table.find(space, name);
-                       const Total total = known == kNoCounter ? total_of(items) : table.total(table.at(known));
+                       const auto known = table.total(space, name);
+                       const Total total = known ? *known : total_of(items);
                        page.durable_at = std::max(page.durable_at, total.newest);
                        if (total.exists) page.counters.push_back({space, std::string(name), total.value});
                      });
@@ -131,10 +132,12 @@ void Jobs::ask_store(std::shared_ptr<std::vector<NamespaceId>> spaces, std::uint
 void Jobs::top(NamespaceId space, std::size_t limit, std::function<void(Result<ScanPage>)> done) {
   if (full()) return done(busy("too many scans are under way", kJobsWaitMs));
   struct Walk {
-    CounterIndex next = 0;
+    RecordArena::Position next;
+    RecordArena::Position end;  // Behind it, a counter may be one that was met before and moved.
     ScanPage page;
   };
   auto walk = std::make_shared<Walk>();
+  walk->end = core_.totals.table().walk_end();
   const auto larger = [](const NamedTotal& a, const NamedTotal& b) {
     return a.value != b.value ? a.value > b.value : a.counter < b.counter;
   };
@@ -142,21 +145,20 @@ void Jobs::top(NamespaceId space, std::size_t limit, std::function<void(Result<S
   const auto step = [this, space, limit, walk, larger, done = std::move(done)] {
     const CounterTable& table = core_.totals.table();
     auto& best = walk->page.counters;  // A heap with the smallest of the best on top.
-    for (std::size_t visits = 0; walk->next < table.end() && visits < kVisitsPerStep; ++walk->next, ++visits) {
-      const Counter& counter = table.at(walk->next);
-      if (!counter.used() || counter.space != space) continue;
-      const Total total = table.total(counter);
-      if (!total.exists) continue;
-      if (best.size() == limit && (limit == 0 || total.value < best.front().value)) continue;
-      best.push_back({space, std::string(counter.counter()), total.value});
+    const auto take = [&](NamespaceId of, std::string_view name, const Total& total) {
+      if (of != space || !total.exists) return;
+      if (best.size() == limit && (limit == 0 || total.value < best.front().value)) return;
+      const auto same = [&](const NamedTotal& other) { return other.counter == name; };
+      if (walk->next > walk->end && std::any_of(best.begin(), best.end(), same)) return;
+      best.push_back({space, std::string(name), total.value});
       std::push_heap(best.begin(), best.end(), larger);
       if (best.size() > limit) {
         std::pop_heap(best.begin(), best.end(), larger);
         best.pop_back();
       }
       walk->page.durable_at = std::max(walk->page.durable_at, total.newest);
-    }
-    if (walk->next < table.end()) return Progress::kMore;
+    };
+    if (table.walk(walk->next, kVisitsPerStep, take)) return Progress::kMore;
     std::sort(best.begin(), best.end(), larger);
     done(std::move(walk->page));
     return Progress::kDone;

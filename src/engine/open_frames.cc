@@ -103,14 +103,14 @@ Result<void> OpenFrames::submit(EventLog& log, const CounterTable& table, const 
     for (std::size_t at = 0; at < frame.entries.size(); ++at) {
       // By now other counters have pushed these out of the cache.
       if (at + 2 * kAhead < frame.entries.size()) __builtin_prefetch(&table.at(frame.entries[at + 2 * kAhead].counter));
-      if (at + kAhead < frame.entries.size()) __builtin_prefetch(table.at(frame.entries[at + kAhead].counter).name);
+      if (at + kAhead < frame.entries.size()) table.prefetch_name(table.at(frame.entries[at + kAhead].counter));
       const Pending& pending = frame.entries[at];
       const Counter& counter = table.at(pending.counter);
       Entry entry;
       entry.kind = pending.kind;
       entry.group = pending.group;
       entry.space = spaces.name(counter.space);
-      entry.counter = counter.counter();
+      entry.counter = table.name(counter);
       entry.delta = pending.delta;
       entry.events = pending.events;
       entry.time = pending.time;

@@ -177,7 +177,7 @@ void Recovery::take_page(const RowBatch& rows) {
     core_.totals.count_existing(id, items);
     table_full_ |=
         core_.totals.table().live_bytes() + CounterTable::cost(counter.size()) > core_.options.table_bytes_max;
-    if (!table_full_) core_.totals.load(id, rows, items);
+    if (!table_full_) core_.totals.table().rest(core_.totals.load(id, rows, items));
   });
 }
 
@@ -214,7 +214,7 @@ bool Recovery::load_missing() {
     auto entries = frame->entries();
     while (const auto entry = entries.next()) {
       const auto space = core_.spaces.restore(entry->space);
-      if (core_.totals.table().find(space, entry->counter) != kNoCounter) continue;
+      if (core_.totals.table().contains(space, entry->counter)) continue;
       if (!asked.insert(std::string(entry->space).append("/").append(entry->counter)).second) continue;
       load.keys.push_back({routing_hash(core_.options.secret, entry->space, entry->counter), std::string(entry->space),
                            std::string(entry->counter)});
@@ -264,6 +264,7 @@ Result<void> Recovery::apply_stretch() {
   }
   next_ = stretch_.next;
   stretch_ = LogRead{};
+  core_.totals.rest(kEvictVisits);
   if (core_.totals.table().live_bytes() > core_.options.table_bytes_max) {
     core_.stats.rows_evicted += core_.totals.evict(core_.options.table_bytes_max, kEvictVisits);
     flusher_.request(false);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/allocator.h"
 #include "node/engine_setup.h"
 #include "node/node_clock.h"
 
@@ -32,6 +33,7 @@ Result<std::unique_ptr<Embedded>> Embedded::open(const Config& config, std::func
 
   RocksdbStoreOptions store_options;
   store_options.wake = wake;
+  store_options.flushed = release_free_memory;
   auto store = RocksdbStore::open(place.store_dir(), place.bases_dir(), std::move(store_options));
   if (!store) return std::unexpected(store.error());
   parts->store_ = std::move(*store);

@@ -18,6 +18,7 @@
 #include "http/session.h"
 #include "net/event_loop.h"
 #include "net/tcp_server.h"
+#include "node/allocator.h"
 #include "node/embedded.h"
 #include "node/metrics.h"
 #include "node/node_clock.h"
@@ -227,6 +228,7 @@ int Node::run_down() {
 }  // namespace
 
 int serve(const Config& config) {
+  tune_allocator();
   spdlog::set_level(spdlog::level::from_str(config.log_level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
   std::signal(SIGPIPE, SIG_IGN);

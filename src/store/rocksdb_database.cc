@@ -29,6 +29,15 @@ Error error_of(const std::string& what, const rocksdb::Status& status) {
   return Error{Code::kBusy, text, kRetryMs};
 }
 
+/// The rows about as their keys are ordered: RocksDB looks for the place of a key from that of the key before.
+std::vector<const RowBatch::Item*> in_order(const RowBatch& rows) {
+  std::vector<const RowBatch::Item*> items;
+  items.reserve(rows.size());
+  for (const RowBatch::Item& item : rows.items()) items.push_back(&item);
+  std::stable_sort(items.begin(), items.end(), [](const auto* a, const auto* b) { return a->routing < b->routing; });
+  return items;
+}
+
 }  // namespace
 
 class RocksdbDatabase::State {
@@ -211,11 +220,11 @@ Result<void> RocksdbDatabase::write(const StoreWrite& write) {
   };
   std::string key;
   std::string value;
-  for (const RowBatch::Item& item : write.rows.items()) {
+  for (const RowBatch::Item* item : in_order(write.rows)) {
     key.clear();
     value.clear();
-    put_row_key(key, item.routing, write.rows.space(item), write.rows.counter(item), item.shard);
-    put_row_value(value, item.row);
+    put_row_key(key, item->routing, write.rows.space(*item), write.rows.counter(*item), item->shard);
+    put_row_value(value, item->row);
     put(key, value);
   }
   for (const SourceRow& row : write.sources) {

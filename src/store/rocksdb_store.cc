@@ -185,6 +185,7 @@ StoreCompletion RocksdbStore::State::perform(const StoreWrite& write) {
   if (write.sync) {
     completion.result = database->flush();
     if (completion.result) note_durable();
+    options_.flushed();
   }
   return completion;
 }

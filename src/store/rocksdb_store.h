@@ -13,6 +13,8 @@ namespace quipu {
 struct RocksdbStoreOptions {
   /// Called on the store's thread when completions are there. Must not block.
   std::function<void()> wake = [] {};
+  /// Called on the store's thread when RocksDB has written its buffers out and freed them.
+  std::function<void()> flushed = [] {};
   /// Beyond either, a request is completed with kBusy in its turn, and nothing of it is kept until then.
   std::size_t waiting_requests_max = 4'096;
   std::size_t waiting_bytes_max = std::size_t{256} << 20;

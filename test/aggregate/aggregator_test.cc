@@ -103,12 +103,11 @@ struct Worker {
   }
   std::map<std::string, Row> rows() {
     std::map<std::string, Row> all;
-    for (CounterIndex i = 0; i < totals.table().end(); ++i) {
-      const Counter& counter = totals.table().at(i);
-      if (!counter.used()) continue;
-      const std::string name(counter.counter());
-      all[name] = row(name);
-    }
+    std::vector<std::string> names;
+    RecordArena::Position from;
+    totals.table().walk(from, 1'000'000,
+                        [&](NamespaceId, std::string_view name, const Total&) { names.emplace_back(name); });
+    for (const auto& name : names) all[name] = row(name);
     return all;
   }
 };

@@ -57,10 +57,20 @@ class Pair {
     const auto known = model_.find(key);
     const auto found = table_.find(NamespaceId{key.first}, key.second);
     ASSERT_EQ(found != kNoCounter, known != model_.end()) << key.second;
-    if (found != kNoCounter) {
-      ASSERT_EQ(found, places_.at(key)) << "a counter moved";
+    if (found != kNoCounter && places_.contains(key)) {
+      ASSERT_EQ(found, places_.at(key)) << "a counter moved while it was awake";
     }
-    switch (random_() % 4) {
+    if (found != kNoCounter) places_[key] = found;
+    switch (random_() % 8) {
+      case 2:
+        if (found == kNoCounter) break;
+        // One with other shards stays awake.
+        ASSERT_EQ(table_.rest(found), table_.at(found).extras == kNoCounter);
+        if (table_.awake().size() < places_.size()) places_.erase(key);
+        return;
+      case 3:
+        for (auto most = random_() % 20; most > 0; --most) table_.sweep(false);
+        return;
       case 0:
         if (known == model_.end()) break;
         table_.erase(found);
@@ -80,20 +90,48 @@ class Pair {
 
   void expect_same() {
     ASSERT_EQ(table_.size(), model_.size());
+    expect_walks_meet_all();
     for (const auto& [key, shards] : model_) {
+      const auto asleep = table_.total(NamespaceId{key.first}, key.second);
+      ASSERT_TRUE(asleep.has_value());
+      expect_total(*asleep, plain_total(shards));
       const auto index = table_.find(NamespaceId{key.first}, key.second);
       ASSERT_NE(index, kNoCounter);
       const Counter& counter = table_.at(index);
-      ASSERT_EQ(counter.counter(), key.second);
+      ASSERT_EQ(table_.name(counter), key.second);
       ASSERT_EQ(counter.home_partition.value, routing_hash(kSecret, space_name(key.first), key.second) % kPartitions);
       expect_total(table_.total(counter), plain_total(shards));
       for (const auto& [id, row] : shards) ASSERT_EQ(table_.shard(index, id).row, row);
+      places_[key] = index;
     }
+  }
+
+  /// Each counter once, by either walk, with its total, and nothing is woken.
+  void expect_walks_meet_all() {
+    const auto awake = table_.awake().size();
+    std::map<Key, Total> met;
+    const auto take = [&](NamespaceId space, std::string_view name, const Total& total) {
+      ASSERT_TRUE(met.emplace(Key{space.value, std::string(name)}, total).second) << name << " was met twice";
+    };
+    const auto expect_all = [&] {
+      ASSERT_EQ(met.size(), model_.size());
+      for (const auto& [key, shards] : model_) expect_total(met.at(key), plain_total(shards));
+      met.clear();
+    };
+    std::uint64_t cursor = 0;
+    do cursor = table_.scan(cursor, 10, 100, take);
+    while (cursor != 0);
+    expect_all();
+    RecordArena::Position position;
+    while (table_.walk(position, 7, take)) {
+    }
+    expect_all();
+    ASSERT_EQ(table_.awake().size(), awake);
   }
 
   std::size_t live_bytes() const { return table_.live_bytes(); }
   void erase_all() {
-    for (const auto& [key, index] : places_) table_.erase(index);
+    for (const auto& [key, shards] : model_) table_.erase(table_.find(NamespaceId{key.first}, key.second));
     model_.clear();
     places_.clear();
   }
@@ -184,6 +222,77 @@ TEST(CounterTable, HoldsASumThatLeaves64BitsAtTheEndAndSaysSo) {
   table.shard(index, {kGeneration, PartitionId{0}}).row.total = -most;
   table.shard(index, {kGeneration, PartitionId{1}}).row.total = -most;
   expect_total(table.total(table.at(index)), {0, true, false, Epoch{0}, Offset{1}});
+}
+
+TEST(CounterTable, TakesTheRecordAloneForACounterAtRest) {
+  CounterTable table(1, kSecret, kGeneration, kPartitions);
+  const auto index = table.insert(NamespaceId{0}, "default", "counter:000000000001");
+  table.at(index).home.row = {7, 7, Epoch{}, Offset{9}, 0};
+  const auto awake = table.live_bytes();
+  ASSERT_TRUE(table.rest(index));
+  EXPECT_EQ(awake - table.live_bytes(), sizeof(Counter));
+  EXPECT_EQ(table.live_bytes(), CounterTable::cost(20));
+  EXPECT_LE(CounterTable::cost(20), 42u);
+  EXPECT_EQ(table.awake().size(), 0u);
+  EXPECT_EQ(table.at(table.find(NamespaceId{0}, "counter:000000000001")).home.row, (Row{7, 7, Epoch{}, Offset{9}, 0}));
+}
+
+TEST(CounterTable, ChangesTheFormOfARecordAsItsRowNeedsIt) {
+  CounterTable table(1, kSecret, kGeneration, kPartitions);
+  auto index = table.insert(NamespaceId{0}, "default", "a");
+  const auto put = [&](const Row& row) {
+    table.at(index).home.row = row;
+    EXPECT_TRUE(table.rest(index));
+    index = table.find(NamespaceId{0}, "a");
+    ASSERT_NE(index, kNoCounter);
+    EXPECT_EQ(table.at(index).home.row, row);
+  };
+  const auto compact = table.live_bytes();
+  put({-5, 2, Epoch{3}, Offset{4}, kRowSaturated});
+  EXPECT_GT(table.live_bytes(), compact);
+  put({6, 6, Epoch{}, Offset{7}, 0});
+  EXPECT_EQ(table.live_bytes(), compact);
+}
+
+TEST(CounterTable, KeepsAwakeWhatIsPinnedDirtyOrHasOtherShards) {
+  CounterTable table(1, kSecret, kGeneration, kPartitions);
+  const auto index = table.insert(NamespaceId{0}, "default", "a");
+  table.at(index).pins = 1;
+  EXPECT_FALSE(table.rest(index));
+  table.at(index).pins = 0;
+  table.at(index).home.dirty = true;
+  EXPECT_FALSE(table.rest(index));
+  table.at(index).home.dirty = false;
+  table.shard(index, {Generation{1}, PartitionId{0}}).row.total = 1;
+  EXPECT_FALSE(table.rest(index));
+}
+
+TEST(CounterTable, MovesCountersTogetherWhereMostOfItsMemoryIsHoles) {
+  CounterTable table(1, kSecret, kGeneration, kPartitions);
+  const std::string long_name(200, 'x');
+  const auto name = [&](int i) { return long_name + std::to_string(i); };
+  for (int i = 0; i < 100'000; ++i) table.rest(table.insert(NamespaceId{0}, "default", name(i)));
+  EXPECT_FALSE(table.sparse());
+  for (int i = 0; i < 100'000; ++i) {
+    if (i % 8 != 0) table.erase(table.find(NamespaceId{0}, name(i)));
+  }
+  const auto full = table.bytes();
+  ASSERT_TRUE(table.sparse());
+  for (int i = 0; i < 300'000 && table.sparse(); ++i) table.sweep(false);
+  EXPECT_FALSE(table.sparse());
+  EXPECT_LT(table.bytes(), full / 2);
+  for (int i = 0; i < 100'000; i += 8) ASSERT_NE(table.find(NamespaceId{0}, name(i)), kNoCounter);
+}
+
+TEST(CounterTable, OrdersNamesByASeedThatIsGivenIn) {
+  CounterTable one(1, kSecret, kGeneration, kPartitions);
+  CounterTable other(2, kSecret, kGeneration, kPartitions);
+  int same = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    const auto name = std::to_string(i);
+    same += one.tag(NamespaceId{0}, name) == other.tag(NamespaceId{0}, name) ? 1 : 0;
+  }
+  EXPECT_LE(same, 1);
 }
 
 TEST(CounterTable, TellsNamespacesAndNamesApart) {

@@ -43,7 +43,13 @@ class World {
   explicit World(std::uint64_t seed) : random_(seed), totals_(seed, kSecret, kGeneration, kPartitions) {}
 
   void act() {
-    switch (random_() % 12) {
+    switch (random_() % 14) {
+      case 12:
+        totals_.set_awake_max(random_() % 30);
+        totals_.rest(random_() % 60);
+        return;
+      case 13:
+        return totals_.tidy(100);
       case 0:
         return reset();
       case 1:
@@ -218,6 +224,42 @@ TEST_F(LiveTotalsTest, EvictsNothingWhileTheTableIsWithinItsBound) {
   EXPECT_GT(totals.evict(bound / 2, 1'000), 0u);
   EXPECT_LE(totals.table().live_bytes(), bound / 2);
   EXPECT_GT(totals.table().live_bytes(), bound / 2 - 200);
+}
+
+TEST_F(LiveTotalsTest, PutsToRestWhatIsNotUsedUntilFewEnoughAreAwake) {
+  std::vector<CounterIndex> all;
+  for (int i = 0; i < 100; ++i) all.push_back(insert(std::to_string(i)));
+  totals.set_awake_max(10);
+  EXPECT_TRUE(totals.rest(100)) << "all were used since the hand passed";
+  totals.table().find(NamespaceId{0}, "7");
+  EXPECT_FALSE(totals.rest(10'000));
+  EXPECT_EQ(totals.table().awake().size(), 10u);
+  EXPECT_EQ(totals.table().find(NamespaceId{0}, "7"), all[7]) << "used, so it stayed";
+  EXPECT_EQ(totals.table().size(), 100u);
+}
+
+TEST_F(LiveTotalsTest, PutsToRestWhatReachedTheStoreAndWasNotUsedSince) {
+  totals.set_awake_max(0);
+  const auto a = insert("a");
+  const auto b = insert("b");
+  totals.add(a, home(a), 1, 1, Offset{1});
+  totals.add(b, home(b), 1, 1, Offset{1});
+  RowBatch rows;
+  const auto dirty = totals.take_dirty();
+  for (const ShardRef& shard : dirty) totals.copy_dirty(shard, "default", 0, rows);
+  totals.table().find(NamespaceId{0}, "b");
+  for (const ShardRef& shard : dirty) totals.copied_done(shard, true);
+  EXPECT_EQ(totals.table().awake().size(), 1u);
+  EXPECT_TRUE(totals.table().at(b).used());
+  EXPECT_EQ(totals.table().total(NamespaceId{0}, "a")->value, 1);
+}
+
+TEST_F(LiveTotalsTest, EvictsWhatCameOnceBeforeWhatCameAgain) {
+  for (int i = 0; i < 100; ++i) totals.table().rest(insert(std::to_string(i)));
+  for (int i = 0; i < 50; ++i) totals.table().rest(totals.table().find(NamespaceId{0}, std::to_string(i)));
+  EXPECT_EQ(totals.evict(0, 100), 50u);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(totals.table().contains(NamespaceId{0}, std::to_string(i)), i < 50) << i;
+  EXPECT_EQ(totals.evict(0, 100), 50u) << "the next time the hand comes they go, too";
 }
 
 TEST_F(LiveTotalsTest, LeavesACounterThatIsInTheTableAloneWhenItsOldRowsCome) {

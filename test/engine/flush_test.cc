@@ -182,7 +182,7 @@ TEST_F(EngineFlush, KeepsTheTableWithinItsBoundAndReadsBackWhatWasEvicted) {
 }
 
 TEST_F(EngineFlush, KeepsTheTableWithinItsBoundWhoeverAsksForWhatDoesNotExist) {
-  world.options.table_bytes_max = 10'000;
+  world.options.table_bytes_max = 3'000;
   world.restart();
   add_many(0, 200);
   world.flush();
