@@ -42,7 +42,15 @@ lint:            ## clang-tidy over all sources, and every header compiled alone
 	@tools/build release --configure-only
 	@tools/lint -j $(JOBS)
 
+screenshots:     ## Takes the pictures of the page for the documentation
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@python3 test/page/run.py --screenshots build/screenshots
+	@mkdir -p docs/images
+	@cp build/screenshots/page-wide-light.png build/screenshots/page-narrow-dark.png \
+	  build/screenshots/page-counter.png docs/images/
+
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit large check format lint clean
+.PHONY: help build demo test unit large check format lint screenshots clean

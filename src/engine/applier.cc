@@ -185,6 +185,7 @@ void Applier::apply_one(const Operation& operation, Outcome& outcome, CounterInd
   CounterTable& table = core_.totals.table();
   if (counter == kNoCounter) counter = table.find(operation.space, operation.counter);
   if (operation.kind == OperationKind::kRead) {
+    ++core_.stats.reads;
     if (counter != kNoCounter) read(outcome, counter, durable_at);
     return;
   }

@@ -77,6 +77,7 @@ void Engine::take_log_completions() {
   for (const LogCompletion& completion : completions_) {
     if (!completion.offset) return fail(completion.offset.error());
     core_.durable = std::max(core_.durable, *completion.offset);
+    ++core_.stats.frames_delivered;
   }
 }
 
@@ -170,6 +171,7 @@ bool Engine::submit(Batch& batch, BatchClient& client) {
     client.batch_done(batch);
     return true;
   }
+  core_.stats.operations += batch.operations.size();
   bool missing = false;
   resolve(batch, counters_, missing);
   if (missing) {
@@ -223,6 +225,7 @@ void Engine::park(Batch& batch, BatchClient& client) {
                          std::string(operation.counter)});
   }
   parked->missing = load.keys;
+  core_.stats.counters_missed += load.keys.size();
   core_.load(std::move(load), [this, parked](StoreCompletion& completion) { unpark(parked, completion); });
 }
 

@@ -88,6 +88,8 @@ class Engine {
   /// How many counters of these namespaces exist. Exact.
   std::uint64_t count(const std::vector<NamespaceId>& spaces) const;
   EngineStats stats() const;
+  /// The plain counters of `stats` alone, which stay where they are: what counts up by itself can be pointed at.
+  const EngineStats& counted() const { return core_.stats; }
 
   // What needs more than one turn. Each calls its function once, later or at once.
   /// A page of the counters that exist, from `cursor` (0 = the beginning), about `limit` of them.

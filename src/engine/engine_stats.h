@@ -25,8 +25,12 @@ struct EngineStats {
   std::uint64_t events_duplicate = 0;
   std::uint64_t operations_refused = 0;
   std::uint64_t operations_busy = 0;
+  std::uint64_t operations = 0;       ///< Handed in by sessions, reads among them.
+  std::uint64_t reads = 0;            ///< Totals that were looked up in the table.
+  std::uint64_t counters_missed = 0;  ///< Counters that an operation needed and that had to be read from the store.
   std::uint64_t frames_written = 0;
-  std::uint64_t bytes_written = 0;  ///< Of frames.
+  std::uint64_t frames_delivered = 0;  ///< That the log handed on: durable now, or read in a replay.
+  std::uint64_t bytes_written = 0;     ///< Of frames.
   std::uint64_t commits = 0;
   std::uint64_t flushes = 0;
   std::uint64_t rows_flushed = 0;

@@ -258,6 +258,7 @@ Result<void> Recovery::apply_stretch() {
           partition.replay(*frame, item.offset, core_.totals, core_.spaces, resets_, core_.stats.saturations);
       if (!replayed) return replayed;
       core_.stats.replayed_frames += 1;
+      core_.stats.frames_delivered += 1;
     }
     core_.newest = core_.durable = std::max(core_.newest, item.offset);
     bytes_read_ += item.size;

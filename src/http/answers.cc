@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "http/architecture_answer.h"
 #include "http/date.h"
 #include "http/json_object.h"
 #include "http/url.h"
@@ -52,22 +53,6 @@ std::string entity_tag(const Outcome& outcome) {
   return tag += '"';
 }
 
-/// Whether If-None-Match names the tag, by weak comparison.
-bool names_tag(std::string_view field, std::string_view tag, bool exists) {
-  if (field == "*") return exists;
-  const auto opaque = tag.substr(2);
-  while (!field.empty()) {
-    const auto end = std::min(field.find(','), field.size());
-    auto item = field.substr(0, end);
-    field.remove_prefix(std::min(end + 1, field.size()));
-    while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
-    while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
-    if (item.starts_with("W/")) item.remove_prefix(2);
-    if (item == opaque) return true;
-  }
-  return false;
-}
-
 void append_shards(std::string& out, const std::vector<ShardView>& shards) {
   out += '[';
   for (const ShardView& shard : shards) {
@@ -81,6 +66,21 @@ void append_shards(std::string& out, const std::vector<ShardView>& shards) {
 }
 
 }  // namespace
+
+bool names_entity_tag(std::string_view field, std::string_view tag, bool exists) {
+  if (field == "*") return exists;
+  const auto opaque = tag.starts_with("W/") ? tag.substr(2) : tag;
+  while (!field.empty()) {
+    const auto end = std::min(field.find(','), field.size());
+    auto item = field.substr(0, end);
+    field.remove_prefix(std::min(end + 1, field.size()));
+    while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
+    while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
+    if (item.starts_with("W/")) item.remove_prefix(2);
+    if (item == opaque) return true;
+  }
+  return false;
+}
 
 const char* state_name(EngineState state) {
   switch (state) {
@@ -218,7 +218,7 @@ void HttpAnswers::value(std::string& out, const HttpTurn& turn, const HttpPendin
   const auto counter = turn.batch.operations[pending.begin].counter;
   const auto tag = entity_tag(outcome);
   fields_.assign("ETag: ").append(tag).append("\r\nCache-Control: no-cache\r\n");
-  if (!pending.if_none_match.empty() && names_tag(pending.if_none_match, tag, outcome.exists)) {
+  if (!pending.if_none_match.empty() && names_entity_tag(pending.if_none_match, tag, outcome.exists)) {
     writer_.reply(out, pending.shape, 304, "", fields_, "");
     return;
   }
@@ -316,6 +316,8 @@ void HttpAnswers::stats(std::string& out, HttpTurn& turn, const HttpPending& pen
   json.count("namespaces", context_.engine.namespaces().size()).count("counters", stats.counters);
   json.count("events_accepted", stats.events_accepted).count("events_duplicate", stats.events_duplicate);
   json.count("operations_refused", stats.operations_refused).count("operations_busy", stats.operations_busy);
+  json.count("operations", stats.operations).count("reads", stats.reads);
+  json.count("counters_missed", stats.counters_missed).count("frames_delivered", stats.frames_delivered);
   json.count("frames_written", stats.frames_written).count("bytes_written", stats.bytes_written);
   json.count("commits", stats.commits).count("flushes", stats.flushes).count("rows_flushed", stats.rows_flushed);
   json.count("rows_loaded", stats.rows_loaded).count("rows_evicted", stats.rows_evicted);
@@ -335,6 +337,7 @@ void HttpAnswers::stats(std::string& out, HttpTurn& turn, const HttpPending& pen
     item.number("oldest_id_time", partition.oldest_id_time).count("sources", partition.sources).end();
   }
   list += ']';
+  if (context_.graph != nullptr) append_graph(json, *context_.graph);
   JsonObject server(json.begin("server"));
   if (context_.server_figures) {
     for (const auto& [name, figure] : context_.server_figures()) server.count(name, figure);

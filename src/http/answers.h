@@ -45,6 +45,9 @@ class HttpAnswers {
 void append_namespace(std::string& out, std::string_view name, const NamespacePolicy& policy,
                       std::optional<std::uint64_t> counters);
 
+/// Whether If-None-Match names the tag, by weak comparison. `exists`: whether `*` names it too.
+bool names_entity_tag(std::string_view field, std::string_view tag, bool exists);
+
 /// `serving`, `recovering`, ...
 const char* state_name(EngineState state);
 

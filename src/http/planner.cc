@@ -8,6 +8,7 @@
 #include "http/plan_work.h"
 #include "http/verdict.h"
 #include "ingest/names.h"
+#include "model/architecture.h"
 
 namespace quipu {
 namespace {
@@ -33,20 +34,11 @@ bool needs_engine(HttpRoute route) {
   }
 }
 
-constexpr std::string_view kRootPage = R"(
-  POST   /view                                 {"video_id":"..."}: one view
-  POST   /v1/counters/{namespace}/{counter}    {"delta":1}: add
-  GET    /v1/counters/{namespace}/{counter}    its total
-  GET    /v1/counters/{namespace}?counter=...  several totals
-  DELETE /v1/counters/{namespace}/{counter}    reset
-  POST   /v1/events                            many events at once, as NDJSON or a JSON array
-  GET    /v1/top/{namespace}                   the largest counters
-  GET    /v1/stats                             what the service does
-  GET    /v1/namespaces                        namespaces and their policies
-  GET    /v1/sources/{namespace}/{source}      the last sequence of a source
-  GET    /livez /readyz /healthz /metrics      for those who watch over it
-  GET    /openapi.json                         all of this, exactly
-)";
+/// Whether the route is about counters; the others ask what the service is and does.
+bool asks_of_counters(HttpRoute route) {
+  return route == HttpRoute::kView || route == HttpRoute::kEvents || route == HttpRoute::kCounter ||
+         route == HttpRoute::kCounters;
+}
 
 }  // namespace
 
@@ -81,6 +73,7 @@ void HttpPlanner::plan(const HttpRequest& request, HttpTurn& turn, HttpErrand& e
   Work work{.request = request, .turn = turn, .errand = errand, .waited = waited};
   work.match = match_route(request.target);
   work.shape = shape_of(request);
+  if (!asks_of_counters(work.match.route)) ++context_.requests_beside;
   plan_route(work);
 }
 
@@ -175,7 +168,12 @@ void HttpPlanner::plan_fixed(Work& work) {
   if (!read_query_of(work, {})) return;
   switch (work.match.route) {
     case HttpRoute::kRoot:
-      return plan_root(work);
+    case HttpRoute::kPage:
+      return plan_page(work);
+    case HttpRoute::kArchitecture:
+      return prepare(work, 200, HttpReplyWriter::kJson, context_.architecture);
+    case HttpRoute::kModel:
+      return prepare(work, 200, HttpReplyWriter::kText, architecture_text());
     case HttpRoute::kLivez:
       return prepare(work, 200, HttpReplyWriter::kJson, R"({"live":true})");
     case HttpRoute::kReadyz:
@@ -190,13 +188,6 @@ void HttpPlanner::plan_fixed(Work& work) {
     default:
       refuse(work, Code::kNotFound, "there is nothing at this address");
   }
-}
-
-void HttpPlanner::plan_root(Work& work) {
-  std::string page = "Quipu " + context_.version + " counts events and gives each total back exactly.\n\n";
-  if (!context_.http_address.empty()) page += "  HTTP   http://" + context_.http_address + "\n";
-  if (!context_.resp_address.empty()) page += "  Redis  " + context_.resp_address + "\n";
-  prepare(work, 200, HttpReplyWriter::kText, page.append(kRootPage));
 }
 
 void HttpPlanner::plan_readiness(Work& work) {

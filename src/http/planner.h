@@ -58,7 +58,7 @@ class HttpPlanner {
   void plan_route(Work& work);
   void plan_options(Work& work);
   void plan_fixed(Work& work);
-  void plan_root(Work& work);
+  void plan_page(Work& work);  // plan_page.cc
   void plan_readiness(Work& work);
   void plan_namespaces(Work& work);
   void plan_put_namespace(Work& work);

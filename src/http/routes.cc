@@ -15,7 +15,9 @@ using enum HttpNeed;
 
 // route, path, methods; then the rights: for GET and HEAD, for POST, for PUT and DELETE
 constexpr std::array kRoutes{
-    HttpRouteRow{HttpRoute::kRoot, "/", kReading, kRead, kUnset, kUnset},
+    // The page holds nothing of the service; what it shows, it asks for with a key.
+    HttpRouteRow{HttpRoute::kRoot, "/", kReading, kNothing, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kPage, "/page/{file}", kReading, kNothing, kUnset, kUnset},
     HttpRouteRow{HttpRoute::kView, "/view", kPosting, kUnset, kIngest, kUnset},
     HttpRouteRow{HttpRoute::kEvents, "/v1/events", kPosting, kUnset, kIngest, kUnset},
     HttpRouteRow{HttpRoute::kCounter, "/v1/counters/{namespace}/{counter}", "GET, HEAD, POST, DELETE, OPTIONS", kRead,
@@ -23,6 +25,7 @@ constexpr std::array kRoutes{
     HttpRouteRow{HttpRoute::kCounters, "/v1/counters/{namespace}", kReading, kRead, kUnset, kUnset},
     HttpRouteRow{HttpRoute::kTop, "/v1/top/{namespace}", kReading, kRead, kUnset, kUnset},
     HttpRouteRow{HttpRoute::kStats, "/v1/stats", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kArchitecture, "/v1/architecture", kReading, kRead, kUnset, kUnset},
     HttpRouteRow{HttpRoute::kNamespaces, "/v1/namespaces", kReading, kRead, kUnset, kUnset},
     HttpRouteRow{HttpRoute::kNamespace, "/v1/namespaces/{namespace}", "GET, HEAD, PUT, OPTIONS", kRead, kUnset, kAdmin},
     HttpRouteRow{HttpRoute::kSource, "/v1/sources/{namespace}/{source}", kReading, kRead, kUnset, kUnset},
@@ -31,6 +34,7 @@ constexpr std::array kRoutes{
     HttpRouteRow{HttpRoute::kHealthz, "/healthz", kReading, kNothing, kUnset, kUnset},
     HttpRouteRow{HttpRoute::kMetrics, "/metrics", kReading, kRead, kUnset, kUnset},
     HttpRouteRow{HttpRoute::kOpenapi, "/openapi.json", kReading, kRead, kUnset, kUnset},
+    HttpRouteRow{HttpRoute::kModel, "/architecture.sruja", kReading, kRead, kUnset, kUnset},
 };
 
 std::string_view method_name(HttpMethod method) {

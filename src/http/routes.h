@@ -11,12 +11,14 @@ namespace quipu {
 enum class HttpRoute : std::uint8_t {
   kNone,
   kRoot,
+  kPage,
   kView,
   kEvents,
   kCounter,
   kCounters,
   kTop,
   kStats,
+  kArchitecture,
   kNamespaces,
   kNamespace,
   kSource,
@@ -25,6 +27,7 @@ enum class HttpRoute : std::uint8_t {
   kHealthz,
   kMetrics,
   kOpenapi,
+  kModel,
 };
 
 /// What the key of a request must allow. kUnset: there is no such request.

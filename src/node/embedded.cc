@@ -60,7 +60,39 @@ Result<std::unique_ptr<Embedded>> Embedded::open(const Config& config, std::func
 
   parts->engine_ = std::make_unique<Engine>(engine_options(config, place.secret(), place.node(), place.id_partitions()),
                                             *parts->log_, *parts->store_);
+  parts->join_parts();
   return parts;
+}
+
+/// Beside the model (architecture.sruja): a test compares the two, so a part or an edge that is new here is new there.
+void Embedded::join_parts() {
+  const Engine& engine = *engine_;
+  const EngineStats& counted = engine.counted();
+  graph_.join({"CounterService.DB", "database", "RocksDB", 1}, [&counted] {
+    return LiveGraph::Figures{{"rows_written", counted.rows_flushed}, {"flushes", counted.flushes}};
+  });
+  graph_.join({"CounterService.EventLog", "queue", "segment files with group commit", 1}, [&engine, &counted] {
+    return LiveGraph::Figures{{"durable_offset", engine.durable().value},
+                              {"waiting_frames", engine.newest().value - engine.durable().value},
+                              {"written_bytes", counted.bytes_written},
+                              {"commits", counted.commits}};
+  });
+  // The engine is the aggregator of every partition; the tables that it keeps for them are the cache.
+  graph_.join(
+      {"CounterService.Worker", "container", "C++23, one for each partition, driven by the engine", log_->partitions()},
+      [&engine] {
+        const auto stats = engine.stats();
+        return LiveGraph::Figures{{"partitions", stats.partitions.size()},
+                                  {"rows_to_write", stats.dirty_rows},
+                                  {"duplicates", stats.events_duplicate}};
+      });
+  graph_.join({"CounterService.Cache", "container", "the aggregators' tables in memory", 1}, [&engine] {
+    const auto stats = engine.stats();
+    return LiveGraph::Figures{{"counters", stats.table_rows}, {"table_bytes", stats.table_bytes}};
+  });
+  graph_.join({"CounterService.EventLog", "CounterService.Worker"}, "frames", counted.frames_delivered);
+  graph_.join({"CounterService.Worker", "CounterService.DB"}, "rows", counted.rows_flushed);
+  graph_.join({"CounterService.Worker", "CounterService.Cache"}, "events", counted.events_accepted);
 }
 
 }  // namespace quipu

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "log/posix_log_disk.h"
 #include "log/segment_log.h"
+#include "model/live_graph.h"
 #include "node/config.h"
 #include "node/data_directory.h"
 #include "store/rocksdb_store.h"
@@ -28,15 +29,20 @@ class Embedded {
   Engine& engine() { return *engine_; }
   const SegmentLog& log() const { return *log_; }
   const DataDirectory& directory() const { return directory_; }
+  /// What is joined so far; what stands in front of these parts joins itself to it.
+  LiveGraph& graph() { return graph_; }
 
  private:
   explicit Embedded(DataDirectory directory) : directory_(std::move(directory)) {}
+
+  void join_parts();
 
   DataDirectory directory_;
   std::unique_ptr<RocksdbStore> store_;
   std::unique_ptr<PosixLogDisk> disk_;
   std::unique_ptr<SegmentLog> log_;
   std::unique_ptr<Engine> engine_;
+  LiveGraph graph_;
 };
 
 }  // namespace quipu

@@ -14,8 +14,10 @@
 #include "base/build_info.h"
 #include "base/phases.h"
 #include "engine/commit_pacer.h"
+#include "http/architecture_answer.h"
 #include "http/context.h"
 #include "http/session.h"
+#include "model/sruja.h"
 #include "net/event_loop.h"
 #include "net/tcp_server.h"
 #include "node/allocator.h"
@@ -23,6 +25,7 @@
 #include "node/metrics.h"
 #include "node/node_clock.h"
 #include "node/safe_start.h"
+#include "node/servers_graph.h"
 #include "resp/context.h"
 #include "resp/session.h"
 
@@ -50,6 +53,7 @@ class Node {
 
  private:
   Result<void> listen();
+  Result<void> join_servers();
   void listen_to(const std::string& name, const std::string& address, std::function<std::unique_ptr<Session>()> make,
                  std::unique_ptr<TcpServer>& server, Result<void>& result);
   void stop();
@@ -74,6 +78,7 @@ class Node {
   std::unique_ptr<TcpServer> http_;
   std::unique_ptr<TcpServer> resp_;
   CommitPacer pacer_{config_.log_commit_wait_us};
+  const std::int64_t began_us_ = steady_clock_us();
   TimeMs next_step_ = 0;
   std::int64_t commit_wait_us_ = 0;  // Until the frames that wait for more go to the log.
   TimeMs stop_by_ = 0;               // 0: no stop was asked for.
@@ -105,18 +110,20 @@ Result<void> Node::listen() {
   Engine& engine = parts_->engine();
   http_context_ = std::make_unique<HttpContext>(
       HttpContext{engine, config_.limits, config_.http_cors_origins, config_.future_ms_max, build_info().version,
-                  config_.http_listen, config_.resp_listen,
                   [this] { return metrics_text(parts_->engine().stats(), server_stats()); },
                   [this] {
                     const auto stats = server_stats();
                     return std::vector<std::pair<std::string, std::uint64_t>>{
-                        {"http_connections", stats.http_connections}, {"resp_connections", stats.resp_connections}};
+                        {"http_connections", stats.http_connections},
+                        {"resp_connections", stats.resp_connections},
+                        {"uptime_ms", static_cast<std::uint64_t>(steady_clock_us() - began_us_) / 1'000}};
                   }});
   resp_context_ =
       std::make_unique<RespContext>(RespContext{engine, config_.limits, config_.resp_namespaces, build_info().version,
                                                 wall_clock_ms(), [this] { return server_stats().resp_connections; }});
   http_context_->keys = resp_context_->keys = &*keys_;
   http_context_->public_view = config_.http_public_view;
+  if (auto joined = join_servers(); !joined) return joined;
   Result<void> result;
   listen_to(
       "http.listen", config_.http_listen, [this] { return std::make_unique<HttpSession>(*http_context_); }, http_,
@@ -125,6 +132,19 @@ Result<void> Node::listen() {
       "resp.listen", config_.resp_listen, [this] { return std::make_unique<RespSession>(*resp_context_); }, resp_,
       result);
   return result;
+}
+
+/// Makes the graph whole, and holds it against the model.
+Result<void> Node::join_servers() {
+  LiveGraph& graph = parts_->graph();
+  join_servers_to(graph, parts_->engine(), http_context_->requests_beside, [this] { return server_stats(); });
+  const auto model = read_architecture(architecture_text());
+  if (!model) return failure(model.error().code, "architecture.sruja:" + model.error().what);
+  const auto found = differences(*model, graph, "Embedded");
+  for (const auto& difference : found) spdlog::warn("beside architecture.sruja: {}", difference);
+  http_context_->graph = &graph;
+  http_context_->architecture = architecture_answer(*model, found, "Embedded");
+  return {};
 }
 
 void Node::listen_to(const std::string& name, const std::string& address,

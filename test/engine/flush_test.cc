@@ -219,13 +219,18 @@ TEST_F(EngineFlush, AnswersAParkedBatchInItsOrderAndNobodyElseWaits) {
   TestClient parked;
   parked.batch.operations = {world.add(cold, 5), world.operation(OperationKind::kRead, cold), world.add("hot", 3),
                              world.set(cold, 70), world.add(cold, 1)};
+  const EngineStats before = world.engine->counted();
   EXPECT_FALSE(world.engine->submit(parked.batch, parked));
   EXPECT_EQ(world.engine->stats().parked_batches, 1u);
+  EXPECT_EQ(world.engine->counted().operations - before.operations, 5u);
+  EXPECT_EQ(world.engine->counted().counters_missed - before.counters_missed, 1u)
+      << "one counter, asked for four times";
   EXPECT_EQ(world.run(world.add("hot", 1)).value, 1) << "who needs nothing of the store goes on";
   EXPECT_FALSE(parked.done);
   world.store.perform();
   world.step();
   ASSERT_TRUE(parked.done);
+  EXPECT_EQ(world.engine->counted().reads - before.reads, 1u);
   EXPECT_EQ(parked.batch.outcomes[0].value, 6);
   EXPECT_EQ(parked.batch.outcomes[1].value, 6);
   EXPECT_EQ(parked.batch.outcomes[2].value, 4);

@@ -48,8 +48,9 @@ TEST(HttpRoutes, SayOfEachRequestWhatItNeeds) {
       }
     }
     const bool open = needed(row.route, HttpMethod::kGet) == HttpNeed::kNothing;
-    EXPECT_EQ(open,
-              row.route == HttpRoute::kLivez || row.route == HttpRoute::kReadyz || row.route == HttpRoute::kHealthz)
+    const bool page = row.route == HttpRoute::kRoot || row.route == HttpRoute::kPage;
+    EXPECT_EQ(open, page || row.route == HttpRoute::kLivez || row.route == HttpRoute::kReadyz ||
+                        row.route == HttpRoute::kHealthz)
         << row.path;
   }
 }
@@ -58,7 +59,7 @@ TEST_F(HttpKeys, EveryRouteAsksForItsRight) {
   serve();
   for (const HttpRouteRow& row : http_routes()) {
     std::string path = row.path;
-    for (const std::string_view variable : {"{namespace}", "{counter}", "{source}"}) {
+    for (const std::string_view variable : {"{namespace}", "{counter}", "{source}", "{file}"}) {
       const auto at = path.find(variable);
       if (at != std::string::npos) path.replace(at, variable.size(), "name");
     }

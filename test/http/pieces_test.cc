@@ -78,7 +78,7 @@ TEST(HttpDate, WritesBothForms) {
 TEST(HttpRoutes, FindEachRouteByItsPath) {
   for (const HttpRouteRow& row : http_routes()) {
     std::string target = row.path;
-    for (const std::string name : {"{namespace}", "{counter}", "{source}"}) {
+    for (const std::string name : {"{namespace}", "{counter}", "{source}", "{file}"}) {
       if (const auto at = target.find(name); at != std::string::npos) target.replace(at, name.size(), "x%2Fy");
     }
     const auto with_query = target + "?q=/a";

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "engine/world.h"
+#include "http/architecture_answer.h"
 #include "http/session.h"
+#include "model/sruja.h"
 
 namespace quipu {
 
@@ -86,12 +88,11 @@ class HttpWorld : public World {
         .cors_origins = cors_origins,
         .future_ms_max = 300'000,
         .version = "1.2.3",
-        .http_address = "127.0.0.1:8080",
-        .resp_address = "127.0.0.1:6380",
         .metrics = [] { return std::string("up 1\n"); },
         .server_figures = [] { return std::vector<std::pair<std::string, std::uint64_t>>{{"http_connections", 1}}; },
         .keys = keys ? &*keys : nullptr,
         .public_view = public_view});
+    context_->architecture = architecture_answer(*read_architecture(architecture_text()), {}, "Embedded");
     session_ = std::make_unique<HttpSession>(*context_);
     session_->on_ready = [this] { ++ready; };
     input_.clear();

@@ -57,10 +57,10 @@ def http_keys(context):
             expect_equal((answer.status, answer.outcome()), (401, "refused"), "without a key")
             expect_equal(http.call("POST", "/v1/counters/n/c", b"{}", JSON + bearer(READ)).status, 403, "without the right")
             expect_equal(http.call("POST", "/v1/counters/n/c", b"{}", JSON + bearer(INGEST)).status, 202, "with the right")
-            for path in ("/livez", "/readyz", "/healthz"):
+            for path in ("/livez", "/readyz", "/healthz", "/", "/page/main.js"):
                 expect_equal(http.call("GET", path).status, 200, path)
             seen = ""
-            for path in ("/metrics", "/v1/stats", "/"):
+            for path in ("/metrics", "/v1/stats", "/v1/architecture"):
                 expect_equal(http.call("GET", path).status, 401, path)
                 answer = http.call("GET", path, b"", bearer(READ))
                 expect_equal(answer.status, 200, path)
