@@ -8,6 +8,9 @@
 namespace quipu {
 namespace {
 
+/// The first byte that a TLS client sends, and nobody who types a command.
+constexpr char kTlsHandshake = '\x16';
+
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
 
 int hex_digit(char c) {
@@ -180,6 +183,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
 }
 
 RespParser::Step RespParser::parse_inline(std::string_view bytes) {
+  if (bytes[0] == kTlsHandshake) return refuse("there is no TLS here");
   const auto end = bytes.find('\n', searched_);
   if (end == std::string_view::npos) {
     searched_ = bytes.size();
