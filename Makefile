@@ -36,7 +36,12 @@ lint:            ## clang-tidy over all sources, and every header compiled alone
 	@tools/build release --configure-only
 	@tools/lint -j $(JOBS)
 
+overload:        ## Overloads the service for a minute on a slow disk, and says what it did
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@QUIPU_OVERLOAD_SECONDS=60 test/e2e/run.py --only overload
+
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit check format lint clean
+.PHONY: help build demo test unit check format lint overload clean
