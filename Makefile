@@ -50,7 +50,12 @@ screenshots:     ## Takes the pictures of the page for the documentation
 	@cp build/screenshots/page-wide-light.png build/screenshots/page-narrow-dark.png \
 	  build/screenshots/page-counter.png docs/images/
 
+overload:        ## Overloads the service for a minute on a slow disk, and says what it did
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@QUIPU_OVERLOAD_SECONDS=60 test/e2e/run.py --only overload
+
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit large check format lint screenshots clean
+.PHONY: help build demo test unit large check format lint screenshots clean overload

@@ -151,8 +151,12 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   print_flags.add_to(print);
   bool print_json = false;
   bool print_markdown = false;
+  bool print_bounds = false;
   print.add_flag("--json", print_json, "As one JSON object");
   print.add_flag("--markdown", print_markdown, "Print docs/configuration.md instead")->excludes("--json");
+  print.add_flag("--bounds", print_bounds, "Print everything that has a bound, and what happens beyond it, as JSON")
+      ->excludes("--json")
+      ->excludes("--markdown");
 
   auto& bench = *app.add_subcommand("bench", "Measure a running service");
   bench.require_subcommand(1);
@@ -184,7 +188,9 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   const auto loaded = flags.load(surroundings);
   if (!loaded) return kExitUsage;
   if (print) {
-    surroundings.out << (print_json ? config_json(*loaded) : config_toml(*loaded));
+    surroundings.out << (print_bounds ? bounds_json(*loaded)
+                         : print_json ? config_json(*loaded)
+                                      : config_toml(*loaded));
     return kExitOk;
   }
   return adopt ? verbs.adopt_log(loaded->config, new_generation) : verbs.serve(loaded->config);

@@ -6,6 +6,7 @@
 
 #include "cli/config_keys.h"
 #include "cli/config_value.h"
+#include "cli/fixed_bounds.h"
 
 namespace quipu {
 namespace {
@@ -30,7 +31,8 @@ are written `64MiB`, durations `500ms`, `1s`, `24h`. `quipu config print` shows 
 The [API keys](operations/keys.md) themselves are no settings: they stand in a file of their own or in `QUIPU_AUTH_KEYS`,
 and nothing prints them.
 
-This page is written by `quipu config print --markdown`.
+This page is written by `quipu config print --markdown`. `quipu config print --bounds` prints everything that has a bound
+here, as JSON, with the values in effect; a test goes to each of them and one beyond.
 )";
 
 struct Section {
@@ -68,6 +70,15 @@ constexpr std::string_view kPolicyOpening = R"(
 A table `[namespaces.NAME]` in the file, or `--set namespaces.NAME.ack=memory`, makes the namespace and sets its policy.
 The environment cannot.
 
+)";
+
+constexpr std::string_view kFixedOpening = R"(
+## Fixed bounds
+
+Nobody needs to change these.
+
+| name | bound | of what | beyond it |
+|---|---|---|---|
 )";
 
 constexpr std::string_view kExample = R"(
@@ -108,6 +119,10 @@ std::string config_markdown() {
       for (const auto& key : policy_keys()) page += row(key);
     }
   }
+  page += kFixedOpening;
+  for (const auto& bound : fixed_bounds()) {
+    page += fmt::format("| `{}` | {} | {} | {} |\n", bound.name, bound.written, bound.what, bound.beyond);
+  }
   page += kExample;
   return page;
 }
@@ -142,6 +157,33 @@ std::string config_json(const LoadedConfig& loaded) {
     for (const auto& key : policy_keys()) {
       put_json(out, fmt::format("namespaces.{}.{}", space, key.spec.name), key.get(policy));
     }
+  }
+  return out.dump(2) + "\n";
+}
+
+std::string bounds_json(const LoadedConfig& loaded) {
+  auto out = nlohmann::ordered_json::array();
+  const auto add = [&](std::string name, const KeyValue& value, const KeySpec& spec) {
+    nlohmann::ordered_json row;
+    row["name"] = std::move(name);
+    put_json(row, "value", value);
+    row["fixed"] = false;
+    row["what"] = spec.what;
+    row["beyond"] = spec.beyond;
+    out.push_back(std::move(row));
+  };
+  for (const auto& key : config_keys()) {
+    if (!key.spec.beyond.empty()) add(key.spec.name, key.get(loaded.config), key.spec);
+  }
+  for (const auto& key : policy_keys()) {
+    if (!key.spec.beyond.empty()) add("namespaces.NAME." + key.spec.name, key.get(NamespacePolicy{}), key.spec);
+  }
+  for (const auto& bound : fixed_bounds()) {
+    out.push_back({{"name", bound.name},
+                   {"value", bound.value},
+                   {"fixed", true},
+                   {"what", bound.what},
+                   {"beyond", bound.beyond}});
   }
   return out.dump(2) + "\n";
 }

@@ -15,4 +15,8 @@ std::string config_toml(const LoadedConfig& loaded);
 /// The same as one JSON object, key to value.
 std::string config_json(const LoadedConfig& loaded);
 
+/// Every bound, those of the configuration in effect and the fixed ones, as a JSON array: `name`, `value` (bytes,
+/// milliseconds or a number; true or false), `fixed`, `what` it bounds, and what happens `beyond` it.
+std::string bounds_json(const LoadedConfig& loaded);
+
 }  // namespace quipu

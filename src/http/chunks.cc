@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "net/limits.h"
+
 namespace quipu {
 namespace {
 
 constexpr HttpVerdict kMalformed{400, "a chunk of the body is malformed"};
-constexpr unsigned kSizeDigitsMax = 16;
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -79,7 +80,7 @@ std::size_t ChunkDecoder::take(std::string_view bytes, std::string& body) {
 }
 
 void ChunkDecoder::take_size(char c) {
-  if (const int value = hex_value(c); value >= 0 && digits_ < kSizeDigitsMax) {
+  if (const int value = hex_value(c); value >= 0 && digits_ < kChunkSizeDigitsMax) {
     size_ = size_ << 4 | static_cast<unsigned>(value);
     ++digits_;
   } else if (digits_ > 0 && c == ';') {

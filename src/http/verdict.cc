@@ -4,13 +4,13 @@
 #include <charconv>
 #include <cstdint>
 
+#include "net/limits.h"
+
 namespace quipu {
 namespace {
 
 /// The digits of a length that surely fits; more are beyond any bound of a body.
 constexpr std::size_t kLengthDigitsMax = 18;
-/// The longest method that is a token; what goes on longer is no request.
-constexpr std::size_t kMethodBytesMax = 32;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -128,7 +128,7 @@ HttpMethod http_method(std::string_view token) {
 
 HttpVerdict judge_request_line(std::string_view line, HttpRequest& request) {
   const auto method_end = line.find(' ');
-  if (method_end > kMethodBytesMax || !is_token(line.substr(0, method_end))) {  // npos is beyond any bound.
+  if (method_end > kHttpMethodBytesMax || !is_token(line.substr(0, method_end))) {  // npos is beyond any bound.
     return {400, "this is not a request of HTTP"};
   }
   const auto rest = line.substr(method_end + 1);
@@ -145,7 +145,7 @@ HttpVerdict judge_line_begin(std::string_view bytes) {
   const auto method = bytes.substr(0, std::min(bytes.find(' '), bytes.size()));
   if (method.empty() && bytes.empty()) return kSound;
   if (method == "\r") return kSound;  // Perhaps the one empty line that may stand before a request.
-  if (method.size() > kMethodBytesMax || !is_token(method)) return {400, "this is not a request of HTTP"};
+  if (method.size() > kHttpMethodBytesMax || !is_token(method)) return {400, "this is not a request of HTTP"};
   return kSound;
 }
 

@@ -19,10 +19,6 @@ struct HttpVerdict {
 
 inline constexpr HttpVerdict kSound{};
 
-/// The most header fields of one request, and the most bytes of a chunk's extensions. docs/protocol/http.md
-inline constexpr std::size_t kHttpFieldsMax = 100;
-inline constexpr std::size_t kChunkExtensionBytesMax = 256;
-
 /// Judges `METHOD SP target SP HTTP/d.d`, without its line end, and fills method, version and target.
 HttpVerdict judge_request_line(std::string_view line, HttpRequest& request);
 

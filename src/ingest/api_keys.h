@@ -41,9 +41,11 @@ class Rights {
 /// `ingest`, `read` or `admin`.
 const char* right_name(Right right);
 
+/// Letters of a key, keys, and bytes of the file that holds them. Beyond: refused.
 inline constexpr std::size_t kApiKeyBytesMin = 24;
 inline constexpr std::size_t kApiKeyBytesMax = 256;
 inline constexpr std::size_t kApiKeysMax = 100;
+inline constexpr std::size_t kKeyFileBytesMax = std::size_t{64} << 10;
 
 /// Which rights each API key has.
 ///

@@ -25,4 +25,28 @@ struct NetLimits {
   std::int64_t after_wait_ms_max = 60'000;  ///< The longest `timeout=` of a read with `after=`.
 };
 
+// Bounds that nobody needs to change. docs/configuration.md lists them beside the configured ones.
+
+/// HTTP: header fields of one request; beyond: 431, close. Bytes of one chunk's extensions and digits of its size, and
+/// bytes of a method; beyond: 400, close.
+inline constexpr std::size_t kHttpFieldsMax = 100;
+inline constexpr std::size_t kChunkExtensionBytesMax = 256;
+inline constexpr std::size_t kChunkSizeDigitsMax = 16;
+inline constexpr std::size_t kHttpMethodBytesMax = 32;
+
+/// RESP: the line that declares an array's or an argument's length, as Redis bounds it. Beyond: -ERR, close.
+inline constexpr std::size_t kRespLineBytesMax = std::size_t{64} << 10;
+/// RESP: what a client may send that has not given its key, as Redis bounds it. Beyond: -ERR, close.
+inline constexpr std::size_t kLoginArgumentsMax = 10;
+inline constexpr std::size_t kLoginArgumentBytesMax = std::size_t{16} << 10;
+/// RESP: names that clients give themselves, and patterns of SCAN and CONFIG GET. Beyond: -ERR.
+inline constexpr std::size_t kClientNameBytesMax = 1'024;
+inline constexpr std::size_t kGlobBytesMax = 1'024;
+
+/// Connections beyond the limit that are told so at one time; more are closed without a word.
+inline constexpr std::size_t kTurnedAwayMax = 64;
+/// How long to throw away what a client still sends after the last reply: closing at once would reset the connection,
+/// and the client might never see that reply.
+inline constexpr std::int64_t kLingerMs = 2'000;
+
 }  // namespace quipu

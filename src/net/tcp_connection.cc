@@ -9,9 +9,6 @@ namespace {
 
 /// A buffer of its own begins with this, for a request that did not come whole.
 constexpr std::size_t kInputBytesMin = std::size_t{4} << 10;
-/// How long to throw away what a client still sends after the last reply: closing at once would reset the connection,
-/// and the client might never see that reply.
-constexpr std::int64_t kLingerMs = 2'000;
 
 }  // namespace
 
@@ -146,11 +143,17 @@ void TcpConnection::proceed() {
 void TcpConnection::write() {
   if (!open() || lingering_) return;
   auto& output = session_->output();
+  bool wrote = false;
   while (!writing_) {
     const auto bytes = output.releasable(owner_.options().durable());
-    if (bytes.empty()) break;
+    if (bytes.empty()) {
+      stuck_since_ = 0;
+      break;
+    }
     const auto written = socket_.write(bytes);
     if (written.status == Socket::Status::kWouldBlock) {
+      // What the client sends meanwhile is no sign that it reads.
+      if (wrote || stuck_since_ == 0) stuck_since_ = owner_.options().now();
       watch(reading_, true);
       break;
     }
@@ -159,6 +162,7 @@ void TcpConnection::write() {
       return;
     }
     output.consumed(written.bytes);
+    wrote = true;
     active_at_ = owner_.options().now();
   }
   after_write();
@@ -216,7 +220,7 @@ void TcpConnection::check_time(TimeMs now) {
     if (now - lingering_since_ >= kLingerMs) close();
     return;
   }
-  if (writing_ && now - active_at_ >= limits.write_ms) return close();
+  if (stuck_since_ != 0 && now - stuck_since_ >= limits.write_ms) return close();
   if (session_->busy()) return;
   if (request_since_ != 0 && now - request_since_ >= limits.request_ms) {
     request_since_ = 0;

@@ -90,6 +90,7 @@ class TcpConnection final : private Watcher {
   bool lingering_ = false;    // Our last byte is sent; what still comes is thrown away.
   TimeMs request_since_ = 0;  // When the request began that is not whole yet; 0: there is none.
   TimeMs active_at_ = 0;      // When something last arrived or left.
+  TimeMs stuck_since_ = 0;    // Since when replies have found no room; 0: they have.
   TimeMs lingering_since_ = 0;
 };
 

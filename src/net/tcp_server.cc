@@ -17,8 +17,6 @@ constexpr std::int64_t kSweepMs = 1'000;
 constexpr std::int64_t kAcceptPauseMs = 100;
 /// Connections that are taken at one turn, so that a flood of them leaves turns for the others.
 constexpr int kAcceptsPerTurn = 64;
-/// Connections beyond the limit that are told so at one time; more are closed without a word.
-constexpr std::size_t kTurnedAwayMax = 64;
 /// What one read brings at most, and how many such blocks are kept for the next ones.
 constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
 constexpr std::size_t kBlocksKept = 4;

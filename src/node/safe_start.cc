@@ -15,8 +15,6 @@
 namespace quipu {
 namespace {
 
-constexpr std::size_t kFileBytesMax = std::size_t{64} << 10;
-
 /// A file that is open for reading.
 class OpenFile {
  public:
@@ -51,7 +49,7 @@ Result<std::string> read_key_file(const std::string& path) {
   struct stat status{};
   if (file.fd() < 0 || ::fstat(file.fd(), &status) != 0) return unreadable();
   if (auto sound = check_mode(path, status); !sound) return std::unexpected(sound.error());
-  std::string text(kFileBytesMax + 1, 0);
+  std::string text(kKeyFileBytesMax + 1, 0);
   std::size_t size = 0;
   while (size < text.size()) {
     const auto got = ::read(file.fd(), text.data() + size, text.size() - size);
@@ -60,7 +58,7 @@ Result<std::string> read_key_file(const std::string& path) {
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
-  if (size > kFileBytesMax) return failure(Code::kRefused, fmt::format("{}: has more than 64 KiB", path));
+  if (size > kKeyFileBytesMax) return failure(Code::kRefused, fmt::format("{}: has more than 64 KiB", path));
   text.resize(size);
   return text;
 }

@@ -8,12 +8,8 @@
 namespace quipu {
 namespace {
 
-/// The longest header line of an array or an argument, as Redis bounds it.
-constexpr std::size_t kHeaderLineBytesMax = std::size_t{64} << 10;
-
-/// What a client may send that has not given its key, as Redis bounds it: what is declared costs memory.
-constexpr std::int64_t kLoginArgumentsMax = 10;
-constexpr std::int64_t kLoginArgumentBytesMax = std::int64_t{16} << 10;
+/// The first byte that a TLS client sends, and nobody who types a command.
+constexpr char kTlsHandshake = '\x16';
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
 
@@ -139,13 +135,14 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
   std::string_view line;
   if (declared_ < 0) {
     if (!take_line(bytes, line)) {
-      if (bytes.size() > kHeaderLineBytesMax) return refuse("too big mbulk count string");
+      if (bytes.size() > kRespLineBytesMax) return refuse("too big mbulk count string");
       return {Status::kNeedMore, 0};
     }
     const auto count = resp_integer(line.substr(1));
     if (!count || bytes[at_ - 1] != '\n') return refuse("invalid multibulk length");
     if (*count > static_cast<std::int64_t>(limits_.resp_arguments_max)) return refuse("invalid multibulk length");
-    if (before_login_ && *count > kLoginArgumentsMax) return refuse("unauthenticated multibulk length");
+    if (before_login_ && *count > static_cast<std::int64_t>(kLoginArgumentsMax))
+      return refuse("unauthenticated multibulk length");
     if (*count <= 0) return finish(Status::kSkipped, at_);
     declared_ = *count;
     places_.clear();
@@ -158,7 +155,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
       }
       const auto begin = at_;
       if (!take_line(bytes, line)) {
-        if (bytes.size() - begin > kHeaderLineBytesMax) return refuse("too big bulk count string");
+        if (bytes.size() - begin > kRespLineBytesMax) return refuse("too big bulk count string");
         return {Status::kNeedMore, 0};
       }
       const auto length = resp_integer(line.substr(1));
@@ -166,7 +163,8 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
           *length > static_cast<std::int64_t>(limits_.resp_argument_bytes_max)) {
         return refuse("invalid bulk length");
       }
-      if (before_login_ && *length > kLoginArgumentBytesMax) return refuse("unauthenticated bulk length");
+      if (before_login_ && *length > static_cast<std::int64_t>(kLoginArgumentBytesMax))
+        return refuse("unauthenticated bulk length");
       length_ = *length;
       // The whole command has to stand in the connection's buffer.
       if (at_ + static_cast<std::size_t>(length_) + 2 > limits_.input_bytes_max) return refuse("too big command");
@@ -185,6 +183,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
 }
 
 RespParser::Step RespParser::parse_inline(std::string_view bytes) {
+  if (bytes[0] == kTlsHandshake) return refuse("there is no TLS here");
   const auto end = bytes.find('\n', searched_);
   if (end == std::string_view::npos) {
     searched_ = bytes.size();

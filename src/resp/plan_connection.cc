@@ -4,11 +4,6 @@
 #include "resp/text.h"
 
 namespace quipu {
-namespace {
-
-constexpr std::size_t kClientNameBytesMax = 1'024;
-
-}  // namespace
 
 bool RespPlanner::run_connection(const RespCommandInfo& info, RespArguments arguments, RespTurn& turn) {
   switch (info.command) {

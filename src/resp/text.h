@@ -18,9 +18,6 @@ bool same_word(std::string_view a, std::string_view b);
 /// `text` with its ASCII letters in lower case.
 std::string lower(std::string_view text);
 
-/// The longest pattern that `matches_glob` is asked.
-inline constexpr std::size_t kGlobBytesMax = 1'024;
-
 /// Whether `text` is what the pattern says: `*` any bytes, `?` one byte, `[abc]` `[^a]` `[a-z]` one of them, `\` takes
 /// the next byte as it is. Takes at most pattern times text steps: one `*` is tried again at a time, never two.
 bool matches_glob(std::string_view pattern, std::string_view text);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -91,6 +92,7 @@ TEST_F(CommandLine, WrongSettingsAreUsageErrorsAndNothingIsStarted) {
                                              {"bench", "load", "--events", "5", "--seconds", "5"},
                                              {"bench", "load", "--namespace", "Not A Name"},
                                              {"config", "print", "--json", "--markdown"},
+                                             {"config", "print", "--json", "--bounds"},
                                              {"no-such-verb"},
                                              {}}) {
     err_.str("");
@@ -161,6 +163,21 @@ TEST_F(CommandLine, ConfigPrintJsonHoldsEveryKey) {
   EXPECT_EQ(object.at("log.partitions"), 8);
   EXPECT_EQ(object.at("log.segment_bytes"), 64 << 20);
   EXPECT_EQ(object.at("resp.namespaces"), nlohmann::json({"views"}));
+}
+
+TEST_F(CommandLine, ConfigPrintBoundsHoldsWhatIsInEffectAndWhatIsFixed) {
+  EXPECT_EQ(run({"config", "print", "--bounds", "--set", "limits.connections=7"}), kExitOk);
+  std::map<std::string, nlohmann::json> rows;
+  for (const auto& row : nlohmann::json::parse(out_.str())) {
+    EXPECT_NE(row.at("beyond"), "") << row;
+    EXPECT_TRUE(rows.emplace(row.at("name"), row).second) << row;
+  }
+  EXPECT_EQ(rows.at("limits.connections").at("value"), 7);
+  EXPECT_EQ(rows.at("limits.connections").at("fixed"), false);
+  EXPECT_EQ(rows.at("counter_bytes").at("value"), 1'024);
+  EXPECT_EQ(rows.at("counter_bytes").at("fixed"), true);
+  EXPECT_EQ(rows.count("namespaces.NAME.viewer_window"), 1);
+  EXPECT_EQ(rows.count("data.dir"), 0);
 }
 
 TEST_F(CommandLine, ThePageOfTheConfigurationIsWhatTheProgramPrints) {

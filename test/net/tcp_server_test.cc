@@ -329,6 +329,28 @@ TEST_F(TcpServerTest, StopsReadingWhileRepliesAreNotReadAndClosesWhoNeverReads) 
   EXPECT_EQ(server().connections(), 0u);
 }
 
+TEST_F(TcpServerTest, ClosesWhoSendsOnButNeverReads) {
+  limits.write_ms = 5'000;
+  serve();
+  auto client = connect();
+  // More than the system's buffers hold, and less than limits.output_bytes: the server still reads.
+  const std::string lines = std::string(64, 'x') + "\n";
+  std::string bytes;
+  while (bytes.size() < 12'000'000) bytes += lines;
+  for (std::string_view rest = bytes; !rest.empty();) {
+    rest.remove_prefix(client.send(rest));
+    turns(3);
+    shared.durable = shared.lines;
+  }
+  turns();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(server().connections(), 1u);
+    client.send("x\n");
+    later(1'000);
+  }
+  EXPECT_EQ(server().connections(), 0u);
+}
+
 TEST_F(TcpServerTest, AnswersWhatCameBeforeTheClientsEnd) {
   serve();
   auto client = connect();

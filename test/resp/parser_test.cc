@@ -106,6 +106,11 @@ TEST_F(RespParserTest, RefusesInTheWordsOfRedis) {
   EXPECT_EQ(refused("*2\r\n$4\r\nINCR\r\n$01\r\na\r\n"), "Protocol error: invalid bulk length");
 }
 
+TEST_F(RespParserTest, RefusesATlsClientAtItsFirstByte) {
+  EXPECT_EQ(refused("\x16"), "Protocol error: there is no TLS here");
+  EXPECT_EQ(refused("\x16\x03\x01\n"), "Protocol error: there is no TLS here");
+}
+
 TEST_F(RespParserTest, BoundsTheNumberOfArguments) {
   limits.resp_arguments_max = 3;
   RespParser parser(limits);
