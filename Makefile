@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
 help:            ## Lists the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build:           ## Installs what the build needs; leaves build/release/quipu
 	@tools/install build
@@ -36,7 +36,12 @@ lint:            ## clang-tidy over all sources, and every header compiled alone
 	@tools/build release --configure-only
 	@tools/lint -j $(JOBS)
 
+import-large:    ## Imports a log of 1 GB into a service; writes docs/results/import.md
+	@tools/install build
+	@tools/build release quipu -j $(JOBS)
+	@tools/import_large --write docs/results/import.md
+
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit check format lint clean
+.PHONY: help build demo test unit check format lint import-large clean

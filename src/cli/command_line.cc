@@ -160,6 +160,8 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   auto& serve = *app.add_subcommand("serve", "Run the service, every role in one process, until Ctrl-C or SIGTERM");
   ConfigFlags serve_flags;
   serve_flags.add_to(serve);
+  bool serve_json = false;
+  serve.add_flag("--json", serve_json, "Write log lines as one JSON object each, errors too");
 
   auto& log = *app.add_subcommand("log", "Look after the event log");
   log.require_subcommand(1);
@@ -167,6 +169,8 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
       "adopt", "Accept a data directory that was copied or moved here; the original must not serve any more");
   ConfigFlags adopt_flags;
   adopt_flags.add_to(adopt);
+  bool adopt_json = false;
+  adopt.add_flag("--json", adopt_json, "Write what it does as one JSON object a line, errors too");
   bool new_generation = false;
   adopt.add_flag("--new-generation", new_generation,
                  "Set the log aside and begin a new one: the way out where it is damaged; flushed totals stay");
@@ -233,8 +237,10 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
     return kExitOk;
   }
   const auto& flags = serve ? serve_flags : adopt ? adopt_flags : audit ? audit_flags : print_flags;
-  const auto loaded = flags.load(surroundings, (print && print_json) || (audit && audit_json));
+  const bool json = print_json || audit_json || serve_json || adopt_json;
+  auto loaded = flags.load(surroundings, json);
   if (!loaded) return kExitUsage;
+  if (serve_json || adopt_json) loaded->config.log_format = "json";
   if (audit) return run_audit(loaded->config, audit_json, surroundings, verbs);
   if (print) {
     surroundings.out << (print_json ? config_json(*loaded) : config_toml(*loaded));

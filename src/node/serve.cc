@@ -20,6 +20,7 @@
 #include "net/tcp_server.h"
 #include "node/embedded.h"
 #include "node/metrics.h"
+#include "node/log_lines.h"
 #include "node/node_clock.h"
 #include "node/safe_start.h"
 #include "resp/context.h"
@@ -227,8 +228,7 @@ int Node::run_down() {
 }  // namespace
 
 int serve(const Config& config) {
-  spdlog::set_level(spdlog::level::from_str(config.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  set_up_log_lines(config);
   std::signal(SIGPIPE, SIG_IGN);
   if (!config.phases_file.empty()) {
     if (auto published = publish_phases(config.phases_file); !published) {
