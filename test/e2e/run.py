@@ -26,7 +26,8 @@ sys.path.insert(0, str(HERE))
 from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 
-CASES = ("self", "directory", "promises", "keys", "kill", "power", "sweep", "disk", "clients", "access_log")
+CASES = ("self", "directory", "promises", "keys", "kill", "power", "sweep", "disk", "clients", "access_log",
+         "import_log", "commands")
 
 
 def parse():
