@@ -27,7 +27,8 @@ CommandFailure failure_of(const Error& error) {
       break;
     case Code::kRefused:
       failure.outcome = "refused";
-      failure.remedy = "an audit needs the directory for itself: stop the service first, or audit a copy of a stopped one";
+      failure.remedy =
+          "an audit needs the directory for itself: stop the service first, or audit a copy of a stopped one";
       break;
     case Code::kTimeout:
       failure.exit_code = kExitInterrupted;
@@ -63,15 +64,15 @@ Json json_of(const AuditDifference& difference) {
 }
 
 std::string text_of(const AuditDifference& difference) {
-  const auto in_store = difference.in_store ? fmt::format("{} (of {} events)", difference.store.total,
-                                                          difference.store.events)
-                                            : std::string("no row");
+  const auto in_store = difference.in_store
+                            ? fmt::format("{} (of {} events)", difference.store.total, difference.store.events)
+                            : std::string("no row");
   auto text = fmt::format("{}/{}, partition {}: {} in the store, {} (of {} events) in the log up to offset {}",
                           difference.space, printable(difference.counter), difference.partition.value, in_store,
                           difference.log.total, difference.log.events, difference.upto.value);
   if (difference.in_store && difference.store.epoch != difference.log.epoch) {
-    text += fmt::format("; epoch {} in the store, {} in the log", difference.store.epoch.value,
-                        difference.log.epoch.value);
+    text +=
+        fmt::format("; epoch {} in the store, {} in the log", difference.store.epoch.value, difference.log.epoch.value);
   }
   return text;
 }
@@ -81,9 +82,10 @@ void print_text(const AuditReport& report, std::ostream& out) {
   if (report.differences > report.first_differences.size()) {
     out << fmt::format("... and {} more\n", report.differences - report.first_differences.size());
   }
-  out << fmt::format("{} differences in {} rows of {} counters; {} frames with {} entries replayed, from offset {} to {}\n",
-                     report.differences, report.rows, report.counters, report.frames, report.entries,
-                     report.base.value + 1, report.log_end.value);
+  out << fmt::format(
+      "{} differences in {} rows of {} counters; {} frames with {} entries replayed, from offset {} to {}\n",
+      report.differences, report.rows, report.counters, report.frames, report.entries, report.base.value + 1,
+      report.log_end.value);
   if (report.later_entries > 0) {
     out << fmt::format("{} entries of the log are not due in the store yet: the next start brings them in\n",
                        report.later_entries);

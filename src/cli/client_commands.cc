@@ -96,9 +96,9 @@ int IncrCommand::run(const Surroundings& surroundings) const {
     return kExitOk;
   }
   surroundings.out << (reply.contains("value") ? value_of(reply) : "counted in memory, not durable yet") << "\n";
-  say(surroundings, fmt::format("{} at position {}",
-                                duplicate ? "counted before, by this id; nothing was added" : "counted",
-                                printable(reply["position"].get<std::string>())));
+  say(surroundings,
+      fmt::format("{} at position {}", duplicate ? "counted before, by this id; nothing was added" : "counted",
+                  printable(reply["position"].get<std::string>())));
   return kExitOk;
 }
 

@@ -56,12 +56,14 @@ std::string environment_value(const Surroundings& surroundings, std::string_view
 }
 
 void ClientFlags::add_to(CLI::App& verb) {
-  verb.add_option("--server", server_,
-                  "The service: http://HOST:PORT, or HOST:PORT alone (default QUIPU_SERVER, else http://127.0.0.1:8080)")
+  verb.add_option(
+          "--server", server_,
+          "The service: http://HOST:PORT, or HOST:PORT alone (default QUIPU_SERVER, else http://127.0.0.1:8080)")
       ->type_name("URL");
-  verb.add_option("--key-file", key_file_,
-                  "Read the API key from this file (default: the key in QUIPU_KEY, else none). There is no flag for the "
-                  "key itself, since everyone on the machine sees command lines")
+  verb.add_option(
+          "--key-file", key_file_,
+          "Read the API key from this file (default: the key in QUIPU_KEY, else none). There is no flag for the "
+          "key itself, since everyone on the machine sees command lines")
       ->type_name("FILE");
   verb.add_option("--timeout", timeout_seconds_, "Seconds that one request may take")
       ->type_name("SECONDS")
@@ -89,7 +91,8 @@ std::optional<ServiceOptions> ClientFlags::options(const Surroundings& surroundi
   options.answer_ms_max = std::llround(std::ceil(timeout_seconds_ * 1'000));
   if (key_file_.empty()) {
     options.key = trimmed(environment_value(surroundings, kKeyVariable));
-    if (!options.key.empty() && !is_key(options.key)) return refuse("QUIPU_KEY is not one word", "it holds one API key");
+    if (!options.key.empty() && !is_key(options.key))
+      return refuse("QUIPU_KEY is not one word", "it holds one API key");
     return options;
   }
   auto key = read_key(key_file_);
@@ -145,9 +148,9 @@ int report_answer(const Surroundings& surroundings, bool json, const ServiceAnsw
       what = "refused: ";
       break;
   }
-  return report_failure(surroundings, json,
-                        {exit_code_of(answer.outcome), std::string(outcome_word(answer.outcome)),
-                         what + printable(answer.what), remedy});
+  return report_failure(
+      surroundings, json,
+      {exit_code_of(answer.outcome), std::string(outcome_word(answer.outcome)), what + printable(answer.what), remedy});
 }
 
 }  // namespace quipu

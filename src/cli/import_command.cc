@@ -71,8 +71,8 @@ class Display {
 
 void sum_up(const Surroundings& surroundings, const ImportReport& report, double seconds) {
   const auto file = printable(report.file);
-  surroundings.out << fmt::format("{}: {} already counted, {} new, {} broken, of {} lines; {} in {:.2f} s ({}/s)\n", file,
-                                  report.already_counted, report.new_lines, report.broken, report.lines,
+  surroundings.out << fmt::format("{}: {} already counted, {} new, {} broken, of {} lines; {} in {:.2f} s ({}/s)\n",
+                                  file, report.already_counted, report.new_lines, report.broken, report.lines,
                                   format_amount(static_cast<double>(report.text_bytes)), seconds,
                                   format_amount(static_cast<double>(report.text_bytes) / std::max(seconds, 1e-6)));
   if (report.broken > kBrokenShown) {
@@ -83,16 +83,18 @@ void sum_up(const Surroundings& surroundings, const ImportReport& report, double
 void warn(const Surroundings& surroundings, const ImportReport& report) {
   const auto file = printable(report.file);
   if (report.unfinished) {
-    say(surroundings, fmt::format("warning: {}: the last line has no end yet and is not counted; it will be when it has "
-                                  "one, or with --last-line",
-                                  file));
+    say(surroundings,
+        fmt::format("warning: {}: the last line has no end yet and is not counted; it will be when it has "
+                    "one, or with --last-line",
+                    file));
   }
   if (report.new_lines > 0) return;
-  say(surroundings, report.lines == 0             ? fmt::format("warning: {}: has no complete line", file)
-                    : report.already_counted == 0 ? fmt::format("warning: {}: nothing is new: no line is readable", file)
-                                                  : fmt::format("warning: {}: nothing is new: all of it was counted "
-                                                                "before",
-                                                                file));
+  say(surroundings, report.lines == 0 ? fmt::format("warning: {}: has no complete line", file)
+                    : report.already_counted == 0
+                        ? fmt::format("warning: {}: nothing is new: no line is readable", file)
+                        : fmt::format("warning: {}: nothing is new: all of it was counted "
+                                      "before",
+                                      file));
 }
 
 nlohmann::ordered_json json_of(const ImportReport& report, double seconds) {
@@ -229,8 +231,11 @@ int ImportCommand::run(const Surroundings& surroundings, const std::function<boo
       break;
     }
   }
-  nlohmann::ordered_json object = {
-      {"namespace", options_.space}, {"already_counted", already}, {"new", fresh}, {"broken", broken}, {"files", files}};
+  nlohmann::ordered_json object = {{"namespace", options_.space},
+                                   {"already_counted", already},
+                                   {"new", fresh},
+                                   {"broken", broken},
+                                   {"files", files}};
   if (failed) {
     say(surroundings, failed->what);
     if (!failed->remedy.empty()) surroundings.err << "       " << failed->remedy << "\n";

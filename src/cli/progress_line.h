@@ -10,9 +10,9 @@ namespace quipu {
 /// How far a file is.
 struct FileProgress {
   std::string_view name;
-  std::uint64_t done_bytes = 0;             ///< Of the file as it lies there.
-  std::optional<std::uint64_t> all_bytes;   ///< nullopt: nobody knows.
-  double seconds = 0;                       ///< Since it was begun.
+  std::uint64_t done_bytes = 0;            ///< Of the file as it lies there.
+  std::optional<std::uint64_t> all_bytes;  ///< nullopt: nobody knows.
+  double seconds = 0;                      ///< Since it was begun.
 };
 
 /// `access.log [#########           ]  45% 472.1 MB of 1.0 GB, 138.2 MB/s, 4 s left`: one line of at most `columns`

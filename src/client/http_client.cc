@@ -95,8 +95,10 @@ void HttpClient::State::prepare(const HttpCall& call, const std::string& host, c
 Result<HttpReply> HttpClient::State::send(const HttpCall& call) {
   if (handle == nullptr) return failure(Code::kRefused, "the HTTP library has no memory");
   const auto host = host_of(call.url);
-  if (host.empty()) return failure(Code::kRefused, call.url + " is not the address of a service, such as "
-                                                              "http://127.0.0.1:8080");
+  if (host.empty())
+    return failure(Code::kRefused, call.url +
+                                       " is not the address of a service, such as "
+                                       "http://127.0.0.1:8080");
   // No "Expect: 100-continue", which would cost a round trip for each larger body.
   curl_slist* fields = curl_slist_append(nullptr, "Expect:");
   for (const auto& [name, value] : call.fields) fields = curl_slist_append(fields, (name + ": " + value).c_str());
@@ -120,17 +122,16 @@ Result<HttpReply> HttpClient::State::send(const HttpCall& call) {
 
 std::unexpected<Error> HttpClient::State::failed(CURLcode code, const HttpCall& call) const {
   const std::string why = reason[0] != '\0' ? reason : curl_easy_strerror(code);
-  if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
-    return failure(Code::kRefused, call.url + ": " + why);
-  }
   if (incoming.too_long) {
-    return failure(Code::kUnknown, call.url + ": the answer is longer than " +
-                                       std::to_string(options.answer_bytes_max) + " bytes");
+    return failure(Code::kUnknown,
+                   call.url + ": the answer is longer than " + std::to_string(options.answer_bytes_max) + " bytes");
   }
   // Nothing was sent before this moment came.
   curl_off_t connected_us = 0;
   curl_easy_getinfo(handle, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-  return failure(connected_us > 0 ? Code::kUnknown : Code::kNotFound, call.url + ": " + why);
+  if (connected_us > 0) return failure(Code::kUnknown, call.url + ": " + why);
+  const bool no_address = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+  return failure(no_address ? Code::kRefused : Code::kNotFound, call.url + ": " + why);
 }
 
 HttpClient::HttpClient(const HttpClientOptions& options) : state_(std::make_unique<State>(options)) {}

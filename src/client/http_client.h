@@ -12,8 +12,8 @@
 namespace quipu {
 
 struct HttpClientOptions {
-  std::int64_t connect_ms_max = 5'000;             ///< For the connection.
-  std::int64_t answer_ms_max = 60'000;             ///< For a whole request, its connection included.
+  std::int64_t connect_ms_max = 5'000;                   ///< For the connection.
+  std::int64_t answer_ms_max = 60'000;                   ///< For a whole request, its connection included.
   std::size_t answer_bytes_max = std::size_t{64} << 20;  ///< Of an answer's body; a longer one is an error.
 };
 
@@ -33,8 +33,8 @@ struct HttpReply {
 
 /// Sends requests, one after the other, on a connection that is kept.
 ///
-/// Promise: no redirect is followed, nothing but http and https is spoken, an address of the loopback is reached without
-/// a proxy whatever the environment says. Thread: one at a time. Blocks, within the bounds of the options.
+/// Promise: no redirect is followed, nothing but http and https is spoken, an address of the loopback is reached
+/// without a proxy whatever the environment says. Thread: one at a time. Blocks, within the bounds of the options.
 /// Errors: kNotFound when no connection came about, so that nothing was sent; kUnknown when the connection was lost or
 /// the time was over afterwards, so that the service has perhaps done it; kRefused for an address that is none. A
 /// request on a kept connection that the service had closed meanwhile is sent once more by the library: send only what

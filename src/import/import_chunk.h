@@ -16,8 +16,8 @@ namespace quipu {
 
 /// Bounds of one request.
 struct RequestBounds {
-  std::size_t events_max = 10'000;             ///< limits.batch_events of a service that nobody configured.
-  std::size_t body_bytes_max = 1'000'000;      ///< Below its limits.body_bytes, 1 MiB.
+  std::size_t events_max = 10'000;         ///< limits.batch_events of a service that nobody configured.
+  std::size_t body_bytes_max = 1'000'000;  ///< Below its limits.body_bytes, 1 MiB.
 };
 
 /// A body for POST /v1/events, and what stands in it.

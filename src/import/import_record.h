@@ -19,8 +19,8 @@ struct LogPlace {
 
 /// What was counted of a source, as this machine remembers it. The service knows how far; this knows of what.
 struct ImportNotes {
-  LogPlace counted;                ///< Surely counted.
-  std::optional<LogPlace> sending;  ///< Was being sent: counted perhaps, whole or in part ...
+  LogPlace counted;                    ///< Surely counted.
+  std::optional<LogPlace> sending;     ///< Was being sent: counted perhaps, whole or in part ...
   ChunkForm form = ChunkForm::kPaths;  ///< ... in this form.
 };
 

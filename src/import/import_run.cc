@@ -81,8 +81,8 @@ class Run {
   LogDigest digest_;
   LogPlace chunk_start_;
   std::optional<ImportRecord> record_;
-  SourcePlace place_;              // What the service had when the run began.
-  bool opened_ = false;            // The service knows the source.
+  SourcePlace place_;               // What the service had when the run began.
+  bool opened_ = false;             // The service knows the source.
   std::vector<LogPlace> to_check_;  // Rising; what was counted before must be this log.
   RequestBounds bounds_;
 };
@@ -183,8 +183,9 @@ Run::Failed Run::ask_last_sequence(std::uint64_t& last) {
         last = object["last_sequence"].get<std::uint64_t>();
         return std::nullopt;
       }
-      return service_failure({ServiceOutcome::kUnknown, answer.status, "", "the service's answer about the source has no "
-                                                                           "last_sequence"});
+      return service_failure({ServiceOutcome::kUnknown, answer.status, "",
+                              "the service's answer about the source has no "
+                              "last_sequence"});
     }
     if (answer.outcome == ServiceOutcome::kNotFound) {  // The namespace is not there yet.
       last = 0;
@@ -202,10 +203,11 @@ Run::Failed Run::choose_checks() {
   const bool counted = place_.events > 0 || place_.chunk > 0;
   if (!counted) {
     if (notes && notes->counted.lines > 0 && !options_.anew) {
-      return ImportFailure{Kind::kNotes, ServiceOutcome::kDone,
-                           "the service does not know this source, but " + std::to_string(notes->counted.lines) +
-                               " lines of it were counted there before: its data is new, or it has forgotten the source",
-                           "if its data is new, run this again with --anew; else those lines would count twice"};
+      return ImportFailure{
+          Kind::kNotes, ServiceOutcome::kDone,
+          "the service does not know this source, but " + std::to_string(notes->counted.lines) +
+              " lines of it were counted there before: its data is new, or it has forgotten the source",
+          "if its data is new, run this again with --anew; else those lines would count twice"};
     }
     return std::nullopt;
   }
@@ -255,13 +257,15 @@ Run::Failed Run::send_chunk(ChunkForm wish) {
     if (form == ChunkForm::kPaths && !chunk_.full()) {
       return another_log("it has " + std::to_string(report_.lines) + " lines, fewer than were counted of this source");
     }
-  } else if (notes && notes->sending && notes->form == ChunkForm::kLines && notes->sending->lines > chunk_start_.lines &&
-             notes->sending->lines <= chunk_start_.lines + kChunkLines && place_.begun) {
+  } else if (notes && notes->sending && notes->form == ChunkForm::kLines &&
+             notes->sending->lines > chunk_start_.lines && notes->sending->lines <= chunk_start_.lines + kChunkLines &&
+             place_.begun) {
     form = ChunkForm::kLines;  // That request is perhaps still on its way.
   }
   report_.already_counted += already;
   if (chunk_.good_lines() == 0) return std::nullopt;
-  const bool further = notes && notes->counted.lines > chunk_start_.lines && notes->counted.lines <= here.lines && already > 0;
+  const bool further =
+      notes && notes->counted.lines > chunk_start_.lines && notes->counted.lines <= here.lines && already > 0;
   if (auto failed = note({further ? notes->counted : chunk_start_, here, form})) return failed;
   if (!opened_) {
     if (auto failed = open_source()) return failed;

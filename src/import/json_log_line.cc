@@ -7,7 +7,7 @@
 namespace quipu {
 namespace {
 
-constexpr std::array<std::string_view, 8> kUsualFields = {"request_uri", "request", "uri",        "url",
+constexpr std::array<std::string_view, 8> kUsualFields = {"request_uri", "request",     "uri",        "url",
                                                           "path",        "RequestPath", "requestUrl", "cs-uri-stem"};
 constexpr std::array<std::string_view, 3> kUsualInside = {"uri", "url", "path"};
 

@@ -18,8 +18,8 @@ inline constexpr std::size_t kLogLineBytesMax = std::size_t{1} << 20;
 /// one behind the other as well), or of standard input, named `-`.
 ///
 /// Memory: bounded by the longest line and two blocks. Thread: one at a time. Blocks on the disk or the pipe.
-/// Errors name the file: kNotFound where it can not be opened, kDamaged where it can not be read or inflated. The end of
-/// a file is where it ended when it was reached: what is appended later is for the next run.
+/// Errors name the file: kNotFound where it can not be opened, kDamaged where it can not be read or inflated. The end
+/// of a file is where it ended when it was reached: what is appended later is for the next run.
 class LogFile {
  public:
   static Result<LogFile> open(const std::string& path);
@@ -34,8 +34,8 @@ class LogFile {
   /// At the end of the file: what stands behind the last line's end, a line that is perhaps still being written.
   std::string_view unfinished_line() const;
 
-  std::uint64_t bytes_read() const;      ///< Of the file as it lies there.
-  std::uint64_t text_bytes() const;      ///< Of its text, inflated.
+  std::uint64_t bytes_read() const;                 ///< Of the file as it lies there.
+  std::uint64_t text_bytes() const;                 ///< Of its text, inflated.
   std::optional<std::uint64_t> file_bytes() const;  ///< The size of a file; nullopt for a pipe.
 
  private:

@@ -15,8 +15,8 @@ inline constexpr std::uint64_t kChunkLines = 32'768;
 
 /// How far a source was counted, as its last sequence says.
 struct SourcePlace {
-  bool begun = false;        ///< Something was counted, or at least the source's first sequence.
-  std::uint64_t chunk = 0;   ///< The chunk in which the last sequence lies; those before it are whole.
+  bool begun = false;       ///< Something was counted, or at least the source's first sequence.
+  std::uint64_t chunk = 0;  ///< The chunk in which the last sequence lies; those before it are whole.
   ChunkForm form = ChunkForm::kPaths;
   std::uint64_t events = 0;  ///< How many of that chunk's events, in that form; 0: the chunk is not begun.
 };

@@ -264,8 +264,8 @@ void Audit::compare() {
   for (const auto& [key, audited] : std::span(wrong).first(shown)) {
     const auto zero = key.find('\0', 2);
     AuditDifference difference;
-    difference.partition = PartitionId{static_cast<std::uint16_t>(static_cast<unsigned char>(key[0]) |
-                                                                  (static_cast<unsigned char>(key[1]) << 8))};
+    difference.partition = PartitionId{
+        static_cast<std::uint16_t>(static_cast<unsigned char>(key[0]) | (static_cast<unsigned char>(key[1]) << 8))};
     difference.space = key.substr(2, zero - 2);
     difference.counter = key.substr(zero + 1);
     difference.upto = std::max(audited->stored.applied, watermarks_[difference.partition.value]);

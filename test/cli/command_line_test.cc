@@ -30,8 +30,7 @@ class CommandLine : public testing::Test {
                         new_generation_ = new_generation;
                         return 43;
                       },
-                      [] { return false; },
-                      [this](const Config&, const auto&, const auto&) { return audited_; }};
+                      [] { return false; }, [this](const Config&, const auto&, const auto&) { return audited_; }};
     return run_command_line(arguments, {environment_, out_, err_}, verbs);
   }
 

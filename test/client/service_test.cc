@@ -13,8 +13,8 @@ TEST(Server, IsWrittenWithOrWithoutItsScheme) {
 }
 
 TEST(Server, ThatIsNoneIsRefusedWithTheReason) {
-  for (const char* wrong : {"", "ftp://a", "http://", ":8080", "http://:80", "a:0", "a:65536", "a:x", "a:", "http://u:p@a",
-                            "http://a?b", "http://a#b", "a b"}) {
+  for (const char* wrong : {"", "ftp://a", "http://", ":8080", "http://:80", "a:0", "a:65536", "a:x",
+                            "a:", "http://u:p@a", "http://a?b", "http://a#b", "a b"}) {
     const auto server = normal_server(wrong);
     ASSERT_FALSE(server) << wrong;
     EXPECT_NE(server.error().what.find("http://127.0.0.1:8080"), std::string::npos) << server.error().what;

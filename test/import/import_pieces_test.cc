@@ -38,10 +38,11 @@ TEST(AccessLogLine, GivesTheRawPathUpToTheQuestionMark) {
 TEST(AccessLogLine, ThatIsBrokenSaysWhy) {
   for (const std::string& line : std::vector<std::string>{
            "", "nothing", R"(a - - [t "GET / HTTP/1.1" 200 1)", R"(a - - [t] "GET / HTTP/1.1)",
-           R"(a - - [t] "GET / HTTP/1.1\" 200 1)", R"(a - - [t] "GET / HTTP/1.1")", R"(a - - [t] "GET / HTTP/1.1" 20 1)",
-           R"(a - - [t] "GET / HTTP/1.1" 200 x)", R"(a - - [t] "-" 400 0)", R"(a - - [t] "GET ?q HTTP/1.1" 200 1)",
-           R"(a - - [t] "\x16\x03\x01" 400 0)", "a - - [t] \"GET /\xff HTTP/1.1\" 200 1",
-           "a - - [t] \"GET /\xed\xa0\x80 HTTP/1.1\" 200 1", R"(a - - [t] "GET /a b HTTP/1.1" 200 1)",
+           R"(a - - [t] "GET / HTTP/1.1\" 200 1)", R"(a - - [t] "GET / HTTP/1.1")",
+           R"(a - - [t] "GET / HTTP/1.1" 20 1)", R"(a - - [t] "GET / HTTP/1.1" 200 x)", R"(a - - [t] "-" 400 0)",
+           R"(a - - [t] "GET ?q HTTP/1.1" 200 1)", R"(a - - [t] "\x16\x03\x01" 400 0)",
+           "a - - [t] \"GET /\xff HTTP/1.1\" 200 1", "a - - [t] \"GET /\xed\xa0\x80 HTTP/1.1\" 200 1",
+           R"(a - - [t] "GET /a b HTTP/1.1" 200 1)",
            "a - - [t] \"GET /" + std::string(1'024, 'x') + " HTTP/1.1\" 200 1"}) {
     const auto verdict = read_access_log_line(line);
     EXPECT_NE(verdict.broken, nullptr) << line;
@@ -51,10 +52,9 @@ TEST(AccessLogLine, ThatIsBrokenSaysWhy) {
 
 TEST(JsonLogLine, FindsTheRequestWhereServersPutIt) {
   JsonLogLineReader reader;
-  for (const char* line :
-       {R"({"time":1,"request":"GET /p?q HTTP/1.1","status":200})", R"({"request_uri":"/p?q"})", R"({"uri":"/p"})",
-        R"({"request":{"method":"GET","uri":"/p?q"}})", R"({"RequestPath":"/p"})", R"({"path":"\/p"})",
-        R"({"httpRequest":{"requestUrl":"/p?x"}})"}) {
+  for (const char* line : {R"({"time":1,"request":"GET /p?q HTTP/1.1","status":200})", R"({"request_uri":"/p?q"})",
+                           R"({"uri":"/p"})", R"({"request":{"method":"GET","uri":"/p?q"}})", R"({"RequestPath":"/p"})",
+                           R"({"path":"\/p"})", R"({"httpRequest":{"requestUrl":"/p?x"}})"}) {
     EXPECT_EQ(reader.read(line).path, "/p") << line;
   }
   JsonLogLineReader named("http.target");
@@ -65,8 +65,8 @@ TEST(JsonLogLine, FindsTheRequestWhereServersPutIt) {
 
 TEST(JsonLogLine, ThatIsBrokenSaysWhy) {
   JsonLogLineReader reader;
-  for (const char* line : {"{", R"({"uri":"/p")", R"({"uri":"/p"}x)", R"({"uri":7})", R"({"other":"/p"})", R"({"uri":""})",
-                           R"({"uri":"/p","junk":tru})"}) {
+  for (const char* line : {"{", R"({"uri":"/p")", R"({"uri":"/p"}x)", R"({"uri":7})", R"({"other":"/p"})",
+                           R"({"uri":""})", R"({"uri":"/p","junk":tru})"}) {
     EXPECT_NE(reader.read(line).broken, nullptr) << line;
   }
 }
@@ -116,7 +116,9 @@ class CountingService {
 TEST(ImportChunk, RunsThatAreCutOffAnywhereCountEachLineOnce) {
   for (unsigned seed = 0; seed < 6; ++seed) {
     std::mt19937 random(seed);
-    const auto below = [&](std::uint64_t bound) { return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(random); };
+    const auto below = [&](std::uint64_t bound) {
+      return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(random);
+    };
     std::vector<std::string> log;
     CountingService service;
     const auto grow = [&](std::uint64_t lines) {

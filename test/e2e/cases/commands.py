@@ -76,7 +76,6 @@ def client_outcomes(context):
         counted = outcome("quipu incr likes cat --by=-2", 0, ADMIN)
         expect_equal((counted["outcome"], counted["value"]), ("counted", -2), "with a key")
         (context.directory / "key").write_text(f"# mine\n{ADMIN}\n")
-        counted = outcome("quipu incr likes -- -x", 1)
         counted = outcome("quipu incr likes cat --id i --key-file key", 0)
         expect_equal(counted["outcome"], "counted", "with a key file")
         repeated = outcome("quipu incr likes cat --id i --key-file key", 0)
