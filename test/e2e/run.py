@@ -27,7 +27,7 @@ from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 
 CASES = ("self", "directory", "promises", "keys", "kill", "power", "sweep", "disk", "clients", "access_log",
-         "import_log", "commands")
+         "import_log", "commands", "audit")
 
 
 def parse():
