@@ -60,7 +60,6 @@ class HttpClient::State {
 
   Result<HttpReply> send(const HttpCall& call);
 
- private:
   void prepare(const HttpCall& call, const std::string& host, curl_slist* fields);
   std::unexpected<Error> failed(CURLcode code, const HttpCall& call) const;
 

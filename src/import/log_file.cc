@@ -44,7 +44,6 @@ class LogFile::State {
   bool cut = false;
   std::string_view unfinished;
 
- private:
   Result<std::size_t> read_some(char* to, std::size_t bytes);
   Result<bool> more();
   Result<bool> inflate_more(char* to, std::size_t bytes, std::size_t& got);
@@ -58,7 +57,6 @@ class LogFile::State {
   std::vector<char> packed;  // What a gzip file has, not inflated yet.
   bool inflating = false;
   bool member_open = false;
-  bool any_member = false;
   z_stream stream{};
 };
 
