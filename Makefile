@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
 help:            ## Lists the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build:           ## Installs what the build needs; leaves build/release/quipu
 	@tools/install build
@@ -55,7 +55,12 @@ overload:        ## Overloads the service for a minute on a slow disk, and says 
 	@tools/build release quipu -j $(JOBS)
 	@QUIPU_OVERLOAD_SECONDS=60 test/e2e/run.py --only overload
 
+import-large:    ## Imports a log of 1 GB into a service; writes docs/results/import.md
+	@tools/install build
+	@tools/build release quipu -j $(JOBS)
+	@tools/import_large --write docs/results/import.md
+
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit large check format lint screenshots clean overload
+.PHONY: help build demo test unit large check format lint screenshots clean overload import-large

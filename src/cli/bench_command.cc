@@ -9,6 +9,7 @@
 #include "cli/command_line.h"
 #include "cli/config_value.h"
 #include "cli/exit_code.h"
+#include "cli/failure_report.h"
 #include "ingest/names.h"
 
 namespace quipu {
@@ -41,8 +42,7 @@ void BenchCommand::add_to(CLI::App& verb) {
 
 int BenchCommand::run(const Surroundings& surroundings, const std::function<bool()>& interrupted) {
   const auto usage = [&](std::string_view what) {
-    surroundings.err << "quipu: " << what << "\n";
-    return kExitUsage;
+    return report_failure(surroundings, json_, {kExitUsage, "usage", std::string(what), ""});
   };
   options_.protocol = http_.empty() ? LoadProtocol::kResp : LoadProtocol::kHttp;
   const auto& target = http_.empty() ? resp_ : http_;
@@ -65,8 +65,8 @@ int BenchCommand::run(const Surroundings& surroundings, const std::function<bool
   };
   const auto report = run_load(options_, interrupted, progress);
   if (!report) {
-    surroundings.err << "quipu: " << report.error().what << "\n";
-    return kExitUnreachable;
+    return report_failure(surroundings, json_,
+                          {kExitUnreachable, "unreachable", report.error().what, "start the service: quipu serve"});
   }
   if (surroundings.progress) surroundings.err << "\r\033[K";
   surroundings.out << (json_ ? load_report_json(options_, *report) : load_report_text(options_, *report));

@@ -9,11 +9,15 @@
 #include <string_view>
 
 #include "base/build_info.h"
+#include "cli/audit_command.h"
 #include "cli/bench_command.h"
+#include "cli/client_commands.h"
 #include "cli/config_load.h"
 #include "cli/config_page.h"
 #include "cli/config_value.h"
 #include "cli/exit_code.h"
+#include "cli/failure_report.h"
+#include "cli/import_command.h"
 
 namespace quipu {
 namespace {
@@ -35,7 +39,11 @@ class ConfigFlags {
   }
 
   /// Loads the configuration and passes warnings on; on an error says it and answers nothing.
-  std::optional<LoadedConfig> load(const Surroundings& surroundings) const {
+  std::optional<LoadedConfig> load(const Surroundings& surroundings, bool json) const {
+    const auto refuse = [&](std::string what, std::string remedy) {
+      report_failure(surroundings, json, {kExitUsage, "usage", std::move(what), std::move(remedy)});
+      return std::nullopt;
+    };
     ConfigSources sources;
     if (verb_->count("--config") > 0) sources.file = file_;
     sources.environment = surroundings.environment;
@@ -45,16 +53,12 @@ class ConfigFlags {
     for (const auto& setting : settings_) {
       const auto equals = setting.find('=');
       if (equals == std::string::npos) {
-        surroundings.err << "quipu: --set " << setting << ": is not KEY=VALUE\n";
-        return std::nullopt;
+        return refuse("--set " + setting + ": is not KEY=VALUE", "such as --set log.partitions=16");
       }
       sources.flags.push_back({setting.substr(0, equals), setting.substr(equals + 1), "--set"});
     }
     auto loaded = load_config(sources);
-    if (!loaded) {
-      surroundings.err << "quipu: " << loaded.error().what << "\n";
-      return std::nullopt;
-    }
+    if (!loaded) return refuse(loaded.error().what, "docs/configuration.md has every key with what it allows");
     for (const auto& warning : loaded->warnings) surroundings.err << "quipu: warning: " << warning << "\n";
     return std::move(*loaded);
   }
@@ -106,20 +110,43 @@ std::string suggestion(const CLI::App& app, const std::vector<std::string>& argu
       const auto flag = word.substr(0, word.find('='));
       if (std::ranges::find(names, flag) != names.end()) continue;
       const auto near = nearest(flag, names);
-      return near.empty() ? "" : fmt::format("Did you mean '{}'?\n", near);
+      return near.empty() ? "" : fmt::format("Did you mean '{}'?", near);
     }
     if (next != nullptr) {
       level = next;
     } else if (!names.empty()) {
       const auto near = nearest(word, names);
-      return near.empty() ? "" : fmt::format("Did you mean '{}'?\n", near);
+      return near.empty() ? "" : fmt::format("Did you mean '{}'?", near);
     }
   }
   return "";
 }
 
 constexpr const char* kFooter =
-    "\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 server unreachable, 5 not ready, 130 interrupted.";
+    "\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 server unreachable, 5 not ready or a check failed, "
+    "130 interrupted.";
+
+/// The words that name verbs, as far as they do: `log adopt`.
+std::string verbs_of(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* level = &app;
+  std::string named;
+  for (const auto& word : arguments) {
+    const auto verbs = level->get_subcommands([&](const CLI::App* verb) { return verb->get_name() == word; });
+    if (verbs.empty()) break;
+    named += " " + word;
+    level = verbs.front();
+  }
+  return named;
+}
+
+int refuse_line(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::ParseError& error,
+                const Surroundings& surroundings) {
+  const bool json = std::ranges::find(arguments, "--json") != arguments.end();
+  const auto near = suggestion(app, arguments);
+  const auto help = fmt::format("quipu{} --help has what is allowed", verbs_of(app, arguments));
+  return report_failure(surroundings, json,
+                        {kExitUsage, "usage", printable(error.what()), near.empty() ? help : near + " " + help});
+}
 
 }  // namespace
 
@@ -133,6 +160,8 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   auto& serve = *app.add_subcommand("serve", "Run the service, every role in one process, until Ctrl-C or SIGTERM");
   ConfigFlags serve_flags;
   serve_flags.add_to(serve);
+  bool serve_json = false;
+  serve.add_flag("--json", serve_json, "Write log lines as one JSON object each, errors too");
 
   auto& log = *app.add_subcommand("log", "Look after the event log");
   log.require_subcommand(1);
@@ -140,6 +169,8 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
       "adopt", "Accept a data directory that was copied or moved here; the original must not serve any more");
   ConfigFlags adopt_flags;
   adopt_flags.add_to(adopt);
+  bool adopt_json = false;
+  adopt.add_flag("--json", adopt_json, "Write what it does as one JSON object a line, errors too");
   bool new_generation = false;
   adopt.add_flag("--new-generation", new_generation,
                  "Set the log aside and begin a new one: the way out where it is damaged; flushed totals stay");
@@ -158,6 +189,26 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
       ->excludes("--json")
       ->excludes("--markdown");
 
+  IncrCommand incr_command;
+  auto& incr = *app.add_subcommand("incr", "Add to a counter; prints its new value");
+  incr_command.add_to(incr);
+  GetCommand get_command;
+  auto& get = *app.add_subcommand("get", "Print the values of counters");
+  get_command.add_to(get);
+  TopCommand top_command;
+  auto& top = *app.add_subcommand("top", "Print the largest counters of a namespace");
+  top_command.add_to(top);
+  ImportCommand import_command;
+  auto& import =
+      *app.add_subcommand("import", "Count the requests in a web server's access log, each line once for ever");
+  import_command.add_to(import);
+
+  auto& audit = *app.add_subcommand("audit", "Hold the store against the log, while the service is stopped");
+  ConfigFlags audit_flags;
+  audit_flags.add_to(audit);
+  bool audit_json = false;
+  audit.add_flag("--json", audit_json, "Answer as one JSON object, errors too");
+
   auto& bench = *app.add_subcommand("bench", "Measure a running service");
   bench.require_subcommand(1);
   auto& load = *bench.add_subcommand("load", "Send a load of events and count every reply");
@@ -172,21 +223,29 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
     // The parser takes the arguments from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error, surroundings.out, surroundings.err);
-    if (code == 0) return kExitOk;
-    surroundings.err << suggestion(app, arguments);
-    return kExitUsage;
+    if (error.get_exit_code() == 0) {
+      app.exit(error, surroundings.out, surroundings.err);
+      return kExitOk;
+    }
+    return refuse_line(app, arguments, error, surroundings);
   }
 
   if (version) return print_version(version_json, surroundings.out);
   if (load) return bench_command.run(surroundings, verbs.interrupted);
+  if (incr) return incr_command.run(surroundings);
+  if (get) return get_command.run(surroundings);
+  if (top) return top_command.run(surroundings);
+  if (import) return import_command.run(surroundings, verbs.interrupted);
   if (print && print_markdown) {
     surroundings.out << config_markdown();
     return kExitOk;
   }
-  const auto& flags = serve ? serve_flags : adopt ? adopt_flags : print_flags;
-  const auto loaded = flags.load(surroundings);
+  const auto& flags = serve ? serve_flags : adopt ? adopt_flags : audit ? audit_flags : print_flags;
+  const bool json = print_json || audit_json || serve_json || adopt_json;
+  auto loaded = flags.load(surroundings, json);
   if (!loaded) return kExitUsage;
+  if (serve_json || adopt_json) loaded->config.log_format = "json";
+  if (audit) return run_audit(loaded->config, audit_json, surroundings, verbs);
   if (print) {
     surroundings.out << (print_bounds ? bounds_json(*loaded)
                          : print_json ? config_json(*loaded)

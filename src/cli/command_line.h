@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iosfwd>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
+#include "node/audit.h"
 #include "node/config.h"
 
 namespace quipu {
@@ -19,6 +23,10 @@ struct Verbs {
   std::function<int(const Config&, bool new_generation)> adopt_log;
   /// Whether Ctrl-C was pressed since the program began.
   std::function<bool()> interrupted;
+  /// See node/audit.h.
+  std::function<Result<AuditReport>(const Config&, const std::function<void(std::uint64_t)>& progress,
+                                    const std::function<bool()>& interrupted)>
+      audit;
 };
 
 /// Where a command line is run.
@@ -26,7 +34,8 @@ struct Surroundings {
   std::vector<std::pair<std::string, std::string>> environment;
   std::ostream& out;
   std::ostream& err;
-  bool progress = false;  ///< Whether `err` is a terminal, on which progress can be shown.
+  bool progress = false;     ///< Whether `err` is a terminal, on which progress can be shown.
+  std::size_t columns = 80;  ///< Of that terminal.
 };
 
 /// Parses the arguments (without the program's name), does what they say, and answers the exit code (exit_code.h).

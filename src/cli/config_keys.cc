@@ -196,6 +196,8 @@ std::vector<ConfigKey> make_config_keys() {
       add(choice("diagnostics.log_level", {"trace", "debug", "info", "warn", "error", "off"},
                  "How much is written to standard error."),
           [](Config& c) -> auto& { return c.log_level; }),
+      add(choice("diagnostics.log_format", {"text", "json"}, "How the service's own log lines are written."),
+          [](Config& c) -> auto& { return c.log_format; }),
       add(text("diagnostics.phases_file", 0,
                "A file that shows what the process is in the middle of, for tests that kill it; empty is none."),
           [](Config& c) -> auto& { return c.phases_file; }),

@@ -43,9 +43,11 @@ Result<void> apply_file(LoadedConfig& loaded, const std::string& path) {
 
 Result<void> apply_environment(LoadedConfig& loaded, const ConfigSources& sources) {
   std::vector<std::string> known = {std::string(kConfigFileVariable), std::string(kKeysVariable)};
+  for (const auto name : kClientVariables) known.emplace_back(name);
   for (const auto& key : config_keys()) known.push_back(environment_name(key.spec.name));
   for (const auto& [name, value] : sources.environment) {
     if (!name.starts_with(kPrefix) || name == kConfigFileVariable) continue;
+    if (std::ranges::find(kClientVariables, name) != std::end(kClientVariables)) continue;
     if (name == kKeysVariable) {
       loaded.config.auth_keys = value;
       continue;

@@ -39,6 +39,12 @@ inline constexpr std::string_view kConfigFileVariable = "QUIPU_CONFIG";
 /// The variable that holds API keys. It sets no key of the configuration, so that nothing that prints one shows it.
 inline constexpr std::string_view kKeysVariable = "QUIPU_AUTH_KEYS";
 
+/// What the commands of a client read, and no service: where the service is, the key, and where notes are kept.
+inline constexpr std::string_view kServerVariable = "QUIPU_SERVER";
+inline constexpr std::string_view kKeyVariable = "QUIPU_KEY";
+inline constexpr std::string_view kStateVariable = "QUIPU_STATE_DIR";
+inline constexpr std::string_view kClientVariables[] = {kServerVariable, kKeyVariable, kStateVariable};
+
 /// Puts the sources together and validates the result. An error names where the setting stands, its key, its value and
 /// what is allowed. Unknown keys are errors in the file and on the command line, and warnings in the environment, into
 /// which others put names too.

@@ -100,8 +100,10 @@ viewer_window = "24h"   # each viewer counts once a day
 ```
 )";
 
-void put_json(nlohmann::ordered_json& out, const std::string& name, const KeyValue& value) {
-  std::visit([&](const auto& held) { out[name] = held; }, value);
+/// Where the key's value comes from.
+std::string origin_of(const LoadedConfig& loaded, const std::string& name) {
+  const auto found = loaded.origins.find(name);
+  return found == loaded.origins.end() ? std::string("default") : found->second;
 }
 
 }  // namespace
@@ -128,20 +130,16 @@ std::string config_markdown() {
 }
 
 std::string config_toml(const LoadedConfig& loaded) {
-  const auto origin = [&](const std::string& name) {
-    const auto found = loaded.origins.find(name);
-    return found == loaded.origins.end() ? std::string("default") : found->second;
-  };
   std::string out;
   for (const auto& key : config_keys()) {
     const auto line = fmt::format("{} = {}", key.spec.name, format_value(key.spec, key.get(loaded.config)));
-    out += fmt::format("{:<48} # {}\n", line, origin(key.spec.name));
+    out += fmt::format("{:<48} # {}\n", line, origin_of(loaded, key.spec.name));
   }
   for (const auto& [space, policy] : loaded.config.namespaces) {
     for (const auto& key : policy_keys()) {
       const auto name = fmt::format("namespaces.{}.{}", space, key.spec.name);
       const auto line = fmt::format("{} = {}", name, format_value(key.spec, key.get(policy)));
-      out += fmt::format("{:<48} # {}\n", line, origin(name));
+      out += fmt::format("{:<48} # {}\n", line, origin_of(loaded, name));
     }
   }
   const auto ids = static_cast<std::int64_t>(loaded.config.idempotency_window) * loaded.config.log_partitions;
@@ -152,13 +150,14 @@ std::string config_toml(const LoadedConfig& loaded) {
 
 std::string config_json(const LoadedConfig& loaded) {
   nlohmann::ordered_json out;
-  for (const auto& key : config_keys()) put_json(out, key.spec.name, key.get(loaded.config));
+  const auto put = [&](const std::string& name, const KeyValue& value) {
+    std::visit([&](const auto& held) { out[name] = {{"value", held}, {"origin", origin_of(loaded, name)}}; }, value);
+  };
+  for (const auto& key : config_keys()) put(key.spec.name, key.get(loaded.config));
   for (const auto& [space, policy] : loaded.config.namespaces) {
-    for (const auto& key : policy_keys()) {
-      put_json(out, fmt::format("namespaces.{}.{}", space, key.spec.name), key.get(policy));
-    }
+    for (const auto& key : policy_keys()) put(fmt::format("namespaces.{}.{}", space, key.spec.name), key.get(policy));
   }
-  return out.dump(2) + "\n";
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string bounds_json(const LoadedConfig& loaded) {

@@ -12,7 +12,7 @@ std::string config_markdown();
 /// The configuration in effect as a TOML file that would bring it about, each line with where it comes from.
 std::string config_toml(const LoadedConfig& loaded);
 
-/// The same as one JSON object, key to value.
+/// The same as one JSON object: key to `value` and `origin`.
 std::string config_json(const LoadedConfig& loaded);
 
 /// Every bound, those of the configuration in effect and the fixed ones, as a JSON array: `name`, `value` (bytes,

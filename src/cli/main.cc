@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "node/adopt.h"
+#include "node/audit.h"
 #include "node/serve.h"
 
 namespace {
@@ -35,13 +37,20 @@ void watch_for_interrupt() {
   sigaction(SIGINT, &action, nullptr);
 }
 
+std::size_t terminal_columns() {
+  winsize size{};
+  constexpr std::size_t kUsual = 80;
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     watch_for_interrupt();
-    const quipu::Verbs verbs{quipu::serve, quipu::adopt_log, [] { return interrupted.load(); }};
-    const quipu::Surroundings surroundings{environment(), std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
+    const quipu::Verbs verbs{quipu::serve, quipu::adopt_log, [] { return interrupted.load(); }, quipu::audit};
+    const quipu::Surroundings surroundings{environment(), std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
+                                           terminal_columns()};
     return quipu::run_command_line({argv + 1, argv + argc}, surroundings, verbs);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "quipu: %s\n", error.what());

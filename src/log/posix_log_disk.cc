@@ -34,6 +34,9 @@ class PosixLogDisk::State {
   }
 
   const SegmentFiles& files() const { return files_; }
+  Result<std::vector<SegmentFile>> list() const {
+    return files_.list(options_.only_read ? UnfinishedFiles::kStay : UnfinishedFiles::kGo);
+  }
 
   Result<void> read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) {
     auto& file = readers_[segment];
@@ -195,14 +198,16 @@ class PosixLogDisk::State {
 
 Result<std::unique_ptr<PosixLogDisk>> PosixLogDisk::open(const std::string& directory, PosixLogDiskOptions options) {
   SegmentFiles files(directory, options.free_bytes_min);
-  if (auto made = files.make_directory(); !made) return std::unexpected(made.error());
+  if (!options.only_read) {
+    if (auto made = files.make_directory(); !made) return std::unexpected(made.error());
+  }
   return std::unique_ptr<PosixLogDisk>(new PosixLogDisk(std::make_unique<State>(std::move(files), std::move(options))));
 }
 
 PosixLogDisk::PosixLogDisk(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PosixLogDisk::~PosixLogDisk() = default;
 
-Result<std::vector<SegmentFile>> PosixLogDisk::list() { return state_->files().list(); }
+Result<std::vector<SegmentFile>> PosixLogDisk::list() { return state_->list(); }
 
 Result<void> PosixLogDisk::read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) {
   return state_->read(segment, at, out);

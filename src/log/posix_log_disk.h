@@ -15,6 +15,8 @@ struct PosixLogDiskOptions {
   /// Making a segment leaves at least this much free, so that what else is on the disk can go on (a full disk would
   /// also stop the store that frees the log).
   std::uint64_t free_bytes_min = std::uint64_t{32} << 20;
+  /// Changes nothing: the directory must be there, and what is half made in it stays. For looking at a log only.
+  bool only_read = false;
 };
 
 /// Segments as files of a directory of the system: the shell of the segment log.

@@ -68,7 +68,7 @@ Result<void> SegmentFiles::make_directory() const {
   return {};
 }
 
-Result<std::vector<SegmentFile>> SegmentFiles::list() const {
+Result<std::vector<SegmentFile>> SegmentFiles::list(UnfinishedFiles unfinished) const {
   std::vector<SegmentFile> files;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(directory_.c_str()), ::closedir);
   if (!directory) return system_failure("opening " + directory_, errno);
@@ -77,7 +77,8 @@ Result<std::vector<SegmentFile>> SegmentFiles::list() const {
     const std::string_view file(entry->d_name);
     const auto file_path = directory_ + "/" + entry->d_name;
     if (file.starts_with(kPrefix) && file.ends_with(kUnfinished)) {
-      if (::unlink(file_path.c_str()) != 0) return system_failure("removing the unfinished " + file_path, errno);
+      if (unfinished == UnfinishedFiles::kGo && ::unlink(file_path.c_str()) != 0)
+        return system_failure("removing the unfinished " + file_path, errno);
     } else if (const auto number = segment_of(file)) {
       struct stat status{};
       if (::stat(file_path.c_str(), &status) != 0) return system_failure("looking at " + file_path, errno);

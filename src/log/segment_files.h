@@ -36,6 +36,9 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+/// What becomes of files that were half made when a process ended.
+enum class UnfinishedFiles : std::uint8_t { kGo, kStay };
+
 /// The files of one log directory. Copies share nothing but the path.
 class SegmentFiles {
  public:
@@ -46,7 +49,7 @@ class SegmentFiles {
   std::string name(SegmentNumber segment) const;
 
   Result<void> make_directory() const;
-  Result<std::vector<SegmentFile>> list() const;
+  Result<std::vector<SegmentFile>> list(UnfinishedFiles unfinished = UnfinishedFiles::kGo) const;
   Result<FileDescriptor> open_for_reading(SegmentNumber segment) const;
   /// With `direct`, reads and writes go past the page cache if the file system can; `direct` then says whether.
   Result<FileDescriptor> open_for_writing(SegmentNumber segment, bool& direct) const;

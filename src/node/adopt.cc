@@ -20,6 +20,7 @@
 #include "log/posix_log_disk.h"
 #include "node/data_directory.h"
 #include "node/engine_setup.h"
+#include "node/log_lines.h"
 #include "node/node_clock.h"
 #include "store/rocksdb_store.h"
 
@@ -245,8 +246,7 @@ Result<NewGeneration> begin_new_generation(const Config& config) {
 }
 
 int adopt_log(const Config& config, bool new_generation) {
-  spdlog::set_level(spdlog::level::from_str(config.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  set_up_log_lines(config);
   // It may be ended at any moment, and run again.
   std::signal(SIGINT, SIG_DFL);
   return new_generation ? give_up_damage(config) : accept_place(config);

@@ -44,6 +44,7 @@ struct Config {
   std::int64_t future_ms_max = 300'000;  ///< limits.future: how far ahead an event's time may be
   NetLimits limits;                      ///< limits.*
   std::string log_level = "info";        ///< diagnostics.log_level
+  std::string log_format = "text";       ///< diagnostics.log_format; "json" is one object a line
   std::string phases_file;               ///< diagnostics.phases_file: see base/phases.h; "" = none
 };
 

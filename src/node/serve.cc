@@ -22,6 +22,7 @@
 #include "net/tcp_server.h"
 #include "node/allocator.h"
 #include "node/embedded.h"
+#include "node/log_lines.h"
 #include "node/metrics.h"
 #include "node/node_clock.h"
 #include "node/safe_start.h"
@@ -249,8 +250,7 @@ int Node::run_down() {
 
 int serve(const Config& config) {
   tune_allocator();
-  spdlog::set_level(spdlog::level::from_str(config.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  set_up_log_lines(config);
   std::signal(SIGPIPE, SIG_IGN);
   if (!config.phases_file.empty()) {
     if (auto published = publish_phases(config.phases_file); !published) {

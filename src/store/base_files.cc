@@ -74,11 +74,25 @@ Result<Base> read_windows_file(ByteView bytes) {
 Result<BaseFiles> BaseFiles::open(std::string directory) {
   BaseFiles files(std::move(directory));
   if (auto made = make_directory(files.directory_); !made) return std::unexpected(made.error());
+  const auto leftovers = files.list();
+  if (!leftovers) return std::unexpected(leftovers.error());
+  for (const auto& leftover : *leftovers) {
+    if (auto removed = remove_tree(leftover); !removed) return std::unexpected(removed.error());
+  }
+  return files;
+}
+
+Result<BaseFiles> BaseFiles::open_to_read(std::string directory) {
+  BaseFiles files(std::move(directory));
+  std::error_code error;
+  const bool there = std::filesystem::is_directory(files.directory_, error);
+  if (!there) return files;
   if (auto listed = files.list(); !listed) return std::unexpected(listed.error());
   return files;
 }
 
-Result<void> BaseFiles::list() {
+/// Fills `offsets_`, and answers what a crash left half done.
+Result<std::vector<std::string>> BaseFiles::list() {
   std::error_code error;
   std::vector<std::string> leftovers;
   for (std::filesystem::directory_iterator at(directory_, error), end; !error && at != end; at.increment(error)) {
@@ -88,10 +102,7 @@ Result<void> BaseFiles::list() {
   }
   if (error) return system_failure("cannot list " + directory_, error.value());
   std::sort(offsets_.begin(), offsets_.end());
-  for (const auto& leftover : leftovers) {
-    if (auto removed = remove_tree(leftover); !removed) return removed;
-  }
-  return {};
+  return leftovers;
 }
 
 std::string BaseFiles::path_of(Offset offset) const {

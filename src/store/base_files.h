@@ -23,6 +23,14 @@ class BaseFiles {
   /// Opens or makes `directory`, and removes what a crash left half done in it.
   static Result<BaseFiles> open(std::string directory);
 
+  /// Looks at a directory that is there and changes nothing in it; one that is not there has no bases.
+  static Result<BaseFiles> open_to_read(std::string directory);
+
+  /// The base at one of `offsets`. kDamaged, naming the file, where it is broken.
+  Result<Base> read(Offset offset) const;
+  /// Where the checkpoint of that base is.
+  std::string checkpoint_path(Offset offset) const { return path_of(offset) + "/store"; }
+
   /// The newest readable base at or below `offset`. One that is broken is passed over for an older one; where only
   /// broken ones are there it is kDamaged, naming the newest of them.
   Result<std::optional<Base>> newest(Offset offset) const;
@@ -42,8 +50,7 @@ class BaseFiles {
  private:
   explicit BaseFiles(std::string directory) : directory_(std::move(directory)) {}
   std::string path_of(Offset offset) const;
-  Result<void> list();
-  Result<Base> read(Offset offset) const;
+  Result<std::vector<std::string>> list();
   Result<void> drop(std::size_t index);
 
   std::string directory_;

@@ -59,6 +59,17 @@ class RocksdbDatabase::State {
     return std::unexpected(std::move(error));
   }
 
+  Result<void> open_to_read() {
+    only_read = true;
+    auto options = rocksdb_options(limits);
+    options.create_if_missing = false;
+    rocksdb::DB* opened = nullptr;
+    const auto status = rocksdb::DB::OpenForReadOnly(options, directory, &opened);
+    db.reset(opened);
+    if (status.ok()) return {};
+    return failure(Code::kDamaged, directory + ": cannot open the store: " + status.ToString());
+  }
+
   Result<void> write(rocksdb::WriteBatch batch) {
     if (auto written = checked("write", db->Write(unlogged, &batch)); !written) return written;
     unflushed_bytes += batch.GetDataSize();
@@ -144,6 +155,7 @@ class RocksdbDatabase::State {
   std::vector<rocksdb::WriteBatch> unflushed;  // In the order in which they were written.
   std::size_t unflushed_bytes = 0;
   bool ailing = false;
+  bool only_read = false;
 
  private:
   Result<void> checked(const char* what, const rocksdb::Status& status) {
@@ -178,6 +190,7 @@ Result<void> RocksdbDatabase::State::check_format() {
     return {};
   }
   if (!status.IsNotFound()) return std::unexpected(error_of(directory + ": cannot read", status));
+  if (only_read) return damaged(format_key(), "the store does not say of which format it is");
   const std::unique_ptr<rocksdb::Iterator> any(db->NewIterator({}));
   any->SeekToFirst();
   if (any->Valid()) return damaged(view(any->key()), "there are keys, but none that names the format's version");
@@ -193,6 +206,7 @@ RocksdbDatabase::RocksdbDatabase(std::unique_ptr<State> state) : state_(std::mov
 
 RocksdbDatabase::~RocksdbDatabase() {
   // What cannot be flushed is in the log, and is read again from there.
+  if (state_->only_read) return;
   if (auto flushed = state_->flush(); !flushed) return;
   state_->db->Close().PermitUncheckedError();
 }
@@ -201,6 +215,14 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open(const std::string
                                                                const RocksdbLimits& limits) {
   auto state = std::make_unique<State>(directory, limits);
   if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
+  if (auto checked = state->check_format(); !checked) return std::unexpected(checked.error());
+  return std::unique_ptr<RocksdbDatabase>(new RocksdbDatabase(std::move(state)));
+}
+
+Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_to_read(const std::string& directory,
+                                                                       const RocksdbLimits& limits) {
+  auto state = std::make_unique<State>(directory, limits);
+  if (auto opened = state->open_to_read(); !opened) return std::unexpected(opened.error());
   if (auto checked = state->check_format(); !checked) return std::unexpected(checked.error());
   return std::unique_ptr<RocksdbDatabase>(new RocksdbDatabase(std::move(state)));
 }

@@ -33,6 +33,9 @@ class RocksdbDatabase {
  public:
   /// Opens or makes the directory. kRefused when another process has it open, or when a newer version wrote it.
   static Result<std::unique_ptr<RocksdbDatabase>> open(const std::string& directory, const RocksdbLimits& limits);
+  /// Opens a directory that is there to be read alone: nothing in it changes, and `write` must not be called.
+  static Result<std::unique_ptr<RocksdbDatabase>> open_to_read(const std::string& directory,
+                                                               const RocksdbLimits& limits);
   /// Flushes what was written.
   ~RocksdbDatabase();
   RocksdbDatabase(const RocksdbDatabase&) = delete;

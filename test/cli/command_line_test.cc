@@ -31,7 +31,7 @@ class CommandLine : public testing::Test {
                         new_generation_ = new_generation;
                         return 43;
                       },
-                      [] { return false; }};
+                      [] { return false; }, [this](const Config&, const auto&, const auto&) { return audited_; }};
     return run_command_line(arguments, {environment_, out_, err_}, verbs);
   }
 
@@ -41,6 +41,7 @@ class CommandLine : public testing::Test {
   std::optional<Config> served_;
   std::optional<Config> adopted_;
   bool new_generation_ = false;
+  Result<AuditReport> audited_ = AuditReport{};
 };
 
 TEST_F(CommandLine, ServeAloneServesWithDefaultsAndAnswersItsExitCode) {
@@ -160,9 +161,10 @@ TEST_F(CommandLine, WhatConfigPrintWritesIsReadAsTheSameConfiguration) {
 TEST_F(CommandLine, ConfigPrintJsonHoldsEveryKey) {
   EXPECT_EQ(run({"config", "print", "--json"}), kExitOk);
   const auto object = nlohmann::json::parse(out_.str());
-  EXPECT_EQ(object.at("log.partitions"), 8);
-  EXPECT_EQ(object.at("log.segment_bytes"), 64 << 20);
-  EXPECT_EQ(object.at("resp.namespaces"), nlohmann::json({"views"}));
+  EXPECT_EQ(object.at("log.partitions").at("value"), 8);
+  EXPECT_EQ(object.at("log.partitions").at("origin"), "default");
+  EXPECT_EQ(object.at("log.segment_bytes").at("value"), 64 << 20);
+  EXPECT_EQ(object.at("resp.namespaces").at("value"), nlohmann::json({"views"}));
 }
 
 TEST_F(CommandLine, ConfigPrintBoundsHoldsWhatIsInEffectAndWhatIsFixed) {
@@ -186,6 +188,95 @@ TEST_F(CommandLine, ThePageOfTheConfigurationIsWhatTheProgramPrints) {
   page << in.rdbuf();
   EXPECT_EQ(page.str(), config_markdown())
       << "write it anew: build/release/quipu config print --markdown > docs/configuration.md";
+}
+
+TEST_F(CommandLine, ConfigPrintJsonSaysWhereAValueComesFrom) {
+  environment_ = {{"QUIPU_LOG_PARTITIONS", "4"}};
+  EXPECT_EQ(run({"config", "print", "--json", "--set", "flush.interval=2s"}), kExitOk);
+  const auto object = nlohmann::json::parse(out_.str());
+  EXPECT_EQ(object.at("log.partitions").at("origin"), "QUIPU_LOG_PARTITIONS");
+  EXPECT_EQ(object.at("flush.interval").at("origin"), "--set");
+}
+
+/// Every block of the page that begins with `$ quipu ... --help` is what the program prints then.
+TEST_F(CommandLine, ThePageOfTheCommandsHoldsTheHelpOfEachOfThem) {
+  std::ifstream in(std::string(QUIPU_SOURCE_DIR) + "/docs/cli.md");
+  std::stringstream whole;
+  whole << in.rdbuf();
+  const auto page = whole.str();
+  for (const std::string verb :
+       {"", "serve", "incr", "get", "top", "import", "audit", "config print", "log adopt", "bench load", "version"}) {
+    std::vector<std::string> arguments;
+    std::stringstream words(verb);
+    for (std::string word; words >> word;) arguments.push_back(word);
+    arguments.emplace_back("--help");
+    out_.str("");
+    EXPECT_EQ(run(arguments), kExitOk);
+    const auto block = "```text\n$ quipu " + verb + (verb.empty() ? "" : " ") + "--help\n" + out_.str() + "```\n";
+    EXPECT_NE(page.find(block), std::string::npos) << "write it anew: tools/write_cli_page\n" << block;
+    EXPECT_THAT(out_.str(), HasSubstr("Exit codes: 0 ok, 1 failure, 2 usage, 3 not found"));
+  }
+}
+
+TEST_F(CommandLine, ErrorsAreOneJsonObjectWhereJsonIsAskedFor) {
+  for (const auto& [arguments, code] : std::vector<std::pair<std::vector<std::string>, int>>{
+           {{"srve", "--json"}, kExitUsage},
+           {{"incr", "likes", "--json"}, kExitUsage},
+           {{"incr", "Not A Name", "c", "--json"}, kExitUsage},
+           {{"incr", "likes", "c", "--by", "x", "--json"}, kExitUsage},
+           {{"incr", "likes", "c", "--id", std::string(65, 'x'), "--json"}, kExitUsage},
+           {{"get", "likes", std::string(1'025, 'x'), "--json"}, kExitUsage},
+           {{"get", "likes", "c", "--server", "ftp://x", "--json"}, kExitUsage},
+           {{"get", "likes", "c", "--server", "127.0.0.1:0", "--json"}, kExitUsage},
+           {{"get", "likes", "c", "--key-file", "/nonexistent/key", "--json"}, kExitUsage},
+           {{"get", "likes", "c", "--server", "127.0.0.1:1", "--json"}, kExitUnreachable},
+           {{"incr", "likes", "c", "--server", "127.0.0.1:1", "--json"}, kExitUnreachable},
+           {{"top", "likes", "--server", "127.0.0.1:1", "--json"}, kExitUnreachable},
+           {{"top", "likes", "--limit", "0", "--json"}, kExitUsage},
+           {{"import", "f", "--source", "a b", "--state-dir", "d", "--json"}, kExitUsage},
+           {{"import", "f", "--json"}, kExitUsage},
+           {{"audit", "--set", "no.such=1", "--json"}, kExitUsage},
+           {{"config", "print", "--set", "no.such=1", "--json"}, kExitUsage},
+           {{"serve", "--set", "no.such=1", "--json"}, kExitUsage},
+           {{"log", "adopt", "--set", "no.such=1", "--json"}, kExitUsage},
+           {{"bench", "load", "--namespace", "Not A Name", "--json"}, kExitUsage},
+           {{"bench", "load", "--resp", "127.0.0.1:1", "--events", "1", "--json"}, kExitUnreachable}}) {
+    out_.str("");
+    err_.str("");
+    EXPECT_EQ(run(arguments), code) << testing::PrintToString(arguments);
+    const auto object = nlohmann::json::parse(out_.str(), nullptr, false);
+    ASSERT_TRUE(object.is_object()) << testing::PrintToString(arguments) << out_.str();
+    EXPECT_EQ(object.at("error").at("exit_code"), code);
+    EXPECT_THAT(err_.str(), HasSubstr(object.at("error").at("message").get<std::string>()));
+  }
+}
+
+TEST_F(CommandLine, AnAuditWithADifferenceNamesItAndIsACheckThatFailed) {
+  EXPECT_EQ(run({"audit"}), kExitOk);
+  EXPECT_THAT(out_.str(), HasSubstr("0 differences"));
+  AuditDifference difference;
+  difference.space = "likes";
+  difference.counter = "cat";
+  difference.partition = PartitionId{3};
+  difference.in_store = true;
+  difference.store.total = 7;
+  difference.log.total = 8;
+  audited_->differences = 1;
+  audited_->first_differences.push_back(difference);
+  EXPECT_EQ(run({"audit"}), kExitNotReady);
+  EXPECT_THAT(out_.str(), HasSubstr("likes/cat, partition 3: 7 (of 0 events) in the store, 8"));
+  out_.str("");
+  EXPECT_EQ(run({"audit", "--json"}), kExitNotReady);
+  EXPECT_EQ(nlohmann::json::parse(out_.str()).at("first_differences").at(0).at("log_total"), 8);
+  audited_ = failure(Code::kRefused, "d is in use by another process");
+  EXPECT_EQ(run({"audit"}), kExitFailure);
+  EXPECT_THAT(err_.str(), HasSubstr("stop the service first"));
+}
+
+TEST_F(CommandLine, NamesThatClientsReadAreNoWarningToAService) {
+  environment_ = {{"QUIPU_SERVER", "x"}, {"QUIPU_KEY", "k"}, {"QUIPU_STATE_DIR", "d"}};
+  EXPECT_EQ(run({"serve"}), 42);
+  EXPECT_EQ(err_.str(), "");
 }
 
 TEST_F(CommandLine, ALoadWithoutAServerIsUnreachable) {

@@ -69,7 +69,7 @@ class Servers:
         elif command["do"] == "stop":
             self.server.stop()
         elif command["do"] == "again":  # On the same ports: the page that is open finds it.
-            self.server.start(settings=self.settings, ports=(self.server.http_port, self.server.resp_port))
+            self.server.start(settings=self.settings, same_ports=True)
         return {"http": self.server.http_port, "resp": self.server.resp_port}
 
     def end(self):

@@ -65,10 +65,11 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def start(self, wait=True, settings=None, ports=None):
-        """Starts the process, on fresh ports where none are given; waits until it is ready unless told otherwise."""
+    def start(self, wait=True, settings=None, same_ports=False):
+        """Starts the process, on fresh ports unless told otherwise; waits until it is ready unless told otherwise."""
         self.starts += 1
-        self.http_port, self.resp_port = ports or free_ports(2)
+        if not same_ports:
+            self.http_port, self.resp_port = free_ports(2)
         self.phases_path = self.scratch / f"phases.{self.starts}"
         self.log_path = self.scratch / f"server.{self.starts}.log"
         for old in (f"phases.{self.starts - 3}", f"server.{self.starts - 3}.log"):

@@ -1,0 +1,306 @@
+#include "node/audit.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "aggregate/aggregator.h"
+#include "aggregate/shard.h"
+#include "engine/flusher.h"
+#include "engine/recovery.h"
+#include "event/frame.h"
+#include "log/posix_log_disk.h"
+#include "log/salvaged_log.h"
+#include "node/data_directory.h"
+#include "store/base_files.h"
+#include "store/rocksdb_database.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::size_t kStretchBytes = std::size_t{1} << 20;
+
+/// A shard as the log makes it, beside what the store has.
+struct Audited {
+  Shard fresh;
+  Row stored;
+  bool in_store = false;
+};
+
+/// Partition, namespace, a zero, counter. A namespace holds no zero.
+std::string key_of(PartitionId partition, std::string_view space, std::string_view counter) {
+  std::string key(2, '\0');
+  key[0] = static_cast<char>(partition.value & 0xff);
+  key[1] = static_cast<char>(partition.value >> 8);
+  key.append(space).append(1, '\0').append(counter);
+  return key;
+}
+
+class Audit {
+ public:
+  Audit(const Config& config, DataDirectory directory) : config_(config), directory_(std::move(directory)) {
+    const AggregatorOptions options{config.idempotency_window, config.sources_max};
+    for (std::uint16_t i = 0; i < directory_.partitions(); ++i) {
+      partitions_.emplace_back(ShardId{generation(), PartitionId{i}}, options);
+    }
+    watermarks_.resize(directory_.partitions());
+  }
+
+  Result<AuditReport> run(const std::function<void(std::uint64_t)>& progress, const std::function<bool()>& interrupted);
+
+ private:
+  Generation generation() const { return directory_.log_identity().generation; }
+  Result<void> read_store();
+  Result<void> open_log();
+  Result<void> begin();
+  Result<void> begin_with(const BaseFiles& bases, Offset base);
+  Result<void> replay(const LogRead& stretch);
+  void replay(const Frame& frame, Offset offset, Aggregator& partition);
+  void apply(const Entry& entry, Offset offset, Aggregator& partition);
+  void compare();
+  template <class Take>
+  Result<void> for_each_row(const RocksdbDatabase& store, Take take) const;
+
+  const Config& config_;
+  DataDirectory directory_;
+  std::unique_ptr<PosixLogDisk> disk_;
+  std::optional<SalvagedLog> log_;
+  std::vector<Aggregator> partitions_;
+  std::vector<Offset> watermarks_;  // Of the store: every entry at or below them must be in it.
+  std::unordered_map<std::string, Audited> shards_;
+  AuditReport report_;
+};
+
+template <class Take>
+Result<void> Audit::for_each_row(const RocksdbDatabase& store, Take take) const {
+  StoreScan scan;
+  while (true) {
+    RowBatch rows;
+    const auto next = store.scan(scan, rows);
+    if (!next) return std::unexpected(next.error());
+    for (const RowBatch::Item& item : rows.items()) take(rows.space(item), rows.counter(item), item);
+    if (!*next) return {};
+    scan.from = **next;
+  }
+}
+
+Result<void> Audit::read_store() {
+  const auto store = RocksdbDatabase::open_to_read(directory_.store_dir(), {});
+  if (!store) return std::unexpected(store.error());
+  const auto marks = (*store)->watermarks();
+  if (!marks) return std::unexpected(marks.error());
+  for (const Watermark& mark : *marks) {
+    if (Recovery::generation_of(mark) != generation()) continue;
+    if (mark.partition.value >= watermarks_.size()) {
+      return failure(Code::kDamaged, "the store has a watermark of partition " + std::to_string(mark.partition.value) +
+                                         ", the log only " + std::to_string(watermarks_.size()) + " partitions");
+    }
+    watermarks_[mark.partition.value] = mark.offset;
+  }
+  return for_each_row(**store, [&](std::string_view space, std::string_view counter, const RowBatch::Item& item) {
+    if (item.shard.generation != generation()) {
+      ++report_.older_rows;
+      return;
+    }
+    Audited& audited = shards_[key_of(item.shard.partition, space, counter)];
+    audited.stored = item.row;
+    audited.in_store = true;
+  });
+}
+
+Result<void> Audit::open_log() {
+  std::error_code error;
+  const bool there = std::filesystem::is_directory(directory_.log_dir(), error);
+  if (!there) return failure(Code::kDamaged, directory_.log_dir() + ": there is no log");
+  auto disk = PosixLogDisk::open(directory_.log_dir(), {.only_read = true});
+  if (!disk) return std::unexpected(disk.error());
+  disk_ = std::move(*disk);
+  SalvageOptions options;
+  options.identity = directory_.log_identity();
+  options.partitions = directory_.partitions();
+  options.counted = *std::ranges::min_element(watermarks_);
+  options.counted_newest = *std::ranges::max_element(watermarks_);
+  auto log = SalvagedLog::open(disk_.get(), options);
+  if (!log) return std::unexpected(log.error());
+  log_.emplace(std::move(*log));
+  for (const auto& hole : {log_->lost(), log_->passed_over()}) {
+    if (hole && hole->certain()) return failure(Code::kDamaged, "the log can not be read whole: " + hole->reason);
+  }
+  report_.log_end = Offset{log_->bounds(PartitionId{0}).end.value - 1};
+  return {};
+}
+
+/// The tables as of where the replay begins: empty where the log is whole, else those of the oldest base that the log
+/// goes on from.
+Result<void> Audit::begin() {
+  const auto first = log_->read(std::nullopt, Offset{1}, 1);
+  if (!first) return std::unexpected(first.error());
+  const auto begins = first->frames.empty() ? Offset{report_.log_end.value + 1} : first->frames.front().offset;
+  if (begins == Offset{1}) return {};
+  const auto bases = BaseFiles::open_to_read(directory_.bases_dir());
+  if (!bases) return std::unexpected(bases.error());
+  for (const Offset offset : bases->offsets()) {
+    if (offset.value + 1 < begins.value) continue;
+    const auto base = bases->read(offset);
+    if (!base) return std::unexpected(base.error());
+    const auto of = Flusher::generation_of_windows(base->windows);
+    if (!of) return std::unexpected(of.error());
+    if (*of != generation()) continue;
+    if (auto restored = Flusher::restore_windows(base->windows, partitions_); !restored) return restored;
+    return begin_with(*bases, offset);
+  }
+  return failure(Code::kDamaged, "the log begins at offset " + std::to_string(begins.value) +
+                                     ", and there is no base that it goes on from");
+}
+
+Result<void> Audit::begin_with(const BaseFiles& bases, Offset base) {
+  report_.base = base;
+  const auto store = RocksdbDatabase::open_to_read(bases.checkpoint_path(base), {});
+  if (!store) return std::unexpected(store.error());
+  const auto marks = (*store)->watermarks();
+  if (!marks) return std::unexpected(marks.error());
+  for (const Watermark& mark : *marks) {
+    if (Recovery::generation_of(mark) != generation() || mark.partition.value >= partitions_.size()) continue;
+    ByteCursor cursor(mark.chains);
+    cursor.take<std::uint32_t>();
+    auto chains = ChainTable::decode(ByteView(mark.chains).subspan(cursor.position()));
+    if (!chains) return std::unexpected(chains.error());
+    partitions_[mark.partition.value].restore_chains(std::move(*chains));
+    partitions_[mark.partition.value].set_read(mark.offset);
+  }
+  const auto sources = (*store)->sources();
+  if (!sources) return std::unexpected(sources.error());
+  for (SourceRow row : *sources) {
+    if (row.partition.value >= partitions_.size()) continue;
+    Aggregator& partition = partitions_[row.partition.value];
+    if (row.touched > partition.read()) row.touched = kNoOffset;  // In the log of an older generation.
+    partition.sources().restore(row);
+  }
+  return for_each_row(**store, [&](std::string_view space, std::string_view counter, const RowBatch::Item& item) {
+    if (item.shard.generation != generation()) return;
+    shards_[key_of(item.shard.partition, space, counter)].fresh.row = item.row;
+  });
+}
+
+Result<void> Audit::replay(const LogRead& stretch) {
+  for (const LogRead::Item& item : stretch.frames) {
+    const auto frame = decode_frame(stretch.frame(item));
+    if (!frame) {
+      return failure(Code::kDamaged, "offset " + std::to_string(item.offset.value) + ": " + frame.error().what);
+    }
+    ++report_.frames;
+    Aggregator& partition = partitions_[item.partition.value];
+    if (item.offset <= partition.read()) {
+      partition.see_ids(*frame);
+      continue;
+    }
+    const auto verdict = partition.chains().accept(frame->header().writer, frame->header().number);
+    if (verdict == ChainTable::Verdict::kGap) {
+      return failure(Code::kDamaged, "partition " + std::to_string(item.partition.value) + ", offset " +
+                                         std::to_string(item.offset.value) + ": frames before it are missing");
+    }
+    if (verdict == ChainTable::Verdict::kDrop) {
+      partition.see_ids(*frame);
+    } else {
+      replay(*frame, item.offset, partition);
+    }
+  }
+  return {};
+}
+
+void Audit::replay(const Frame& frame, Offset offset, Aggregator& partition) {
+  auto entries = frame.entries();
+  for (Entry entry; entries.next(entry);) {
+    ++report_.entries;
+    if (entry.group == GroupKind::kIds && partition.ids().appear(entry.id, entry.time) != IdWindow::Verdict::kNew) {
+      continue;
+    }
+    if (entry.group == GroupKind::kSource && !partition.sources().advance(entry.source, entry.sequence, offset)) {
+      continue;
+    }
+    apply(entry, offset, partition);
+  }
+}
+
+void Audit::apply(const Entry& entry, Offset offset, Aggregator& partition) {
+  const auto number = partition.shard().partition;
+  Audited& audited = shards_[key_of(number, entry.space, entry.counter)];
+  if (offset > std::max(audited.stored.applied, watermarks_[number.value])) {
+    ++report_.later_entries;
+    return;
+  }
+  if (!audited.fresh.lacks(offset)) return;
+  if (entry.kind == EntryKind::kReset) {
+    audited.fresh.reset(entry.epoch == Epoch{} ? epoch_of(generation(), offset) : entry.epoch, offset);
+  } else {
+    audited.fresh.add(entry.delta, entry.events, offset);
+  }
+}
+
+void Audit::compare() {
+  std::vector<std::pair<std::string_view, const Audited*>> wrong;
+  std::unordered_map<std::string_view, bool> counters;
+  for (const auto& [key, audited] : shards_) {
+    const Row& log = audited.fresh.row;
+    const Row& store = audited.stored;
+    if (!audited.in_store && log == Row{}) continue;  // All of it is later than what is due.
+    ++report_.rows;
+    counters[std::string_view(key).substr(2)] = true;
+    const bool same = audited.in_store && log.total == store.total && log.events == store.events &&
+                      log.epoch == store.epoch && log.flags == store.flags;
+    if (!same) wrong.emplace_back(key, &audited);
+  }
+  report_.counters = counters.size();
+  report_.differences = wrong.size();
+  const auto shown = std::min(wrong.size(), kAuditShown);
+  std::ranges::partial_sort(wrong, wrong.begin() + static_cast<std::ptrdiff_t>(shown), {},
+                            [](const auto& one) { return one.first; });
+  for (const auto& [key, audited] : std::span(wrong).first(shown)) {
+    const auto zero = key.find('\0', 2);
+    AuditDifference difference;
+    difference.partition = PartitionId{
+        static_cast<std::uint16_t>(static_cast<unsigned char>(key[0]) | (static_cast<unsigned char>(key[1]) << 8))};
+    difference.space = key.substr(2, zero - 2);
+    difference.counter = key.substr(zero + 1);
+    difference.upto = std::max(audited->stored.applied, watermarks_[difference.partition.value]);
+    difference.in_store = audited->in_store;
+    difference.store = audited->stored;
+    difference.log = audited->fresh.row;
+    report_.first_differences.push_back(std::move(difference));
+  }
+}
+
+Result<AuditReport> Audit::run(const std::function<void(std::uint64_t)>& progress,
+                               const std::function<bool()>& interrupted) {
+  if (auto read = read_store(); !read) return std::unexpected(read.error());
+  if (auto opened = open_log(); !opened) return std::unexpected(opened.error());
+  if (auto begun = begin(); !begun) return std::unexpected(begun.error());
+  for (auto next = Offset{report_.base.value + 1};;) {
+    if (interrupted && interrupted()) return failure(Code::kTimeout, "interrupted; nothing was changed");
+    const auto stretch = log_->read(std::nullopt, next, kStretchBytes);
+    if (!stretch) return std::unexpected(stretch.error());
+    if (stretch->frames.empty()) break;
+    if (auto done = replay(*stretch); !done) return std::unexpected(done.error());
+    next = stretch->next;
+    if (progress) progress(report_.log_end.value + 1 - std::min(next.value, report_.log_end.value + 1));
+  }
+  compare();
+  return std::move(report_);
+}
+
+}  // namespace
+
+Result<AuditReport> audit(const Config& config, const std::function<void(std::uint64_t)>& progress,
+                          const std::function<bool()>& interrupted) {
+  auto directory = DataDirectory::hold(config.data_dir);
+  if (!directory) return std::unexpected(directory.error());
+  return Audit(config, std::move(*directory)).run(progress, interrupted);
+}
+
+}  // namespace quipu

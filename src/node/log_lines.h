@@ -1,0 +1,11 @@
+#pragma once
+
+#include "node/config.h"
+
+namespace quipu {
+
+/// Sets how this process writes its own log, on standard output: `2026-11-24T10:00:00.000 info what happened`, or, with
+/// diagnostics.log_format = json, one object a line with `time`, `level` and `message`.
+void set_up_log_lines(const Config& config);
+
+}  // namespace quipu
