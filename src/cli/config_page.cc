@@ -165,7 +165,7 @@ std::string bounds_json(const LoadedConfig& loaded) {
   const auto add = [&](std::string name, const KeyValue& value, const KeySpec& spec) {
     nlohmann::ordered_json row;
     row["name"] = std::move(name);
-    put_json(row, "value", value);
+    std::visit([&](const auto& held) { row["value"] = held; }, value);
     row["fixed"] = false;
     row["what"] = spec.what;
     row["beyond"] = spec.beyond;
