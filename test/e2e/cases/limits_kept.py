@@ -172,12 +172,16 @@ def dirty_bytes(_, server, _bound):
     return batches * size + 1
 
 
+def long_name(n):
+    return b"counter-%092d" % n
+
+
 @row("memory.table_bytes", settings={"memory.table_bytes": "16MiB", "flush.interval": "100ms"})
 def table_bytes(_, server, bound):
     count, step = 200_000, 5000
     with server.resp() as resp, server.http() as http:
         for begin in range(0, count, step):
-            names = [b"counter-with-a-long-name-%d" % n for n in range(begin, begin + step)]
+            names = [long_name(n) for n in range(begin, begin + step)]
             while names:  # The store may be behind: what is told busy was not counted, and is sent again.
                 resp.send(b"".join(encode("INCR", name) for name in names))
                 replies = [(name, resp.reply()) for name in names]
@@ -189,7 +193,7 @@ def table_bytes(_, server, bound):
         seconds_until(lambda: metric_of(http, "quipu_rows_evicted_total") > 0, "counters evicted")
         seconds_until(lambda: metric_of(http, "quipu_table_bytes") <= bound * 1.25, "a table within its bound", 30)
         for n in (0, 1, count // 2, count - 1):
-            expect_equal(resp.must("GET", b"counter-with-a-long-name-%d" % n), b"1", "a counter that was read back")
+            expect_equal(resp.must("GET", long_name(n)), b"1", "a counter that was read back")
     return count
 
 
