@@ -23,6 +23,11 @@ unit:            ## Runs the unit tests of the release build alone
 	@tools/install build test
 	@tools/test -j $(JOBS) --only release
 
+bench:           ## Measures beside Redis and nginx, writes docs/benchmarks.md; QUESTION=resp_incr ROUNDS=3 takes a look
+	@tools/install build bench
+	@tools/build release quipu -j $(JOBS)
+	@bench/run.py $(if $(QUESTION),--question $(QUESTION)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PIN),--pin)
+
 check:           ## Format, layers, purity, docs and tidy rules; under a minute
 	@tools/install lint
 	@tools/check
@@ -39,4 +44,4 @@ lint:            ## clang-tidy over all sources, and every header compiled alone
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit check format lint clean
+.PHONY: help build demo test unit bench check format lint clean
