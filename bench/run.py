@@ -24,7 +24,7 @@ sys.path.insert(0, str(HERE))
 
 from harness import machine, page, rounds  # noqa: E402
 
-QUESTIONS = ("resp_incr", "http_view")
+QUESTIONS = ("resp_incr", "http_view", "hot_key", "latency", "idle_connections", "slow_clients", "replay", "memory")
 ROUNDS = 9
 
 
@@ -45,15 +45,28 @@ def parse():
                         help="where servers keep their data; should be a real disk (default %(default)s)")
     parser.add_argument("--out", metavar="DIR", help="where results/, benchmarks.md and plots go "
                         f"(default: docs/ with {ROUNDS} rounds or more, else build/bench/)")
+    parser.add_argument("--add", action="store_true",
+                        help="keep the rounds that are there, if they are of the same commit, and add to them")
     parser.add_argument("--page", action="store_true", help="measure nothing; write the page from the results")
     return parser.parse_args()
 
 
+def kept(question, arguments, out):
+    """Samples of A against A, samples of the comparison, and the number of the next round."""
+    found = page.read_result(out, question) if arguments.add else None
+    if not found:
+        return [], [], 0
+    if (found["commit"], found["pinned"]) != (machine.commit(), arguments.pin):
+        sys.exit(f"bench/run.py: the rounds of {question.name} are of commit {found['commit']}; without --add they go")
+    return found["same"], found["samples"], 1 + max(sample["round"] for sample in found["samples"])
+
+
 def record(question, context, arguments, out):
     """Measures one question and keeps what came of it."""
+    before, earlier, begin = kept(question, arguments, out)
     began = datetime.datetime.now(datetime.timezone.utc)
     same, samples = rounds.run(context, question, min(arguments.rounds, question.rounds_max or arguments.rounds),
-                               lambda line: print(line, flush=True))
+                               lambda line: print(line, flush=True), begin)
     result = {
         "question": question.name,
         "date": began.strftime("%Y-%m-%d %H:%M UTC"),
@@ -62,8 +75,8 @@ def record(question, context, arguments, out):
         "versions": machine.versions(context.binary),
         "pinned": arguments.pin,
         "settings": {subject.name: subject.settings for subject in question.subjects},
-        "same": same,
-        "samples": samples,
+        "same": before + same,
+        "samples": earlier + samples,
     }
     page.write_result(out, result)
     print(page.question_text(question, result), flush=True)

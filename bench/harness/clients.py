@@ -75,7 +75,7 @@ def load(context, server, protocol, *flags):
     port = server.resp_port if protocol == "resp" else server.http_port
 
     def send():
-        out, used = _run(context, [context.binary, "bench", "load", f"--{protocol}", f"127.0.0.1:{port}", "--json",
+        out, _ = _run(context, [context.binary, "bench", "load", f"--{protocol}", f"127.0.0.1:{port}", "--json",
                                    *flags])
         report = json.loads(out)
         if report["accepted"] != report["sent"]:
@@ -83,5 +83,5 @@ def load(context, server, protocol, *flags):
                                f"{report.get('first_error', '')} {report.get('trouble', '')}")
         latency = report["latency_ms"]
         return {"events": report["accepted"], "rate": report["accepted_per_second"], "p50_ms": latency["p50"],
-                "p99_ms": latency["p99"], "max_ms": latency["max"]}, used
+                "p99_ms": latency["p99"], "max_ms": latency["max"]}, report["cpu_us_per_event"] * report["accepted"] / 1e6
     return measured(context, server, send)

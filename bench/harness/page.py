@@ -144,15 +144,20 @@ def write_result(out, result):
     path.write_text(text + "\n}\n", encoding="utf-8")
 
 
+def read_result(out, question):
+    """What write_result() left; None where there is nothing."""
+    path = pathlib.Path(out) / "results" / f"{question.name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def texts(out, questions):
     """path below `out` -> text, of the page and the plots, from the results that are there."""
     out = pathlib.Path(out)
     found, sections = {}, []
     for question in questions:
-        path = out / "results" / f"{question.name}.json"
-        if not path.exists():
+        result = read_result(out, question)
+        if result is None:
             continue
-        result = json.loads(path.read_text(encoding="utf-8"))
         sections.append(question_text(question, result))
         found[f"benchmarks/{question.name}.svg"] = plot.svg(question.title, list(plot_rows(question, result)))
     found["benchmarks.md"] = "\n\n".join([HEAD.rstrip("\n"), *sections]) + "\n"

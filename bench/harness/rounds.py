@@ -80,16 +80,16 @@ def _measure(context, question, subject, case, number, order, say):
     return samples
 
 
-def run(context, question, rounds, say):
-    """All samples of a question: of A against A, and of the comparison."""
+def run(context, question, rounds, say, begin=0):
+    """All samples of a question: of A against A, and of the comparison. Rounds are numbered from `begin`."""
     first = question.subjects[0]
     again = dataclasses.replace(first, name=first.name + AGAIN)
     same, samples = [], []
-    for number in range((rounds + 1) // 2):
+    for number in range(begin, begin + (rounds + 1) // 2):
         for case in question.cases:
             for order, subject in enumerate(order_of([first, again], number)):
                 same += _measure(context, question, subject, case, number, order, say)
-    for number in range(rounds):
+    for number in range(begin, begin + rounds):
         for case in question.cases:
             for order, subject in enumerate(order_of(question.subjects, number)):
                 samples += _measure(context, question, subject, case, number, order, say)

@@ -149,6 +149,9 @@ class Redis(Server):
                 return int(fields["calls"]) - int(fields["rejected_calls"]) - int(fields["failed_calls"])
         return 0
 
+    def keys(self):
+        return int(resp_call(self.resp_port, "DBSIZE")[1:])
+
 
 NGINX_CONF = """daemon off;
 {main}pid {directory}/pid;

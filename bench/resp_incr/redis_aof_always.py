@@ -1,7 +1,5 @@
 """Redis that keeps the same promise: INCR is answered after the append-only file was synced."""
 
-from harness.rounds import Subject
-from harness.servers import Redis
+from harness import contenders
 
-SETTINGS = {"save": "", "appendonly": "yes", "appendfsync": "always"}
-SUBJECT = Subject("redis-aof-always", "Redis, AOF always", SETTINGS, lambda context: Redis(context, SETTINGS))
+SUBJECT = contenders.redis_aof_always()

@@ -1,7 +1,5 @@
 """Redis that promises nothing: what it counted is in memory alone."""
 
-from harness.rounds import Subject
-from harness.servers import Redis
+from harness import contenders
 
-SETTINGS = {"save": "", "appendonly": "no"}
-SUBJECT = Subject("redis-unsaved", "Redis, nothing persisted", SETTINGS, lambda context: Redis(context, SETTINGS))
+SUBJECT = contenders.redis_unsaved()
