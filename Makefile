@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
 help:            ## Lists the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build:           ## Installs what the build needs; leaves build/release/quipu
 	@tools/install build
@@ -28,6 +28,11 @@ bench:           ## Measures beside Redis and nginx, writes docs/benchmarks.md; 
 	@tools/build release quipu -j $(JOBS)
 	@bench/run.py $(if $(QUESTION),--question $(QUESTION)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PIN),--pin)
 
+bench-micro:     ## Measures single parts (codec, parsers, table, log), writes docs/benchmarks.md
+	@tools/install build bench
+	@tools/build release bench_micro -j $(JOBS)
+	@bench/run.py --micro
+
 check:           ## Format, layers, purity, docs and tidy rules; under a minute
 	@tools/install lint
 	@tools/check
@@ -44,4 +49,4 @@ lint:            ## clang-tidy over all sources, and every header compiled alone
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit bench check format lint clean
+.PHONY: help build demo test unit bench bench-micro check format lint clean

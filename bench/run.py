@@ -3,6 +3,7 @@
 
     bench/run.py                                    all questions, 9 rounds each; writes docs/benchmarks.md
     bench/run.py --question resp_incr --rounds 3    a look at one; writes below build/bench/ only
+    bench/run.py --micro                            single parts alone; build bench_micro before
     bench/run.py --page                             the page again, from docs/results/, measuring nothing
 
 Every question is a folder here, every contender a file in it. A question first measures Quipu against itself, then all
@@ -22,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 
-from harness import machine, page, rounds  # noqa: E402
+from harness import machine, micro, page, rounds  # noqa: E402
 
 QUESTIONS = ("resp_incr", "http_view", "hot_key", "latency", "idle_connections", "slow_clients", "replay", "memory")
 ROUNDS = 9
@@ -47,6 +48,8 @@ def parse():
                         f"(default: docs/ with {ROUNDS} rounds or more, else build/bench/)")
     parser.add_argument("--add", action="store_true",
                         help="keep the rounds that are there, if they are of the same commit, and add to them")
+    parser.add_argument("--micro", nargs="?", const=ROOT / "build/release/bench_micro", metavar="PATH",
+                        help="run the micro-benchmarks alone (default program: %(const)s)")
     parser.add_argument("--page", action="store_true", help="measure nothing; write the page from the results")
     return parser.parse_args()
 
@@ -87,7 +90,12 @@ def main():
     out = pathlib.Path(arguments.out) if arguments.out else \
         ROOT / ("docs" if arguments.page or arguments.rounds >= ROUNDS and not arguments.case else "build/bench")
     began = time.monotonic()
-    if not arguments.page:
+    if arguments.micro:
+        pathlib.Path(arguments.scratch).mkdir(parents=True, exist_ok=True)
+        result = micro.run(arguments.micro, arguments.scratch, repetitions=5, seconds=0.2)
+        print(micro.text(result))
+        micro.write_result(out, result)
+    elif not arguments.page:
         arguments.binary = pathlib.Path(arguments.binary).resolve()
         if not arguments.binary.exists():
             sys.exit(f"bench/run.py: there is no {arguments.binary}; `make build` makes it")

@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from . import plot
+from . import micro, plot
 from .figures import Spread, ratios, values_of, verdict
 from .rounds import AGAIN
 
@@ -160,6 +160,9 @@ def texts(out, questions):
             continue
         sections.append(question_text(question, result))
         found[f"benchmarks/{question.name}.svg"] = plot.svg(question.title, list(plot_rows(question, result)))
+    measured = micro.read_result(out)
+    if measured is not None:
+        sections.append(micro.text(measured))
     found["benchmarks.md"] = "\n\n".join([HEAD.rstrip("\n"), *sections]) + "\n"
     return found
 

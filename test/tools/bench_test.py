@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
 import run as bench  # noqa: E402
-from harness import page, rounds  # noqa: E402
+from harness import micro, page, rounds  # noqa: E402
 from harness.figures import Bar, Spread, order_of, ratios, verdict  # noqa: E402
 
 
@@ -144,6 +144,29 @@ class Page(unittest.TestCase):
                 self.assertIn(bar.client, asked.clients)
                 self.assertTrue({bar.over[0], bar.under[0]} <= subjects)
                 self.assertTrue({bar.over[1], bar.under[1]} <= set(asked.metrics))
+
+
+class Micro(unittest.TestCase):
+    ROWS = [
+        {"run_name": "find/9", "aggregate_name": "mean", "items_per_second": 1.0},
+        {"run_name": "find/9", "aggregate_name": "median", "items_per_second": 4e7, "bytes_per_counter": 99.4},
+        {"run_name": "find/9", "aggregate_name": "cv", "items_per_second": 0.0251},
+        {"run_name": "log/1/real_time", "aggregate_name": "median", "items_per_second": 4000.0,
+         "bytes_per_second": 2.0**22},
+        {"run_name": "log/1/real_time", "aggregate_name": "cv", "items_per_second": 0.1},
+        {"run_name": "bad", "error_occurred": True, "error_message": "no disk"}]
+
+    def test_medians_become_times_for_one(self):
+        self.assertEqual(micro.parts(self.ROWS), {
+            "find/9": {"ns": 25.0, "bytes_per_counter": 99.4, "variation": 0.0251},
+            "log/1": {"ns": 250000.0, "mib_per_second": 4.0, "variation": 0.1}, "bad": {"failed": "no disk"}})
+
+    def test_the_table_tells_what_failed(self):
+        text = micro.text({"date": "d", "commit": "c", "repetitions": 5, "parts": micro.parts(self.ROWS),
+                           "machine": {"processor": "p", "file_system": "f"}})
+        self.assertIn("| `find/9` | 25.0 ns | 2.5% | 99 bytes/counter |", text)
+        self.assertIn("| `log/1` | 250 µs | 10.0% | 4.0 MiB/s |", text)
+        self.assertIn("| `bad` | **failed**: no disk |", text)
 
 
 if __name__ == "__main__":
