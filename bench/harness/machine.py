@@ -30,9 +30,9 @@ def _line(path, pattern):
 
 
 def commit():
-    """The commit's short hash, with "+changes" where files differ from it."""
+    """The commit's short hash, with "+changes" where files other than the docs, which hold the results, differ from it."""
     hash_ = _said("git", "-c", "safe.directory=*", "rev-parse", "--short=12", "HEAD")
-    changes = _said("git", "-c", "safe.directory=*", "status", "--porcelain", "--untracked-files=no")
+    changes = _said("git", "-c", "safe.directory=*", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
     return hash_ + ("+changes" if changes else "")
 
 
