@@ -29,6 +29,16 @@ large:           ## What the table takes beside Redis, and 50 million counters i
 	@python3 test/large/table.py bytes
 	@python3 test/large/table.py bounded
 
+bench:           ## Measures beside Redis and nginx, writes docs/benchmarks.md; QUESTION=resp_incr ROUNDS=3 takes a look
+	@tools/install build bench
+	@tools/build release quipu -j $(JOBS)
+	@bench/run.py $(if $(QUESTION),--question $(QUESTION)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PIN),--pin)
+
+bench-micro:     ## Measures single parts (codec, parsers, table, log), writes docs/benchmarks.md
+	@tools/install build bench
+	@tools/build release bench_micro -j $(JOBS)
+	@bench/run.py --micro
+
 check:           ## Format, layers, purity, docs and tidy rules; under a minute
 	@tools/install lint
 	@tools/check
@@ -63,4 +73,4 @@ import-large:    ## Imports a log of 1 GB into a service; writes docs/results/im
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit large check format lint screenshots clean overload import-large
+.PHONY: help build demo test unit large check format lint screenshots clean overload import-large bench bench-micro

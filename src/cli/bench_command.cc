@@ -27,8 +27,8 @@ void BenchCommand::add_to(CLI::App& verb) {
   verb.add_option("--keys", options_.keys, "Different counters")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
       ->capture_default_str();
-  verb.add_option("--distribution", distribution_, "zipf, uniform or one")
-      ->check(CLI::IsMember({"zipf", "uniform", "one"}))
+  verb.add_option("--distribution", distribution_, "zipf, uniform, one, or each once in order")
+      ->check(CLI::IsMember({"zipf", "uniform", "one", "each"}))
       ->capture_default_str();
   verb.add_option("--namespace", options_.space, "Where the counters are")->capture_default_str();
   auto* events = verb.add_option("--events", options_.events, "Send so many events");
@@ -36,6 +36,13 @@ void BenchCommand::add_to(CLI::App& verb) {
   verb.add_option("--seconds", options_.seconds, "Send for so long (default 10, without --events)")
       ->check(CLI::Range(0.001, 86'400.0))
       ->excludes(events);
+  verb.add_option("--rate", options_.rate, "Open loop: send so many a second, whether replies come or not")
+      ->check(CLI::Range(1.0, 1e8));
+  verb.add_option("--idle-connections", options_.idle_connections, "Silent connections beside the others")
+      ->check(CLI::Range(0, 20'000));
+  verb.add_option("--name-bytes", options_.name_bytes, "Length of each counter's name")
+      ->check(CLI::Range(12, 200))
+      ->capture_default_str();
   verb.add_option("--seed", options_.seed, "The same seed sends the same keys")->capture_default_str();
   verb.add_flag("--json", json_, "Report as one JSON object");
 }
@@ -55,7 +62,7 @@ int BenchCommand::run(const Surroundings& surroundings, const std::function<bool
   if (auto valid = validate_namespace(options_.space); !valid) return usage(valid.error().what);
   if (options_.events == 0 && options_.seconds == 0) options_.seconds = 10;
   static const std::map<std::string, Spread> kSpreads = {
-      {"zipf", Spread::kZipf}, {"uniform", Spread::kUniform}, {"one", Spread::kOne}};
+      {"zipf", Spread::kZipf}, {"uniform", Spread::kUniform}, {"one", Spread::kOne}, {"each", Spread::kEach}};
   options_.spread = kSpreads.at(distribution_);
 
   const auto progress = [&](std::uint64_t replies, double seconds) {
@@ -71,8 +78,8 @@ int BenchCommand::run(const Surroundings& surroundings, const std::function<bool
   if (surroundings.progress) surroundings.err << "\r\033[K";
   surroundings.out << (json_ ? load_report_json(options_, *report) : load_report_text(options_, *report));
   if (report->interrupted) return kExitInterrupted;
-  const bool failed =
-      report->replies.refused + report->replies.unknown + report->lost > 0 || report->connections_lost > 0;
+  const bool failed = report->replies.refused + report->replies.unknown + report->lost > 0 ||
+                      report->connections_lost + report->idle_lost > 0;
   return failed ? kExitFailure : kExitOk;
 }
 

@@ -19,6 +19,9 @@ std::uint64_t KeyDistribution::next() {
   switch (spread_) {
     case Spread::kOne:
       return 1;
+    case Spread::kEach:
+      last_ = last_ == keys_ ? 1 : last_ + 1;
+      return last_;
     case Spread::kUniform:
       return 1 + std::min(keys_ - 1, static_cast<std::uint64_t>(unit() * static_cast<double>(keys_)));
     case Spread::kZipf:

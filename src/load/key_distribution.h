@@ -10,6 +10,7 @@ enum class Spread : std::uint8_t {
   kZipf,     ///< Key k is drawn in proportion to 1 / k: a few are hot, most are cold.
   kUniform,  ///< All alike.
   kOne,      ///< Key 1 alone: the hottest case.
+  kEach,     ///< Each key once, in order, then from the beginning.
 };
 
 /// Draws keys, numbered from 1 to `keys`, the hottest first. The same seed draws the same keys. Constant memory: Zipf
@@ -27,6 +28,7 @@ class KeyDistribution {
   double unit();
 
   Spread spread_;
+  std::uint64_t last_ = 0;  // With kEach.
   std::uint64_t keys_;
   std::mt19937_64 random_;
   // The integral of 1/x is log x: of the first key's share, of all, and how near a draw must be to be taken at once.

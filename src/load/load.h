@@ -25,6 +25,11 @@ struct LoadOptions {
   std::uint64_t events = 0;     ///< Requests in all; 0 = as many as `seconds` allows.
   double seconds = 0;           ///< With events == 0: how long to send.
   std::uint64_t seed = 1;
+  std::uint32_t name_bytes = kKeyNameBytes;  ///< Length of every key's name, kKeyNameBytes or more.
+  /// 0: closed loop. Else open loop: so many requests a second are sent when their time has come, however late the
+  /// replies are, in batches of `pipeline`; a latency counts from the intended time.
+  double rate = 0;
+  std::uint32_t idle_connections = 0;  ///< Connections beside the busy ones that never say anything.
 };
 
 /// What came of it.
@@ -33,11 +38,16 @@ struct LoadReport {
   ReplyTally replies;
   std::uint64_t lost = 0;  ///< Sent, but the connection ended first: perhaps counted.
   std::uint32_t connections_lost = 0;
-  double seconds = 0;        ///< From the first byte sent to the last reply.
-  LatencyHistogram latency;  ///< From the sending of a request's batch to its reply.
+  double seconds = 0;           ///< From the first byte sent to the last reply.
+  LatencyHistogram latency;     ///< From the sending of a request's batch, or its intended time, to its reply.
+  std::uint32_t idle_lost = 0;  ///< Idle connections that the server closed.
+  double cpu_seconds = 0;       ///< Processor time of this thread while it sent and received.
   bool interrupted = false;
   std::string trouble;  ///< Why the first connection was lost.
 
+  double cpu_us_per_event() const {
+    return replies.replies() > 0 ? cpu_seconds * 1e6 / static_cast<double>(replies.replies()) : 0;
+  }
   double accepted_per_second() const { return seconds > 0 ? static_cast<double>(replies.accepted) / seconds : 0; }
 };
 

@@ -15,6 +15,8 @@ const char* name_of(Spread spread) {
       return "zipf";
     case Spread::kUniform:
       return "uniform";
+    case Spread::kEach:
+      return "each";
     case Spread::kOne:
       break;
   }
@@ -40,6 +42,11 @@ std::string load_report_text(const LoadOptions& options, const LoadReport& repor
   out += fmt::format("  max {:.2f}\n", ms(report.latency.max_ns()));
   out += fmt::format("  not accepted: {} busy, {} refused, {} unknown, {} lost with their connection\n", replies.busy,
                      replies.refused, replies.unknown, report.lost);
+  if (options.rate > 0)
+    out += fmt::format("  open loop: {:.0f} a second, latency from the intended time\n", options.rate);
+  if (options.idle_connections > 0) {
+    out += fmt::format("  {} idle connections beside, {} of them lost\n", options.idle_connections, report.idle_lost);
+  }
   if (!replies.first_error.empty()) out += fmt::format("  first error: {}\n", replies.first_error);
   if (!report.trouble.empty()) {
     out += fmt::format("  {} connections lost: {}\n", report.connections_lost, report.trouble);
@@ -64,6 +71,10 @@ std::string load_report_json(const LoadOptions& options, const LoadReport& repor
   out["unknown"] = report.replies.unknown;
   out["lost"] = report.lost;
   out["connections_lost"] = report.connections_lost;
+  if (options.rate > 0) out["intended_per_second"] = options.rate;
+  out["idle_connections"] = options.idle_connections;
+  out["idle_lost"] = report.idle_lost;
+  out["cpu_us_per_event"] = report.cpu_us_per_event();
   auto& latency = out["latency_ms"];
   for (const double share : kQuantiles)
     latency[fmt::format("p{:g}", share * 100)] = ms(report.latency.quantile_ns(share));

@@ -23,18 +23,17 @@ void append_http(std::string& out, std::string_view space, std::string_view host
 
 }  // namespace
 
-std::string key_name(std::uint64_t number) { return fmt::format("key-{:08}", number); }
+std::string key_name(std::uint64_t number, std::size_t bytes) { return fmt::format("key-{:0{}}", number, bytes - 4); }
 
-RequestRing::RequestRing(LoadProtocol protocol, std::string_view space, std::string_view host, KeyDistribution& keys,
-                         std::size_t count) {
+RequestRing::RequestRing(const RequestForm& form, KeyDistribution& keys, std::size_t count) {
   starts_.reserve(count + 1);
   starts_.push_back(0);
   for (std::size_t i = 0; i < count; ++i) {
-    const auto key = key_name(keys.next());
-    if (protocol == LoadProtocol::kResp) {
-      append_resp(bytes_, space, key);
+    const auto key = key_name(keys.next(), form.name_bytes);
+    if (form.protocol == LoadProtocol::kResp) {
+      append_resp(bytes_, form.space, key);
     } else {
-      append_http(bytes_, space, host, key);
+      append_http(bytes_, form.space, form.host, key);
     }
     starts_.push_back(bytes_.size());
   }

@@ -12,8 +12,19 @@ namespace quipu {
 
 enum class LoadProtocol : std::uint8_t { kResp, kHttp };
 
-/// The name of the key of this number: `key-00000042`.
-std::string key_name(std::uint64_t number);
+constexpr std::size_t kKeyNameBytes = 12;
+
+/// The name of the key of this number, in `bytes` bytes (kKeyNameBytes or more): `key-00000042`. Longer where the
+/// number has more digits than there is room for.
+std::string key_name(std::uint64_t number, std::size_t bytes = kKeyNameBytes);
+
+/// What the requests of a load look like.
+struct RequestForm {
+  LoadProtocol protocol = LoadProtocol::kResp;
+  std::string_view space;  ///< The namespace.
+  std::string_view host;   ///< HTTP's Host header.
+  std::size_t name_bytes = kKeyNameBytes;
+};
 
 /// Requests that stand ready one after the other, so that any stretch of them is sent as it is. Each adds 1 to a key.
 ///
@@ -21,9 +32,8 @@ std::string key_name(std::uint64_t number);
 class RequestRing {
  public:
   /// `count` requests, 1 or more, to keys that `keys` draws. RESP: INCR of `space:key`, or of `key` in namespace
-  /// "default". HTTP: POST /view in namespace "views", else POST /v1/counters; `host` is the Host header.
-  RequestRing(LoadProtocol protocol, std::string_view space, std::string_view host, KeyDistribution& keys,
-              std::size_t count);
+  /// "default". HTTP: POST /view in namespace "views", else POST /v1/counters.
+  RequestRing(const RequestForm& form, KeyDistribution& keys, std::size_t count);
 
   std::size_t size() const { return starts_.size() - 1; }
   /// The bytes of requests `from` to `to` - 1, 0 <= from <= to <= size().

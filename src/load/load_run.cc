@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -29,7 +31,17 @@ constexpr std::size_t kRingRequestsMin = 1 << 16;
 constexpr std::size_t kRingRequestsMax = 1 << 20;
 constexpr std::size_t kRingRequestsMaxHttp = 1 << 18;
 constexpr std::size_t kReadBytes = 256 << 10;
+constexpr std::size_t kRingRequestsMaxEach = std::size_t{1} << 26;
+// An open loop that is so many requests ahead of the replies is given up: the server does not keep this rate.
+constexpr std::uint64_t kBehindMax = 4'000'000;
 constexpr auto kDrainMax = std::chrono::seconds(10);
+
+/// Processor time that the calling thread has taken so far.
+double thread_cpu_seconds() {
+  timespec taken{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
+  return static_cast<double>(taken.tv_sec) + static_cast<double>(taken.tv_nsec) * 1e-9;
+}
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -71,15 +83,20 @@ Result<Descriptor> connect_to(const addrinfo& where) {
   return socket;
 }
 
+/// Requests that were sent in one piece.
+struct Batch {
+  Clock::time_point from;     // Where their latency begins.
+  std::uint64_t awaited = 0;  // Replies that have not come.
+};
+
 struct Connection {
   Connection(Descriptor connected, LoadProtocol protocol) : socket(std::move(connected)), counter(protocol) {}
 
   Descriptor socket;
   ReplyCounter counter;
-  std::size_t cursor = 0;     // The ring's request that comes next.
-  std::string_view unsent;    // Of the batch under way.
-  std::uint64_t awaited = 0;  // Replies of the batch under way.
-  Clock::time_point sent_at{};
+  std::size_t cursor = 0;  // The ring's request that comes next.
+  std::deque<std::string_view> unsent;
+  std::deque<Batch> batches;  // Under way: one in a closed loop, as many as it takes in an open one.
 };
 
 /// One run: all connections, each with one batch under way.
@@ -106,17 +123,28 @@ class LoadRun {
       }
       if (auto watched = watch(std::move(*socket), i); !watched) return watched;
     }
+    for (std::uint32_t i = 0; i < options_.idle_connections; ++i) {
+      auto socket = connect_to(*addresses);
+      if (!socket) {
+        return failure(Code::kUnknown, fmt::format("idle connection {}: {}", i + 1, socket.error().what));
+      }
+      idle_.push_back(std::move(*socket));
+    }
     return {};
   }
 
   LoadReport run(const std::function<bool()>& interrupted, const std::function<void(std::uint64_t, double)>& progress) {
+    const auto cpu_began = thread_cpu_seconds();
     began_ = last_reply_ = Clock::now();
     left_ = options_.events > 0 ? options_.events : ~std::uint64_t{0};
-    for (auto& connection : connections_) begin_batch(*connection, began_);
+    if (!open_loop()) {
+      for (auto& connection : connections_) begin_batch(*connection, began_);
+    }
     auto told = began_;
-    while (open_ > 0 && outstanding_ > 0) {
+    while (open_ > 0 && (outstanding_ > 0 || (open_loop() && !stopped_ && left_ > 0))) {
       std::array<epoll_event, 256> events;
-      const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 100);
+      const auto wait = begin_due_batches();
+      const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &wait, nullptr);
       const auto now = Clock::now();
       for (int i = 0; i < count; ++i) turn(*connections_[events[static_cast<std::size_t>(i)].data.u32]);
       if (!report_.interrupted && interrupted()) {
@@ -131,6 +159,8 @@ class LoadRun {
       }
     }
     report_.lost += outstanding_;
+    report_.cpu_seconds = thread_cpu_seconds() - cpu_began;
+    count_lost_idle();
     report_.seconds = seconds_between(began_, last_reply_);
     return std::move(report_);
   }
@@ -156,15 +186,46 @@ class LoadRun {
     stopped_ = true;
   }
 
-  void begin_batch(Connection& connection, Clock::time_point now) {
+  bool open_loop() const { return options_.rate > 0; }
+
+  /// Open loop: begins the batches whose time has come, each on the next connection, and says how long the next one's
+  /// time is away. Closed loop: begins none.
+  timespec begin_due_batches() {
+    constexpr std::int64_t kWaitNsMax = 100'000'000;
+    auto wait_ns = kWaitNsMax;
+    if (open_loop()) {
+      const auto now = Clock::now();
+      const double interval_ns = 1e9 * options_.pipeline / options_.rate;
+      while (!stopped_ && left_ > 0) {
+        const auto intended =
+            began_ +
+            std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(batches_begun_) * interval_ns));
+        if (intended > now) {
+          wait_ns = std::min<std::int64_t>(kWaitNsMax, (intended - now).count());
+          break;
+        }
+        if (outstanding_ > kBehindMax) {
+          report_.trouble = "the server is too far behind this rate";
+          stop(now);
+          break;
+        }
+        begin_batch(*connections_[batches_begun_ % connections_.size()], intended);
+        ++batches_begun_;
+      }
+    }
+    return {.tv_sec = 0, .tv_nsec = wait_ns};
+  }
+
+  void begin_batch(Connection& connection, Clock::time_point from) {
     if (stopped_ || left_ == 0 || !connection.socket.open()) return;
-    const auto room = ring_.size() - connection.cursor;
+    // Where each key is wanted once, all connections take from one row.
+    auto& cursor = options_.spread == Spread::kEach ? cursor_of_all_ : connection.cursor;
+    const auto room = ring_.size() - cursor;
     const auto size = std::min<std::uint64_t>({options_.pipeline, left_, room});
-    const auto end = connection.cursor + static_cast<std::size_t>(size);
-    connection.unsent = ring_.range(connection.cursor, end);
-    connection.cursor = end == ring_.size() ? 0 : end;
-    connection.awaited = size;
-    connection.sent_at = now;
+    const auto end = cursor + static_cast<std::size_t>(size);
+    connection.unsent.push_back(ring_.range(cursor, end));
+    cursor = end == ring_.size() ? 0 : end;
+    connection.batches.push_back({from, size});
     left_ -= size;
     outstanding_ += size;
     report_.sent += size;
@@ -173,12 +234,13 @@ class LoadRun {
 
   void send(Connection& connection) {
     while (!connection.unsent.empty()) {
-      const auto sent =
-          ::send(connection.socket.get(), connection.unsent.data(), connection.unsent.size(), MSG_NOSIGNAL);
+      auto& bytes = connection.unsent.front();
+      const auto sent = ::send(connection.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent < 0 && errno == EINTR) continue;
       if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
       if (sent < 0) return lose(connection, std::strerror(errno));
-      connection.unsent.remove_prefix(static_cast<std::size_t>(sent));
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+      if (bytes.empty()) connection.unsent.pop_front();
     }
   }
 
@@ -200,40 +262,64 @@ class LoadRun {
     const auto replies = connection.counter.feed(bytes, report_.replies);
     if (!replies) return lose(connection, replies.error().what);
     if (*replies == 0) return;
-    if (*replies > connection.awaited) return lose(connection, "more replies than requests");
     const auto now = Clock::now();
     last_reply_ = now;
-    const auto waited = std::chrono::duration_cast<std::chrono::nanoseconds>(now - connection.sent_at).count();
-    report_.latency.add(static_cast<std::uint64_t>(waited), *replies);
-    connection.awaited -= *replies;
-    outstanding_ -= *replies;
-    if (connection.awaited == 0) begin_batch(connection, now);
+    for (auto left = *replies; left > 0;) {
+      if (connection.batches.empty()) return lose(connection, "more replies than requests");
+      auto& batch = connection.batches.front();
+      const auto times = std::min(left, batch.awaited);
+      const auto waited = std::chrono::duration_cast<std::chrono::nanoseconds>(now - batch.from).count();
+      report_.latency.add(static_cast<std::uint64_t>(waited), times);
+      left -= times;
+      batch.awaited -= times;
+      outstanding_ -= times;
+      if (batch.awaited == 0) connection.batches.pop_front();
+    }
+    if (connection.batches.empty() && !open_loop()) begin_batch(connection, now);
   }
 
   void lose(Connection& connection, std::string_view why) {
-    report_.lost += connection.awaited;
-    outstanding_ -= connection.awaited;
-    connection.awaited = 0;
+    for (const auto& batch : connection.batches) {
+      report_.lost += batch.awaited;
+      outstanding_ -= batch.awaited;
+    }
+    connection.batches.clear();
+    connection.unsent.clear();
     connection.socket.reset();
     --open_;
     ++report_.connections_lost;
     if (report_.trouble.empty()) report_.trouble = why;
   }
 
+  /// A connection that was to be silent has nothing to read unless the server gave it up.
+  void count_lost_idle() {
+    for (const auto& socket : idle_) {
+      char byte = 0;
+      const auto got = ::recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) ++report_.idle_lost;
+    }
+  }
+
   const LoadOptions& options_;
   RequestRing ring_;
   Descriptor epoll_;
   std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Descriptor> idle_;
   std::vector<char> buffer_ = std::vector<char>(kReadBytes);
   LoadReport report_;
-  std::uint64_t left_ = 0;         // Requests that may still be begun.
-  std::uint64_t outstanding_ = 0;  // Replies awaited, over all connections.
+  std::uint64_t left_ = 0;           // Requests that may still be begun.
+  std::uint64_t outstanding_ = 0;    // Replies awaited, over all connections.
+  std::uint64_t batches_begun_ = 0;  // In an open loop.
+  std::size_t cursor_of_all_ = 0;    // With Spread::kEach.
   std::uint32_t open_ = 0;
   bool stopped_ = false;
   Clock::time_point began_{};
   Clock::time_point last_reply_{};
   Clock::time_point stopped_at_{};
 };
+
+/// An open loop sleeps for microseconds; the system would add 50 of its own.
+void wake_in_time() { ::prctl(PR_SET_TIMERSLACK, 1UL); }
 
 /// Room for as many descriptors as the system lets us have.
 void raise_descriptor_limit() {
@@ -249,13 +335,17 @@ void raise_descriptor_limit() {
 Result<LoadReport> run_load(const LoadOptions& options, const std::function<bool()>& interrupted,
                             const std::function<void(std::uint64_t replies, double seconds)>& progress) {
   raise_descriptor_limit();
+  if (options.rate > 0) wake_in_time();
   KeyDistribution keys(options.spread, options.keys, options.seed);
   // Enough draws that the ring is spread like the keys are.
   auto requests = options.protocol == LoadProtocol::kResp ? kRingRequestsMax : kRingRequestsMaxHttp;
   requests = static_cast<std::size_t>(std::clamp<std::uint64_t>(options.keys * 16, kRingRequestsMin, requests));
+  if (options.spread == Spread::kEach) {
+    requests = static_cast<std::size_t>(std::min<std::uint64_t>(options.keys, kRingRequestsMaxEach));
+  }
   if (options.events > 0) requests = static_cast<std::size_t>(std::min<std::uint64_t>(requests, options.events));
   const auto host = fmt::format("{}:{}", options.host, options.port);
-  LoadRun run(options, RequestRing(options.protocol, options.space, host, keys, requests));
+  LoadRun run(options, RequestRing({options.protocol, options.space, host, options.name_bytes}, keys, requests));
   if (auto connected = run.connect(); !connected) return std::unexpected(connected.error());
   return run.run(interrupted, progress);
 }

@@ -64,8 +64,14 @@ Result<std::uint64_t> ReplyCounter::feed(std::string_view bytes, ReplyTally& tal
 }
 
 Result<bool> ReplyCounter::take_resp(std::string_view& bytes, ReplyTally& tally) const {
-  const auto end = bytes.find("\r\n");
-  if (end == std::string_view::npos) return false;
+  // memchr is some five times as fast as looking for both bytes.
+  const auto feed = bytes.find('\n');
+  if (feed == std::string_view::npos) return false;
+  if (feed == 0 || bytes[feed - 1] != '\r') {
+    return failure(Code::kRefused,
+                   fmt::format("not a reply to INCR: {}", bytes.substr(0, std::min<std::size_t>(feed, 60))));
+  }
+  const auto end = feed - 1;
   const auto line = bytes.substr(0, end);
   if (line.starts_with(':')) {
     ++tally.accepted;
@@ -80,7 +86,12 @@ Result<bool> ReplyCounter::take_resp(std::string_view& bytes, ReplyTally& tally)
   return true;
 }
 
-Result<bool> ReplyCounter::take_http(std::string_view& bytes, ReplyTally& tally) const {
+Result<bool> ReplyCounter::take_http(std::string_view& bytes, ReplyTally& tally) {
+  if (!accepted_.empty() && bytes.starts_with(accepted_)) {
+    ++tally.accepted;
+    bytes.remove_prefix(accepted_.size());
+    return true;
+  }
   const auto end = bytes.find("\r\n\r\n");
   if (end == std::string_view::npos) return false;
   const auto head = bytes.substr(0, end);
@@ -97,6 +108,7 @@ Result<bool> ReplyCounter::take_http(std::string_view& bytes, ReplyTally& tally)
   if (bytes.size() < size) return false;
   if (*status >= 200 && *status < 300) {
     ++tally.accepted;
+    accepted_ = bytes.substr(0, size);
   } else {
     const auto body = bytes.substr(end + 4, *length);
     note_error(tally, fmt::format("{} {}", *status, body));

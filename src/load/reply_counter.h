@@ -33,10 +33,11 @@ class ReplyCounter {
  private:
   /// Takes one whole reply off the front of `bytes`; false when there is none yet.
   Result<bool> take_resp(std::string_view& bytes, ReplyTally& tally) const;
-  Result<bool> take_http(std::string_view& bytes, ReplyTally& tally) const;
+  Result<bool> take_http(std::string_view& bytes, ReplyTally& tally);
 
   LoadProtocol protocol_;
-  std::string kept_;  // The beginning of a reply whose end has not arrived.
+  std::string kept_;      // The beginning of a reply whose end has not arrived.
+  std::string accepted_;  // The last whole reply of success over HTTP: most are the same, and comparing is cheap.
 };
 
 }  // namespace quipu

@@ -45,6 +45,11 @@ TEST(KeyDistribution, OneKeyIsAlwaysTheFirst) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(keys.next(), 1u);
 }
 
+TEST(KeyDistribution, EachKeyComesOnceInOrderAndThenAgain) {
+  KeyDistribution keys(Spread::kEach, 3, 1);
+  for (const std::uint64_t expected : {1, 2, 3, 1, 2, 3, 1}) EXPECT_EQ(keys.next(), expected);
+}
+
 TEST(KeyDistribution, OfASingleKeyThereIsNoChoice) {
   for (const auto spread : {Spread::kZipf, Spread::kUniform}) {
     KeyDistribution keys(spread, 1, 3);
@@ -108,23 +113,30 @@ TEST(LatencyHistogram, ARepeatedDurationCountsSoOften) {
 
 TEST(RequestRing, RespRequestsAreWhatRedisExpects) {
   KeyDistribution keys(Spread::kOne, 1, 1);
-  const RequestRing views(LoadProtocol::kResp, "views", "h:1", keys, 2);
+  const RequestRing views({LoadProtocol::kResp, "views", "h:1"}, keys, 2);
   EXPECT_EQ(views.size(), 2u);
   EXPECT_EQ(views.range(0, 1), "*2\r\n$4\r\nINCR\r\n$18\r\nviews:key-00000001\r\n");
   EXPECT_EQ(views.range(0, 2).size(), 2 * views.range(1, 2).size());
   EXPECT_EQ(views.range(1, 1), "");
-  const RequestRing plain(LoadProtocol::kResp, "default", "h:1", keys, 1);
+  const RequestRing plain({LoadProtocol::kResp, "default", "h:1"}, keys, 1);
   EXPECT_EQ(plain.range(0, 1), "*2\r\n$4\r\nINCR\r\n$12\r\nkey-00000001\r\n");
 }
 
 TEST(RequestRing, HttpRequestsSayTheLengthOfTheirBody) {
   KeyDistribution keys(Spread::kOne, 1, 1);
-  const RequestRing views(LoadProtocol::kHttp, "views", "h:1", keys, 1);
+  const RequestRing views({LoadProtocol::kHttp, "views", "h:1"}, keys, 1);
   EXPECT_EQ(views.range(0, 1),
             "POST /view HTTP/1.1\r\nHost: h:1\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n"
             R"({"video_id":"key-00000001"})");
-  const RequestRing likes(LoadProtocol::kHttp, "likes", "h:1", keys, 1);
+  const RequestRing likes({LoadProtocol::kHttp, "likes", "h:1"}, keys, 1);
   EXPECT_THAT(std::string(likes.range(0, 1)), testing::StartsWith("POST /v1/counters/likes/key-00000001 HTTP/1.1\r\n"));
+}
+
+TEST(RequestRing, NamesAreAsLongAsAsked) {
+  KeyDistribution keys(Spread::kEach, 2, 1);
+  const RequestRing ring({LoadProtocol::kResp, "default", "h:1", 20}, keys, 2);
+  EXPECT_EQ(ring.range(1, 2), "*2\r\n$4\r\nINCR\r\n$20\r\nkey-0000000000000002\r\n");
+  EXPECT_EQ(key_name(7), "key-00000007");
 }
 
 constexpr std::string_view kResp =
@@ -177,7 +189,7 @@ TEST(ReplyCounter, HoweverTheBytesAreCutTheCountIsTheSame) {
 
 TEST(ReplyCounter, WhatIsNoReplyIsRefused) {
   ReplyTally tally;
-  for (const auto* bad : {"$3\r\nabc\r\n", "hello\r\n"}) {
+  for (const auto* bad : {"$3\r\nabc\r\n", "hello\r\n", ":1\n", "\n"}) {
     EXPECT_FALSE(ReplyCounter(LoadProtocol::kResp).feed(bad, tally)) << bad;
   }
   for (const auto* bad : {"HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", ":1\r\n\r\n",

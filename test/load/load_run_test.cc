@@ -127,6 +127,53 @@ TEST(LoadRun, AnInterruptedRunWaitsForWhatIsUnderWay) {
   EXPECT_EQ(report->replies.accepted, report->sent);
 }
 
+TEST(LoadRun, AnOpenLoopSendsWhetherRepliesComeOrNot) {
+  // It answers nothing and hangs up at the 500th request; a closed loop would wait for ever behind its first 7.
+  const LineServer silent("", 500);
+  auto options = options_for(silent);
+  options.rate = 50'000;
+  options.events = 100'000;
+  const auto report = run_load(options, kNeverInterrupted, kNoProgress);
+  ASSERT_TRUE(report);
+  EXPECT_GE(report->sent, 500u);
+  EXPECT_EQ(report->lost, report->sent);
+  EXPECT_EQ(report->connections_lost, 1u);
+}
+
+TEST(LoadRun, AnOpenLoopEndsWithEveryReply) {
+  const LineServer server(":1\r\n", UINT64_MAX);
+  auto options = options_for(server);
+  options.rate = 100'000;
+  const auto report = run_load(options, kNeverInterrupted, kNoProgress);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->sent, 1'000u);
+  EXPECT_EQ(report->replies.accepted, 1'000u);
+  EXPECT_EQ(report->latency.count(), 1'000u);
+  // 1,000 requests at this rate, in batches of 7, begin over at least 9.9 ms, however fast the server is.
+  EXPECT_GE(report->seconds, 0.0099);
+}
+
+TEST(LoadRun, IdleConnectionsStayOpenBesideTheOthers) {
+  // The server has one connection at a time: the idle one waits in its queue, and stays open.
+  const LineServer server(":1\r\n", UINT64_MAX);
+  auto options = options_for(server);
+  options.idle_connections = 3;
+  auto report = run_load(options, kNeverInterrupted, kNoProgress);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->idle_lost, 0u);
+  EXPECT_EQ(report->replies.accepted, 1'000u);
+}
+
+TEST(LoadRun, EachKeyIsSentOnceOverAllConnections) {
+  const LineServer server(":1\r\n", UINT64_MAX);
+  auto options = options_for(server);
+  options.spread = Spread::kEach;
+  options.keys = options.events = 100;
+  const auto report = run_load(options, kNeverInterrupted, kNoProgress);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->replies.accepted, 100u);
+}
+
 TEST(LoadRun, TheReportSaysWhatHappened) {
   const LineServer server(":1\r\n", UINT64_MAX);
   const auto options = options_for(server);

@@ -22,8 +22,12 @@ def _run(arguments, paths):
                                                           capture_output=True, text=True), _chunks(paths)))
 
 
+def _sources(tree):
+    return [path for folder in ("src/", "test/", "bench/") for path in tree.paths(folder, (".h", ".cc"))]
+
+
 def check(tree):
-    paths = tree.paths("src/", (".h", ".cc")) + tree.paths("test/", (".h", ".cc"))
+    paths = _sources(tree)
     if shutil.which("clang-format-19") is None:
         yield Finding(".clang-format", 0, "clang-format-19 is not installed: tools/install lint")
         return
@@ -39,4 +43,4 @@ def check(tree):
 
 
 def fix(tree):
-    _run(["-i"], tree.paths("src/", (".h", ".cc")) + tree.paths("test/", (".h", ".cc")))
+    _run(["-i"], _sources(tree))

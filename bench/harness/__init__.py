@@ -1,0 +1,1 @@
+"""What every question of the benchmark needs: servers, clients, rounds, arithmetic, the page."""

@@ -1,0 +1,5 @@
+"""Quipu as it comes."""
+
+from harness import contenders
+
+SUBJECT = contenders.quipu()

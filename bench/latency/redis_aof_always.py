@@ -1,0 +1,5 @@
+"""Redis that keeps the same promise."""
+
+from harness import contenders
+
+SUBJECT = contenders.redis_aof_always()

@@ -1,0 +1,5 @@
+"""A good client and no others."""
+
+from harness import contenders
+
+SUBJECT = contenders.quipu("alone", "alone")
