@@ -52,7 +52,9 @@ def blocks(page):
             expect(kind in OTHER_KINDS, f"{page}: a block of the kind {kind!r}: known are sh, {STOPPED}, {', '.join(OTHER_KINDS)}")
             if not (kind == "text" and HELP.match(body)):  # What --help prints is held by the command line's unit test.
                 check_no_commands(page, lines)
-    check_no_commands(page, [line for line in FENCE.sub("", text).splitlines() if line.startswith("    ")])
+    rest = FENCE.sub("", text)
+    expect(not re.search(r"^\s*(```|~~~)", rest, re.MULTILINE), f"{page}: a fence that is indented, not closed or of another sort")
+    check_no_commands(page, [line for line in rest.splitlines() if line.startswith("    ")])
     return found
 
 
