@@ -1,0 +1,68 @@
+"""Tables of the documentation that repeat what is elsewhere: each is held against its source."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NAME = re.compile(r"`([^`]+)`")
+UNIT_TEST = re.compile(r"^TEST(?:_[FP])?\((\w+), (\w+)\)", re.MULTILINE)
+METHODS = ("get", "post", "put", "delete")
+
+
+def rows(page, heading):
+    """The cells of the rows of the table below a heading, without its head."""
+    text = (ROOT / page).read_text()
+    section = text[text.index(f"\n## {heading}\n"):]
+    table = re.search(r"\n((?:\|[^\n]*\n)+)", section)[1].splitlines()[2:]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table]
+
+
+def known_tests():
+    """The names of all unit tests, and of all cases of the end-to-end runner as it lists them."""
+    units = {f"{suite}.{name}" for path in (ROOT / "test").rglob("*.cc") for suite, name in UNIT_TEST.findall(path.read_text())}
+    listed = subprocess.run([sys.executable, ROOT / "test/e2e/run.py", "--list"], stdout=subprocess.PIPE, check=True)
+    return units | set(listed.stdout.decode().split())
+
+
+class Durability(unittest.TestCase):
+    def test_every_row_names_tests_that_exist(self):
+        known = known_tests()
+        without = []
+        for heading in ("Against which fault", "Which setting changes it"):
+            found = rows("docs/durability.md", heading)
+            self.assertGreaterEqual(len(found), 5)
+            for cells in found:
+                named = NAME.findall(cells[-1])
+                self.assertEqual([name for name in named if name not in known], [], cells[0])
+                without += [] if named else [cells[0]]
+        self.assertEqual(without, ["the disk or the machine is gone"])
+
+
+class Requests(unittest.TestCase):
+    def test_the_table_of_http_is_that_of_the_description(self):
+        paths = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+        described = []
+        for path, operations in paths.items():
+            for method in [method for method in METHODS if method in operations]:
+                operation = operations[method]
+                rights = [right for way in operation.get("security", []) for named in way.values() for right in named]
+                described.append([f"`{method.upper()} {path}`", operation["summary"], ", ".join(rights) or "none"])
+            self.assertEqual("head" in operations, "get" in operations, path)
+            self.assertLessEqual(set(operations), {*METHODS, "head", "parameters"}, path)
+        self.assertEqual(rows("docs/protocol/http.md", "Every request"), described)
+
+
+class Targets(unittest.TestCase):
+    def test_contributing_lists_every_target_and_no_other(self):
+        targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        text = (ROOT / "CONTRIBUTING.md").read_text()
+        listed = {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`make ([a-z-]+)`", line)}
+        self.assertEqual(listed, targets)
+
+
+if __name__ == "__main__":
+    unittest.main()
