@@ -7,6 +7,8 @@ import pathlib
 import resource
 import subprocess
 
+from . import machine
+
 POST_VIEW = pathlib.Path(__file__).resolve().parent / "post_view.lua"
 RUN_SECONDS_MAX = 300
 
@@ -15,26 +17,32 @@ class ClientFailed(Exception):
     """A client ended badly, or its replies do not add up."""
 
 
+def _clients_seconds():
+    """Processor time of all clients that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def _run(context, command):
     """Standard output of a client, and the processor seconds that it took."""
     prefix = ["taskset", "--cpu-list", str(context.client_processors)] if context.client_processors is not None else []
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = _clients_seconds()
     done = subprocess.run(prefix + [str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, errors="replace", timeout=RUN_SECONDS_MAX)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
         raise ClientFailed(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.stdout, used
+    return done.stdout, _clients_seconds() - before
 
 
 def measured(context, server, send):
     """Runs `send()`, which gives (values with "events" and "rate", client's processor seconds), and adds what each event
     cost. Where the server counts its events, its count must agree with the client's."""
     counted = server.acknowledged()
-    used = server.process.processor_seconds()
+    processors = machine.Processors()
+    used, clients_used = server.process.processor_seconds(), _clients_seconds()
     values, client_used = send()
-    used = server.process.processor_seconds() - used
+    used, clients_used = server.process.processor_seconds() - used, _clients_seconds() - clients_used
+    values["others"] = processors.others_share(used + clients_used)
     if counted is not None:
         counted = server.acknowledged() - counted
         if counted < values["events"]:

@@ -61,16 +61,26 @@ def describe(scratch):
     }
 
 
-def stolen_share():
-    """A function that says which share of processor time a hypervisor took since this call."""
-    def ticks():
-        with open("/proc/stat", encoding="ascii") as file:
-            fields = [int(field) for field in file.readline().split()[1:9]]
-        return sum(fields), fields[7]
-    began = ticks()
+class Processors:
+    """What all processors did since it was made."""
 
-    def since():
-        now = ticks()
-        passed = now[0] - began[0]
-        return (now[1] - began[1]) / passed if passed else 0.0
-    return since
+    def __init__(self):
+        self.began = self._ticks()
+
+    @staticmethod
+    def _ticks():
+        """(all, busy, stolen); guests' time is in the user's already."""
+        with open("/proc/stat", encoding="ascii") as file:
+            user, nice, system, idle, wait, irq, softirq, stolen = (int(word) for word in file.readline().split()[1:9])
+        busy = user + nice + system + irq + softirq
+        return busy + idle + wait + stolen, busy, stolen
+
+    def stolen_share(self):
+        """Which share a hypervisor took."""
+        passed, _, stolen = (now - then for now, then in zip(self._ticks(), self.began, strict=True))
+        return stolen / passed if passed else 0.0
+
+    def others_share(self, own_seconds):
+        """Which share went to other programs than those that took `own_seconds`."""
+        passed, busy, _ = (now - then for now, then in zip(self._ticks(), self.began, strict=True))
+        return max(0.0, busy - own_seconds * os.sysconf("SC_CLK_TCK")) / passed if passed else 0.0

@@ -9,6 +9,9 @@ from .rounds import AGAIN
 
 VERDICTS = {"aim": "yes, and the aim", "met": "yes", "missed": "**no**", "": "", "not measured": "**not measured**"}
 
+# Beyond this, what was measured is partly somebody else's work.
+DISTURBED_SHARE = 0.1
+
 HEAD = """# Benchmarks
 
 Written by `make bench` from [the raw results](results); `bench/run.py --page` writes it again without measuring. What is
@@ -107,6 +110,12 @@ def under_what(question, result):
         f"{versions['redis-benchmark']}; nginx {versions['nginx']}; wrk {versions['wrk']}.",
     ]
     lines += [f"{subject.title}: {settings_text(result['settings'][subject.name])}." for subject in question.subjects]
+    others = [sample["values"]["others"] for sample in result["samples"] + result["same"] if "others" in sample["values"]]
+    if others:
+        disturbed = sum(share > DISTURBED_SHARE for share in others)
+        lines.append(f"Other programs took {Spread.of(others).median:.1%} of processor time, at most {max(others):.1%}"
+                     + (f"; **{disturbed} of {len(others)} samples had more than {DISTURBED_SHARE:.0%} taken**." if disturbed
+                        else "."))
     failed = [sample for sample in result["samples"] + result["same"] if sample.get("failed")]
     lines += [f"**Failed**: round {sample['round']}, {sample['subject']}, {sample['case']}, {sample['client']}: "
               f"{' '.join(sample['failed'].split())}" for sample in failed]

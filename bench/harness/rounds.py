@@ -62,7 +62,7 @@ class Context:
 
 
 def _measure(context, question, subject, case, number, order, say):
-    stolen = machine.stolen_share()
+    processors = machine.Processors()
     base = {"subject": subject.name, "case": case, "round": number, "order": order}
     failed = {}
     try:
@@ -74,7 +74,7 @@ def _measure(context, question, subject, case, number, order, say):
     samples = []
     for client, values in results.items():
         rounded = {metric: float(f"{value:.6g}") for metric, value in values.items()}
-        samples.append({**base, "client": client, "stolen": round(stolen(), 4), "values": rounded, **failed})
+        samples.append({**base, "client": client, "stolen": round(processors.stolen_share(), 4), "values": rounded, **failed})
         shown = "  ".join(f"{metric} {value:g}" for metric, value in rounded.items())
         say(f"  round {number}  {subject.name:24} {case:16} {client:16} {failed.get('failed', shown)}")
     return samples

@@ -37,7 +37,8 @@ def measure(context, subject, case):
         if there != COUNTERS:
             raise clients.ClientFailed(f"{there} counters of {COUNTERS}")
         return {"load": {"events": values["events"], "bytes": (filled - empty) / COUNTERS, "total_mib": filled / 2**20,
-                         "empty_mib": empty / 2**20, "rate": values["rate"], "cpu_us": values["cpu_us"]}}
+                         "empty_mib": empty / 2**20, "rate": values["rate"], "cpu_us": values["cpu_us"],
+                         "others": values["others"]}}
 
 
 QUESTION = Question(

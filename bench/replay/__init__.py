@@ -27,7 +27,7 @@ def measure(context, subject, case):
                                        "the store had some already")
         return {"load": {"events": EVENTS, "live_rate": values["rate"], "replay_rate": EVENTS / seconds,
                          "replay_seconds": seconds, "replay_cpu_us": server.process.processor_seconds() * 1e6 / EVENTS,
-                         "cpu_us": values["cpu_us"]}}
+                         "cpu_us": values["cpu_us"], "others": values["others"]}}
 
 
 QUESTION = Question(

@@ -118,6 +118,13 @@ class Page(unittest.TestCase):
                       "yes, and the aim |", text)
         self.assertIn("| one | our client | Them | 20 (20 – 20) |", text)
 
+    def test_work_of_others_beside_it_is_told(self):
+        asked, calm = result_of(lambda _context, _subject, _case: {"load": {"rate": 2.0, "others": 0.02}})
+        self.assertIn("took 2.0% of processor time, at most 2.0%.", page.question_text(asked, calm))
+        _, loud = result_of(lambda _context, subject, _case: {
+            "load": {"rate": 2.0, "others": 0.5 if subject.name == "them" else 0.02}})
+        self.assertIn("**3 of 10 samples had more than 10% taken**", page.question_text(asked, loud))
+
     def test_what_was_written_is_read_back(self):
         asked, result = result_of(lambda _context, _subject, _case: {"load": {"rate": 2.0}})
         with tempfile.TemporaryDirectory() as out:
