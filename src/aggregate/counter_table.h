@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -139,7 +140,12 @@ class CounterTable {
   /// pinned and was not used of late; what stays is appended anew, and a chunk that the hand has passed is given back.
   Swept sweep(bool evict);
   /// Whether so much of the arena is dead that a sweep is worth it, although nothing has to be evicted.
-  bool sparse() const { return arena_.dead_bytes() > arena_.bytes() / 4 && arena_.dead_bytes() > kSparseBytesMin; }
+  bool sparse() const {
+    const auto least = arena_.bytes() > kArenaBytesTight ? 0 : arena_.bytes() / 4;
+    return arena_.dead_bytes() > std::max(least, kSparseBytesMin);
+  }
+  /// Whether the arena is so near to what it can reach that no more may be added until it was swept.
+  bool full() const { return arena_.bytes() > kArenaBytesTight + kArenaBytesTight / 32; }
 
   Generation generation() const { return generation_; }
   std::size_t size() const { return index_.size(); }
@@ -156,6 +162,8 @@ class CounterTable {
   static constexpr std::uint64_t kScanEnd = std::uint64_t{1} << 32;
   static constexpr std::size_t kIndexBytes = 10;  // A slot at the emptiest, just after the index grew.
   static constexpr std::size_t kSparseBytesMin = std::size_t{4} << 20;
+  // Below 16 GiB by 1 GiB, and `full` by half of that: one batch and what is loaded for it take far less.
+  static constexpr std::size_t kArenaBytesTight = RecordArena::kBytesMax / 16 * 15;
   static constexpr std::size_t kAhead = 16;
 
   Record record_at(RecordRef ref) const { return Record(const_cast<char*>(arena_.at(ref))); }

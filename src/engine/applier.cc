@@ -63,7 +63,7 @@ void Applier::apply(Batch& batch, std::span<CounterIndex> counters) {
 
 bool Applier::has_room(std::size_t bytes) const {
   return core_.frames.bytes() + bytes <= std::min(core_.log.room_bytes(), core_.options.open_bytes_max) &&
-         core_.dirty_bytes() <= core_.options.dirty_bytes_max;
+         core_.dirty_bytes() <= core_.options.dirty_bytes_max && !core_.table_overfull();
 }
 
 bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcomes) {
@@ -80,6 +80,9 @@ bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcome
     retry_after_ms = 0;
   } else if (core_.dirty_bytes() > core_.options.dirty_bytes_max) {
     text = "too many changed rows wait for the store";
+    retry_after_ms = core_.options.flush_interval_ms;
+  } else if (core_.table_overfull()) {
+    text = "the table of totals is full of changed rows that wait for the store";
     retry_after_ms = core_.options.flush_interval_ms;
   } else if (core_.log.room_bytes() < core_.options.open_bytes_max) {
     text = "the log has no room: its disk is full or behind";

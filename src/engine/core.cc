@@ -40,6 +40,11 @@ std::uint64_t Core::expect(StoreDone done) {
   return token;
 }
 
+bool Core::table_overfull() const {
+  const auto most = options.table_bytes_max + options.table_bytes_max / 8 + kTableSlackBytes;
+  return totals.table().live_bytes() > most || totals.table().full();
+}
+
 void Core::write(StoreWrite request, StoreDone done) {
   request.token = expect(std::move(done));
   store.write(std::move(request));

@@ -59,8 +59,13 @@ struct Core {
   /// About how many bytes that which is not flushed yet would take on its way to the store.
   std::size_t dirty_bytes() const;
 
+  /// Whether the table is so far above its bound that nothing may be added to it: what is new came faster than what is
+  /// changed reached the store, and only what is in the store can be evicted.
+  bool table_overfull() const;
+
  private:
   static constexpr std::size_t kDirtyShardBytes = 128;
+  static constexpr std::size_t kTableSlackBytes = std::size_t{32} << 20;
   static constexpr std::size_t kDirtySourceBytes = 64;
 
   std::uint64_t expect(StoreDone done);

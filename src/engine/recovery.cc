@@ -182,7 +182,13 @@ void Recovery::take_page(const RowBatch& rows) {
 }
 
 Result<void> Recovery::read_stretch() {
-  if (core_.dirty_bytes() > core_.options.dirty_bytes_max) {
+  // Between two stretches only: what was loaded for one stays until it is applied.
+  const bool overfull = stretch_.frames.empty() && core_.table_overfull();
+  if (overfull) {
+    core_.totals.tidy(kEvictVisits);
+    core_.stats.rows_evicted += core_.totals.evict(core_.options.table_bytes_max, kEvictVisits);
+  }
+  if (overfull || core_.dirty_bytes() > core_.options.dirty_bytes_max) {
     // What is replayed goes to the store before more is read: memory stays within its bounds here, too.
     flusher_.request(false);
     flusher_.step();

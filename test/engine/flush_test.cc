@@ -181,6 +181,40 @@ TEST_F(EngineFlush, KeepsTheTableWithinItsBoundAndReadsBackWhatWasEvicted) {
   for (const auto& [each, sum] : sums) ASSERT_EQ(world.value(each), sum);
 }
 
+TEST_F(EngineFlush, IsBusyWhileTheTableIsFullOfLongNamesThatTheStoreDoesNotTake) {
+  world.options.table_bytes_max = 1 << 20;
+  world.restart();
+  world.store.fails = true;
+  std::map<std::string, std::int64_t> applied;
+  bool busy = false;
+  // 60 MB of names, but few rows: the bound of changed rows alone would let them all in.
+  for (int number = 0; number < 60'000 && !busy; number += 100) {
+    std::vector<std::string> names;
+    for (int i = number; i < number + 100; ++i) names.push_back(std::string(1'000, 'x') + name(i));
+    std::vector<Operation> operations;
+    for (const auto& each : names) operations.push_back(world.add(each));
+    const auto& outcomes = world.run(operations);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (outcomes[i].applied) applied[names[i]] = 1;
+      busy |= outcomes[i].error == Code::kBusy;
+    }
+    world.commit();
+  }
+  EXPECT_TRUE(busy);
+  EXPECT_GT(applied.size(), 20'000u);
+  EXPECT_LT(world.engine->stats().table_bytes, std::size_t{48} << 20);
+  // A start reads them all from the log, and has no more room for them.
+  world.store.fails = false;
+  world.restart();
+  EXPECT_GT(world.engine->stats().rows_evicted, 10'000u);
+  world.flush();
+  world.turns(100);
+  EXPECT_LT(world.engine->stats().table_bytes, std::size_t{4} << 20);
+  EXPECT_TRUE(world.run(world.add("more")).applied);
+  EXPECT_EQ(world.count(), applied.size() + 1);
+  for (const auto& [each, total] : applied) ASSERT_EQ(world.value(each), total);
+}
+
 TEST_F(EngineFlush, KeepsTheTableWithinItsBoundWhoeverAsksForWhatDoesNotExist) {
   world.options.table_bytes_max = 3'000;
   world.restart();
