@@ -175,6 +175,11 @@ std::vector<ConfigKey> make_config_keys() {
       add(number("limits.output_bytes", K::kBytes, 64 * kKiB, 4 * kGiB, "Replies that one client has not read yet.",
                  "nothing more is parsed until it reads"),
           [](Config& c) -> auto& { return c.limits.output_bytes_max; }),
+      add(number(
+              "limits.clients_bytes", K::kBytes, kMiB, kTiB,
+              "Memory for all clients together, beyond 16KiB of each: input, unread replies, batches under way.",
+              "a client that holds more than 16KiB is not read until it holds less; at twice the bound it is closed"),
+          [](Config& c) -> auto& { return c.limits.clients_bytes_max; }),
       add(number("limits.auth_failures", K::kInteger, 1, 1'000'000, "Wrong API keys on one connection.", "closed"),
           [](Config& c) -> auto& { return c.limits.auth_failures_max; }),
       add(number("limits.connections", K::kInteger, 1, 1'000'000, "Connections of each listener.",

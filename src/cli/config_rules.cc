@@ -173,6 +173,12 @@ Result<void> validate(const Config& config) {
                    fmt::format("limits.input_bytes = {}: must hold limits.header_bytes + limits.body_bytes = {}",
                                config.limits.input_bytes_max, request));
   }
+  const auto connection = config.limits.input_bytes_max + config.limits.output_bytes_max;
+  if (config.limits.clients_bytes_max < connection) {
+    return failure(Code::kRefused,
+                   fmt::format("limits.clients_bytes = {}: must hold limits.input_bytes + limits.output_bytes = {}",
+                               config.limits.clients_bytes_max, connection));
+  }
   if (config.log_segment_bytes % kSegmentStep != 0) {
     return failure(Code::kRefused,
                    fmt::format("log.segment_bytes = {}: is no multiple of {}", config.log_segment_bytes, kSegmentStep));

@@ -70,6 +70,9 @@ struct Batch {
   /// The newest offset that any outcome shows or made. Replies may leave when `Engine::durable()` has reached it.
   Offset durable_at{};
 
+  /// The memory that it takes.
+  std::size_t bytes() const { return operations.size() * sizeof(Operation) + outcomes.size() * sizeof(Outcome); }
+
   void clear() {
     operations.clear();
     outcomes.clear();

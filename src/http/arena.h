@@ -18,6 +18,8 @@ class Arena {
   /// Gives back the last bytes of the last `take`.
   void give_back(std::size_t size) { at_ -= size; }
   void clear();
+  /// The memory that it takes.
+  std::size_t bytes() const { return bytes_; }
 
  private:
   static constexpr std::size_t kBlockBytes = 16 << 10;
@@ -28,6 +30,7 @@ class Arena {
   };
   std::vector<Block> blocks_;  // The last one is being filled.
   std::size_t at_ = 0;         // In the last block.
+  std::size_t bytes_ = 0;      // Of all blocks.
 };
 
 }  // namespace quipu

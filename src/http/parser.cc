@@ -195,6 +195,12 @@ HttpParser::Step HttpParser::begin_chunks(std::string_view bytes) {
   return read_chunks(bytes, head_end_);
 }
 
+void HttpParser::forget_body() {
+  if (in_chunks_ || kept_bytes() <= kClientShareBytes) return;
+  std::string().swap(head_);
+  std::string().swap(body_);
+}
+
 HttpParser::Step HttpParser::read_chunks(std::string_view bytes, std::size_t used) {
   used += chunks_.take(bytes.substr(used), body_);
   if (!chunks_.verdict().sound()) return refuse(chunks_.verdict());

@@ -48,6 +48,11 @@ class HttpParser {
   /// Bytes that were used up already began a request that is not whole yet.
   bool mid_request() const { return in_chunks_; }
 
+  /// The memory that a chunked request takes here.
+  std::size_t kept_bytes() const { return head_.capacity() + body_.capacity(); }
+  /// Keeps no large body that nobody needs any more.
+  void forget_body();
+
  private:
   class Beast;
 

@@ -12,7 +12,9 @@ HttpSession::HttpSession(const HttpContext& context)
       parser_(context.limits),
       planner_(context),
       answers_(context, planner_.writer()),
-      alive_(std::make_shared<bool>(true)) {}
+      alive_(std::make_shared<bool>(true)) {
+  output_bytes_max = context.limits.output_bytes_max;
+}
 
 HttpSession::~HttpSession() { *alive_ = false; }
 
@@ -22,7 +24,7 @@ std::size_t HttpSession::receive(std::string_view bytes) {
   if (!turn_) turn_ = context_.turns.take();
   planner_.set_time(context_.engine.now());
   std::size_t used = 0;
-  while (!busy() && !closing_ && output_.size() <= context_.limits.output_bytes_max) {
+  while (!busy() && !closing_ && output_.size() <= output_bytes_max) {
     const bool more = take(bytes, used);
     if (more && may_gather()) continue;
     submit();
@@ -35,9 +37,8 @@ std::size_t HttpSession::receive(std::string_view bytes) {
 
 /// Whether another request may join the turn.
 bool HttpSession::may_gather() const {
-  return !closing_ && errand_.kind == HttpErrand::Kind::kNone && !parser_.request().chunked &&
-         turn_->pending.size() < context_.limits.pipeline_requests_max &&
-         turn_->prepared.size() < context_.limits.output_bytes_max;
+  return !closing_ && !sparing && errand_.kind == HttpErrand::Kind::kNone && !parser_.request().chunked &&
+         turn_->pending.size() < context_.limits.pipeline_requests_max && turn_->prepared.size() < output_bytes_max;
 }
 
 /// Takes one request. False when there is no more to take now.
@@ -97,6 +98,7 @@ void HttpSession::finish_turn() {
     output_.hold(std::max(turn_->batch.durable_at, turn_->hold_at), static_cast<std::uint32_t>(turn_->pending.size()));
   }
   turn_->clear();
+  parser_.forget_body();
   if (continue_due_) say_continue();
   if (errand_.kind != HttpErrand::Kind::kNone && !errand_runs_) run_errand();
 }

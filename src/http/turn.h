@@ -51,6 +51,11 @@ struct HttpTurn {
   Offset hold_at{};  ///< Beside the batch's own: what the replies show of the engine besides counters.
 
   bool empty() const { return pending.empty(); }
+  /// The memory that it takes, about.
+  std::size_t kept_bytes() const {
+    return batch.bytes() + places.size() * sizeof(std::uint32_t) + pending.size() * sizeof(HttpPending) +
+           prepared.size() + arena.bytes();
+  }
   void clear() {
     batch.clear();
     places.clear();

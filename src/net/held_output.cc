@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "net/limits.h"
 #include "net/session.h"
 
 namespace quipu {
@@ -37,8 +38,10 @@ void HeldOutput::consumed(std::size_t size) {
   begin_ += size;
   while (!marks_.empty() && marks_.front().end <= begin_) marks_.pop_front();
   if (begin_ == bytes_.size()) {
-    bytes_.clear();
     begin_ = 0;
+    bytes_.clear();
+    // An idle connection keeps no more than its share.
+    if (bytes_.capacity() > kClientShareBytes) std::string().swap(bytes_);
     return;
   }
   if (begin_ < kCompactBytes || begin_ * 2 < bytes_.size()) return;

@@ -17,9 +17,12 @@ struct NetLimits {
   std::size_t resp_inline_bytes_max = 64 << 10;    ///< One inline command. Beyond: -ERR Protocol error, close.
   std::size_t input_bytes_max = 2 << 20;           ///< Unparsed bytes kept of one connection; above header + body.
   std::size_t output_bytes_max = 16 << 20;         ///< Replies not read by the client; above it nothing more is parsed.
-  std::size_t auth_failures_max = 10;              ///< Wrong API keys on one connection. At the last one: closed.
-  std::size_t connections_max = 10'000;            ///< Of each listener. Beyond: accepted, told so, closed.
-  std::int64_t idle_ms = 300'000;                  ///< A connection without a request is closed after this; 0 = never.
+  /// Held for all clients together, beyond kClientShareBytes of each: input, replies, batches under way. As much as the
+  /// table may leave unflushed, and what 14 clients hold that go to their own two bounds. See ClientsMemory.
+  std::size_t clients_bytes_max = 256 << 20;
+  std::size_t auth_failures_max = 10;       ///< Wrong API keys on one connection. At the last one: closed.
+  std::size_t connections_max = 10'000;     ///< Of each listener. Beyond: accepted, told so, closed.
+  std::int64_t idle_ms = 300'000;           ///< A connection without a request is closed after this; 0 = never.
   std::int64_t request_ms = 30'000;         ///< From the first byte of a request to its last. Beyond: 408, close.
   std::int64_t write_ms = 30'000;           ///< A client that reads nothing for so long is closed.
   std::int64_t after_wait_ms_max = 60'000;  ///< The longest `timeout=` of a read with `after=`.
@@ -43,6 +46,8 @@ inline constexpr std::size_t kLoginArgumentBytesMax = std::size_t{16} << 10;
 inline constexpr std::size_t kClientNameBytesMax = 1'024;
 inline constexpr std::size_t kGlobBytesMax = 1'024;
 
+/// What each connection may hold whatever the others do.
+inline constexpr std::size_t kClientShareBytes = std::size_t{16} << 10;
 /// Connections beyond the limit that are told so at one time; more are closed without a word.
 inline constexpr std::size_t kTurnedAwayMax = 64;
 /// How long to throw away what a client still sends after the last reply: closing at once would reset the connection,

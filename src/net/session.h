@@ -33,6 +33,8 @@ class HeldOutput {
   std::uint32_t drop_held(Offset durable);
 
   std::size_t size() const { return bytes_.size() - begin_; }
+  /// The memory that this takes.
+  std::size_t held_bytes() const { return bytes_.capacity() + marks_.size() * sizeof(Mark); }
   bool empty() const { return size() == 0; }
 
  private:
@@ -66,6 +68,9 @@ class Session {
 
   virtual HeldOutput& output() = 0;
 
+  /// The memory that is kept between two calls, beside the output: a batch under way, a request that is not whole.
+  virtual std::size_t kept_bytes() const { return 0; }
+
   /// The time, at every turn of the engine: for what waits inside the dialogue. `on_ready` may be called from within.
   virtual void tick(TimeMs now) { static_cast<void>(now); }
 
@@ -77,6 +82,11 @@ class Session {
 
   /// There are too many connections: says so in the protocol's words, and closes. Called instead of `receive`.
   virtual void turned_away() {}
+
+  /// Set by the connection before `receive`: above so many bytes of replies nothing more is parsed.
+  std::size_t output_bytes_max = static_cast<std::size_t>(-1);
+  /// Set by the connection before `receive`: memory is short, so requests are answered one by one.
+  bool sparing = false;
 
   /// Set by the connection: called when a parked batch is done, from within the engine's step.
   std::function<void()> on_ready;

@@ -20,6 +20,7 @@ TcpConnection::TcpConnection(Socket socket, TcpConnectionOwner& owner)
 
 TcpConnection::~TcpConnection() {
   if (open()) owner_.loop().forget(socket_.file(), *this);
+  owner_.clients().change(held_, 0);
 }
 
 void TcpConnection::start() {
@@ -112,13 +113,15 @@ bool TcpConnection::read_available() {
 void TcpConnection::feed() {
   bool used_any = false;
   const auto output_before = session_->output().size();
-  const auto output_max = owner_.options().limits.output_bytes_max;
+  const auto output_max = session_->output_bytes_max = output_bytes_max();
+  session_->sparing = owner_.clients().crowded();
   while (unread() > 0 && !session_->busy() && !session_->closing() && session_->output().size() <= output_max) {
     const auto used = session_->receive({input_.data() + input_begin_, unread()});
     if (used == 0) break;
     input_begin_ += used;
     used_any = true;
   }
+  full_ = session_->output().size() > output_max;
   note_request_time(used_any, session_->output().size() > output_before);
   give_room_back();
 }
@@ -132,12 +135,35 @@ void TcpConnection::note_request_time(bool used, bool answered) {
   }
 }
 
+/// How many bytes of replies it may have now.
+std::size_t TcpConnection::output_bytes_max() const {
+  const auto share = std::max(kClientShareBytes, session_->output().size() + owner_.clients().room());
+  return std::min(owner_.options().limits.output_bytes_max, share);
+}
+
+void TcpConnection::account() {
+  const auto held = input_.size() + session_->output().held_bytes() + session_->kept_bytes();
+  owner_.clients().change(std::exchange(held_, held), held);
+}
+
+/// Whether it must not be read now, since all connections together hold too much, and this one more than its share.
+bool TcpConnection::crowded_out() {
+  if (!owner_.clients().crowded() || held_ <= kClientShareBytes) {
+    crowded_since_ = 0;
+    return false;
+  }
+  if (crowded_since_ == 0) crowded_since_ = owner_.options().now();
+  owner_.crowded_out(*this);
+  return true;
+}
+
 void TcpConnection::proceed() {
   if (!open() || session_->busy()) return;
   if (lingering_) return watch(true, writing_);
   feed();
   if (session_->busy()) owner_.waits(*this);
   write();
+  if (full_ && open() && session_->output().size() <= output_bytes_max()) owner_.ready(*this);
 }
 
 void TcpConnection::write() {
@@ -179,16 +205,17 @@ void TcpConnection::after_write() {
     // Whatever is left can never become a whole request.
     return close();
   }
-  const bool more = !session_->busy() && !session_->closing() && !peer_done_ &&
-                    output.size() <= owner_.options().limits.output_bytes_max;
+  account();
+  if (owner_.clients().overrun() && held_ > kClientShareBytes) return close();
+  const bool more =
+      !session_->busy() && !session_->closing() && !peer_done_ && !crowded_out() && output.size() <= output_bytes_max();
   watch(more, writing_);
 }
 
 void TcpConnection::release() {
-  const bool was_full = session_->output().size() > owner_.options().limits.output_bytes_max;
   write();
   // Requests that had to wait for room among the replies.
-  if (was_full && open() && session_->output().size() <= owner_.options().limits.output_bytes_max) proceed();
+  if (full_ && open() && session_->output().size() <= output_bytes_max()) proceed();
 }
 
 void TcpConnection::fail() {
@@ -210,6 +237,7 @@ void TcpConnection::linger() {
   lingering_since_ = owner_.options().now();
   input_begin_ = input_end_ = 0;
   give_room_back();
+  account();
   watch(true, false);
 }
 
@@ -222,8 +250,11 @@ void TcpConnection::check_time(TimeMs now) {
   }
   if (stuck_since_ != 0 && now - stuck_since_ >= limits.write_ms) return close();
   if (session_->busy()) return;
-  if (request_since_ != 0 && now - request_since_ >= limits.request_ms) {
-    request_since_ = 0;
+  // One that is not read for want of memory, and is owed nothing, would hold its part for ever.
+  const bool waits_for_memory = crowded_since_ != 0 && session_->output().empty();
+  const auto since = request_since_ == 0 && waits_for_memory ? crowded_since_ : request_since_;
+  if (since != 0 && now - since >= limits.request_ms) {
+    request_since_ = crowded_since_ = 0;
     session_->timed_out();
     write();
     return;
@@ -235,6 +266,7 @@ void TcpConnection::close() {
   if (!open()) return;
   owner_.loop().forget(socket_.file(), *this);
   socket_.close();
+  if (!session_->busy()) owner_.clients().change(std::exchange(held_, 0), 0);
   owner_.closed(*this);
 }
 

@@ -28,6 +28,10 @@ class TcpConnectionOwner {
   virtual void ready(TcpConnection& connection) = 0;
   /// Its socket is closed.
   virtual void closed(TcpConnection& connection) = 0;
+  /// What all connections hold; each of them says what it does.
+  virtual ClientsMemory& clients() = 0;
+  /// It is not read until there is room in what all connections hold.
+  virtual void crowded_out(TcpConnection& connection) = 0;
   /// Memory to read into, which nearly all connections need for a moment only: so it stays in the processor's cache,
   /// and an idle connection has none.
   virtual std::vector<char> take_block() = 0;
@@ -74,6 +78,9 @@ class TcpConnection final : private Watcher {
   void write();
   void after_write();
   void watch(bool read, bool write);
+  std::size_t output_bytes_max() const;
+  void account();
+  bool crowded_out();
   void linger();
   void close();
   std::size_t unread() const { return input_end_ - input_begin_; }
@@ -86,12 +93,15 @@ class TcpConnection final : private Watcher {
   std::size_t input_end_ = 0;
   bool reading_ = false;      // It is watched for bytes.
   bool writing_ = false;      // It is watched for room.
+  bool full_ = false;         // Requests are there that wait for room among the replies.
   bool peer_done_ = false;    // The client has sent its last byte.
   bool lingering_ = false;    // Our last byte is sent; what still comes is thrown away.
   TimeMs request_since_ = 0;  // When the request began that is not whole yet; 0: there is none.
   TimeMs active_at_ = 0;      // When something last arrived or left.
   TimeMs stuck_since_ = 0;    // Since when replies have found no room; 0: they have.
+  TimeMs crowded_since_ = 0;  // Since when it is not read for want of memory; 0: it is.
   TimeMs lingering_since_ = 0;
+  std::size_t held_ = 0;  // The memory that the owner's clients were told of.
 };
 
 }  // namespace quipu

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -25,8 +27,15 @@ constexpr std::size_t kBlocksKept = 4;
 
 class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
  public:
-  Parts(EventLoop& loop, TcpServerOptions server_options) : loop_(loop), options_(std::move(server_options)) {}
-  ~Parts() override { stop_accepting(); }
+  Parts(EventLoop& loop, TcpServerOptions server_options) : loop_(loop), options_(std::move(server_options)) {
+    if (options_.clients == nullptr) options_.clients = &own_clients_.emplace(options_.limits.clients_bytes_max);
+  }
+  ~Parts() override {
+    stop_accepting();
+    // They say what they held to the clients' memory, which may be a member here.
+    gone_.clear();
+    connections_.clear();
+  }
 
   Result<void> listen() {
     auto listening = Socket::listen(options_.name, options_.address);
@@ -41,6 +50,8 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
 
   const TcpServerOptions& options() const override { return options_; }
   EventLoop& loop() override { return loop_; }
+  ClientsMemory& clients() override { return *options_.clients; }
+  void crowded_out(TcpConnection& connection) override { crowded_out_.insert(&connection); }
 
   void holds(TcpConnection& connection) override { note(connection, connection.in_holding, holding_); }
   void waits(TcpConnection& connection) override { note(connection, connection.in_waiting, waiting_); }
@@ -48,13 +59,16 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
   void closed(TcpConnection& connection) override {
     // Whoever called it is still at work with it, and the engine may still have the batch of a busy session.
     if (connection.busy()) waits(connection);
+    crowded_out_.erase(&connection);
     const auto found = connections_.find(&connection);
     gone_.push_back(std::move(found->second));
     connections_.erase(found);
   }
 
   std::vector<char> take_block() override {
-    if (blocks_.empty()) return std::vector<char>(std::min(kBlockBytes, options_.limits.input_bytes_max));
+    const auto limit = options_.limits.input_bytes_max;
+    if (clients().crowded()) return std::vector<char>(std::min(kClientShareBytes, limit));
+    if (blocks_.empty()) return std::vector<char>(std::min(kBlockBytes, limit));
     auto block = std::move(blocks_.back());
     blocks_.pop_back();
     return block;
@@ -78,6 +92,10 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
       waiting_.pop_back();
       ready(connection);
     }
+    if (!crowded_out_.empty() && clients().roomy()) {
+      for (auto* connection : crowded_out_) ready(*connection);
+      crowded_out_.clear();
+    }
     const bool gave = serve(ready_, &TcpConnection::in_ready, [](TcpConnection& connection) { connection.proceed(); });
     serve(holding_, &TcpConnection::in_holding, [](TcpConnection& connection) { connection.release(); });
     if (now - swept_at_ >= kSweepMs || now < swept_at_) sweep(now);
@@ -85,7 +103,7 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
     std::erase_if(gone_, [](const auto& connection) {
       return !connection->in_waiting && !connection->in_ready && !connection->in_holding;
     });
-    return gave;
+    return gave || !ready_.empty();
   }
 
   void for_each(void (TcpConnection::*action)()) {
@@ -169,6 +187,8 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
   std::vector<TcpConnection*> ready_;
   std::vector<TcpConnection*> serving_;
   std::vector<std::vector<char>> blocks_;
+  std::unordered_set<TcpConnection*> crowded_out_;  // Not read until there is memory for them.
+  std::optional<ClientsMemory> own_clients_;
   TimeMs swept_at_ = 0;
   TimeMs accept_again_at_ = 0;  // 0: it is accepting.
 };

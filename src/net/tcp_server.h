@@ -8,6 +8,7 @@
 
 #include "base/identifiers.h"
 #include "base/result.h"
+#include "net/clients_memory.h"
 #include "net/event_loop.h"
 #include "net/limits.h"
 #include "net/session.h"
@@ -19,8 +20,9 @@ struct TcpServerOptions {
   std::string address;  ///< `HOST:PORT` or `[HOST]:PORT`; port 0 is any free one.
   NetLimits limits;
   std::function<std::unique_ptr<Session>()> make_session;
-  std::function<Offset()> durable;  ///< How far the log is durable now.
-  std::function<TimeMs()> now;      ///< The time of the engine.
+  std::function<Offset()> durable;   ///< How far the log is durable now.
+  std::function<TimeMs()> now;       ///< The time of the engine.
+  ClientsMemory* clients = nullptr;  ///< What it shares with the process's other servers; null: its own.
 };
 
 /// One listening address and its connections: sockets on one side, sessions on the other.
@@ -30,8 +32,8 @@ struct TcpServerOptions {
 ///   after every step of the engine: `after_step` goes on where a batch was parked, and writes what has become durable
 ///
 /// Bounded: connections, input and output bytes of each, time without a request, time for a request, time without
-/// reading (NetLimits). All calls, and the sessions, on the thread that turns the loop, which must outlive the
-/// server.
+/// reading (NetLimits), and the memory of all together (ClientsMemory). All calls, and the sessions, on the thread that
+/// turns the loop, which must outlive the server.
 class TcpServer {
  public:
   /// Binds and listens. kRefused, naming option, address and cause, where that can not be.

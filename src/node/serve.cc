@@ -71,6 +71,7 @@ class Node {
   }
 
   const Config& config_;
+  ClientsMemory clients_{config_.limits.clients_bytes_max};
   std::optional<ApiKeys> keys_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Embedded> parts_;
@@ -155,7 +156,7 @@ void Node::listen_to(const std::string& name, const std::string& address,
   Engine& engine = parts_->engine();
   auto listening =
       TcpServer::listen(*loop_, {name, address, config_.limits, std::move(make), [&engine] { return engine.durable(); },
-                                 [&engine] { return engine.now(); }});
+                                 [&engine] { return engine.now(); }, &clients_});
   if (!listening) {
     result = std::unexpected(listening.error());
     return;

@@ -108,6 +108,14 @@ bool RespParser::parse_whole(std::string_view bytes, std::size_t& used) {
   return true;
 }
 
+void RespParser::forget_arguments() {
+  copies_.clear();
+  // An idle connection keeps no more than its share.
+  if (kept_bytes() <= kClientShareBytes) return;
+  std::vector<std::string_view>().swap(arguments_);
+  if (declared_ < 0) std::vector<std::pair<std::size_t, std::size_t>>().swap(places_);
+}
+
 RespParser::Step RespParser::finish(Status status, std::size_t used) {
   declared_ = length_ = -1;
   at_ = searched_ = 0;

@@ -42,8 +42,12 @@ class RespParser {
   const std::vector<std::string_view>& arguments() const { return arguments_; }
   /// Behind `-ERR `.
   const std::string& error() const { return error_; }
-  /// Forgets the copies of inline arguments: call when no command that was read is needed any more.
-  void forget_copies() { copies_.clear(); }
+  /// Forgets the arguments, and the copies of inline ones: call when no command that was read is needed any more.
+  void forget_arguments();
+  /// The memory that arguments take here, those of a command that is not whole among them.
+  std::size_t kept_bytes() const {
+    return arguments_.capacity() * sizeof(arguments_[0]) + places_.capacity() * sizeof(places_[0]);
+  }
 
  private:
   bool parse_whole(std::string_view bytes, std::size_t& used);

@@ -48,6 +48,7 @@ void RespPlanner::exec(RespTurn& turn, RespErrand& errand) {
   if (queued->broken) return refuse(turn, "EXECABORT", "Transaction discarded because of previous errors.");
 
   const std::string_view bytes = turn.kept.emplace_back(queued->bytes);
+  turn.kept_text_bytes += bytes.size();
   auto& operations = turn.batch.operations;
   const auto begin = operations.size();
   const auto head = turn.pending.size();

@@ -23,6 +23,10 @@ struct RespTransaction {
   std::vector<std::size_t> ends;      // Of the arguments.
   std::vector<std::size_t> commands;  // How many arguments each command has.
   bool broken = false;                // A command was refused: EXEC will be too.
+
+  std::size_t kept_bytes() const {
+    return bytes.capacity() + (ends.capacity() + commands.capacity()) * sizeof(std::size_t);
+  }
 };
 
 /// Turns commands into operations of a turn, or into replies where no counter is asked, and keeps what a connection is
@@ -40,6 +44,9 @@ class RespPlanner {
 
   /// Whether the client has given a key, or needs none.
   bool authenticated() const { return authenticated_; }
+
+  /// The memory that an open transaction takes.
+  std::size_t kept_bytes() const { return transaction_ ? transaction_->kept_bytes() : 0; }
 
  private:
   void run(const RespCommandInfo& info, RespArguments arguments, RespTurn& turn, RespErrand& errand);

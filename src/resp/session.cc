@@ -16,7 +16,9 @@ constexpr std::size_t kPreparedBytesMax = std::size_t{1} << 20;
 }  // namespace
 
 RespSession::RespSession(RespContext& context)
-    : context_(context), parser_(context.limits), planner_(context), alive_(std::make_shared<bool>(true)) {}
+    : context_(context), parser_(context.limits), planner_(context), alive_(std::make_shared<bool>(true)) {
+  output_bytes_max = context.limits.output_bytes_max;
+}
 
 RespSession::~RespSession() { *alive_ = false; }
 
@@ -25,7 +27,7 @@ std::size_t RespSession::receive(std::string_view bytes) {
   inside_ = true;
   if (!turn_) turn_ = context_.turns.take();
   std::size_t used = 0;
-  while (!busy() && !closing_ && output_.size() <= context_.limits.output_bytes_max) {
+  while (!busy() && !closing_ && output_.size() <= output_bytes_max) {
     const bool more = take(bytes, used);
     if (more && may_gather()) continue;
     submit();
@@ -66,10 +68,10 @@ bool RespSession::take(std::string_view bytes, std::size_t& used) {
 
 /// Whether another command may join the turn.
 bool RespSession::may_gather() const {
-  return !closing_ && errand_.kind == RespErrand::Kind::kNone &&
+  return !closing_ && !sparing && errand_.kind == RespErrand::Kind::kNone &&
          turn_->pending.size() < context_.limits.pipeline_requests_max &&
          turn_->batch.operations.size() < context_.limits.pipeline_requests_max &&
-         turn_->prepared.size() < std::min(kPreparedBytesMax, context_.limits.output_bytes_max);
+         turn_->prepared.size() < std::min(kPreparedBytesMax, output_bytes_max);
 }
 
 /// Hands what was gathered to the engine, and runs the errand that stands behind it.
@@ -104,7 +106,7 @@ void RespSession::finish_turn() {
     output_.hold(turn_->batch.durable_at, turn_->requests - (errand_.kind == RespErrand::Kind::kNone ? 0 : 1));
   }
   turn_->clear();
-  parser_.forget_copies();
+  parser_.forget_arguments();
   if (errand_.kind != RespErrand::Kind::kNone && !errand_runs_) run_errand();
 }
 

@@ -33,6 +33,9 @@ class RespSession final : public Session, private BatchClient {
   bool closing() const override { return closing_ && !busy(); }
   void fail_held(Offset durable) override;
   HeldOutput& output() override { return output_; }
+  std::size_t kept_bytes() const override {
+    return parser_.kept_bytes() + planner_.kept_bytes() + (turn_ ? turn_->kept_bytes() : 0);
+  }
   void timed_out() override;
   void turned_away() override;
 

@@ -41,15 +41,21 @@ struct RespTurn {
   Batch batch;
   std::vector<RespPending> pending;
   std::string prepared;
-  std::deque<std::string> kept;  ///< Arguments of transactions, which arrived in earlier turns.
-  std::uint32_t requests = 0;    ///< Commands with a reply of their own.
+  std::deque<std::string> kept;     ///< Arguments of transactions, which arrived in earlier turns.
+  std::size_t kept_text_bytes = 0;  ///< Of `kept`.
+  std::uint32_t requests = 0;       ///< Commands with a reply of their own.
 
   bool empty() const { return pending.empty(); }
+  /// The memory that it takes, about.
+  std::size_t kept_bytes() const {
+    return batch.bytes() + pending.size() * sizeof(RespPending) + prepared.size() + kept_text_bytes;
+  }
   void clear() {
     batch.clear();
     pending.clear();
     prepared.clear();
     kept.clear();
+    kept_text_bytes = 0;
     requests = 0;
   }
 };

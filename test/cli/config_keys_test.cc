@@ -130,6 +130,7 @@ TEST(ConfigKeys, KeysThatContradictEachOtherAreRefused) {
   };
   EXPECT_TRUE(refuses([](Config& c) { c.http_listen = c.resp_listen = ""; }));
   EXPECT_TRUE(refuses([](Config& c) { c.limits.input_bytes_max = c.limits.body_bytes_max; }));
+  EXPECT_TRUE(refuses([](Config& c) { c.limits.clients_bytes_max = c.limits.output_bytes_max; }));
   EXPECT_TRUE(refuses([](Config& c) { c.flush_dirty_bytes = c.memory_table_bytes + 1; }));
   EXPECT_TRUE(refuses([](Config& c) { c.log_segment_bytes = (8 << 20) + 1; }));
   EXPECT_TRUE(refuses([](Config& c) { c.resp_namespaces = {"Not-A-Name"}; }));

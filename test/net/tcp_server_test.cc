@@ -31,11 +31,11 @@ struct Shared {
 /// Answers each line with the same line, held until the log is as far as there were lines.
 class LineSession final : public Session {
  public:
-  LineSession(Shared& shared, std::size_t output_max) : shared_(shared), output_max_(output_max) {}
+  explicit LineSession(Shared& shared) : shared_(shared) {}
 
   std::size_t receive(std::string_view bytes) override {
     std::size_t used = 0;
-    while (!busy_ && !closing_ && output_.size() <= output_max_) {
+    while (!busy_ && !closing_ && output_.size() <= output_bytes_max) {
       const auto end = bytes.find('\n', used);
       if (end == std::string_view::npos) break;
       const auto line = bytes.substr(used, end + 1 - used);
@@ -83,7 +83,6 @@ class LineSession final : public Session {
   }
 
   Shared& shared_;
-  std::size_t output_max_;
   HeldOutput output_;
   std::string waiting_;
   bool busy_ = false;
@@ -100,6 +99,7 @@ class Client {
     place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(file_, reinterpret_cast<sockaddr*>(&place), sizeof place), 0);
   }
+  Client(Client&& other) noexcept : ended(other.ended), file_(std::exchange(other.file_, -1)) {}
   ~Client() { close(); }
   void close() {
     if (file_ >= 0) ::close(std::exchange(file_, -1));
@@ -141,16 +141,16 @@ class TcpServerTest : public testing::Test {
  public:
   NetLimits limits;
   Shared shared;
+  ClientsMemory clients{256 << 20};
   TimeMs now = 1'000'000;
 
   void serve() {
     auto made = EventLoop::make();
     ASSERT_TRUE(made.has_value());
     loop_ = std::move(*made);
-    auto listening =
-        TcpServer::listen(*loop_, {"test.listen", "127.0.0.1:0", limits,
-                                   [this] { return std::make_unique<LineSession>(shared, limits.output_bytes_max); },
-                                   [this] { return Offset{shared.durable}; }, [this] { return now; }});
+    auto listening = TcpServer::listen(
+        *loop_, {"test.listen", "127.0.0.1:0", limits, [this] { return std::make_unique<LineSession>(shared); },
+                 [this] { return Offset{shared.durable}; }, [this] { return now; }, &clients});
     ASSERT_TRUE(listening.has_value()) << listening.error().what;
     server_ = std::move(*listening);
     const auto address = server_->address();
@@ -349,6 +349,81 @@ TEST_F(TcpServerTest, ClosesWhoSendsOnButNeverReads) {
     later(1'000);
   }
   EXPECT_EQ(server().connections(), 0u);
+}
+
+TEST_F(TcpServerTest, HoldsNoMoreForAllTogetherAndServesThoseWhoHoldLittle) {
+  clients = ClientsMemory(1 << 20);
+  serve();
+  std::vector<Client> greedy;
+  for (int i = 0; i < 40; ++i) greedy.push_back(connect());
+  // Whole lines whose replies are held, as nothing is durable: more than twice what all may hold.
+  const auto line = std::string(999, 'x') + "\n";
+  for (int round = 0; round < 64; ++round) {
+    for (auto& client : greedy) client.send(line);
+    turns(2);
+  }
+  turns();
+  EXPECT_TRUE(clients.crowded());
+  EXPECT_FALSE(clients.overrun());
+  EXPECT_EQ(server().connections(), greedy.size());
+  const auto lines_then = shared.lines;
+  EXPECT_LT(lines_then, 40u * 64u);
+  auto modest = connect();
+  modest.send("one\n");
+  turns();
+  EXPECT_EQ(shared.lines, lines_then + 1);
+  // What is read makes room, and everything that was sent is answered.
+  std::size_t got = 0;
+  for (int i = 0; i < 200; ++i) {
+    commit();
+    for (auto& client : greedy) got += client.take().size();
+  }
+  EXPECT_EQ(got, 40u * 64u * line.size());
+  EXPECT_EQ(modest.take(), "one\n");
+  EXPECT_FALSE(clients.crowded());
+  greedy.clear();
+  modest.close();
+  turns();
+  EXPECT_EQ(clients.held(), 0u);
+}
+
+TEST_F(TcpServerTest, EndsWhoHoldsMemoryWithHalfARequest) {
+  clients = ClientsMemory(1 << 20);
+  limits.request_ms = 5'000;
+  serve();
+  std::vector<Client> greedy;
+  for (int i = 0; i < 40; ++i) greedy.push_back(connect());
+  const std::string half(60'000, 'x');
+  for (auto& client : greedy) client.send(half);
+  turns(60);
+  EXPECT_TRUE(clients.crowded());
+  EXPECT_FALSE(clients.overrun());
+  auto modest = connect();
+  modest.send("one\n");
+  commit();
+  EXPECT_EQ(modest.take(), "one\n");
+  for (int i = 0; i < 40; ++i) later(1'000);
+  for (auto& client : greedy) {
+    EXPECT_EQ(client.take(), "too slow\n");
+    EXPECT_TRUE(client.ended);
+  }
+  EXPECT_EQ(clients.held(), 0u);
+}
+
+TEST_F(TcpServerTest, ClosesWhoHoldsMuchWhereAllTogetherHoldTwiceTheBound) {
+  clients = ClientsMemory(1 << 20);
+  serve();
+  auto modest = connect();
+  turns();
+  clients.change(0, 3 << 20);  // As another server of the process does.
+  auto greedy = connect();
+  greedy.send(std::string(40'000, 'x') + "\n");
+  turns();
+  modest.send("one\n");
+  commit();
+  greedy.take();
+  EXPECT_TRUE(greedy.ended);
+  EXPECT_EQ(modest.take(), "one\n");
 }
 
 TEST_F(TcpServerTest, AnswersWhatCameBeforeTheClientsEnd) {

@@ -106,7 +106,7 @@ def nothing_counted(server, counted):
 
 def declared(context):
     """What is declared and not sent takes no memory: hundreds of connections, each of which says that it sends much."""
-    with context.server(settings={"limits.body_bytes": "1GiB", "limits.input_bytes": "2GiB",
+    with context.server(settings={"limits.body_bytes": "1GiB", "limits.input_bytes": "2GiB", "limits.clients_bytes": "4GiB",
                                   "limits.resp_argument_bytes": "512MiB", "limits.resp_arguments": 2_000_000}) as server:
         server.start()
         with server.resp() as one:

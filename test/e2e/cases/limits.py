@@ -1,11 +1,13 @@
 """What clients meet: exactly at each bound all is well, one beyond it gets what the page of the configuration says."""
 
+import itertools
 import threading
 import time
 
 from harness.bounds import (CLOSE_SECONDS_MAX, JSON, NDJSON, chunked, events, get, head, metric_of, post,
                             refused_http, refused_resp, rest_of, row, seconds_until, sent, wrong)
 from harness.context import expect, expect_equal
+from harness.server import resident_bytes
 from harness.wire import Connection, Http, Lost, Resp, encode, request
 
 
@@ -152,6 +154,34 @@ def output_bytes(_, server, bound):
             expect_equal(len(resp.reply()), len(text), "ECHO")
         sender.join(CLOSE_SECONDS_MAX)
     return count
+
+
+@row("limits.clients_bytes", settings={"limits.clients_bytes": "4MiB", "limits.input_bytes": "1MiB", "limits.header_bytes": "4KiB",
+                                       "limits.body_bytes": "256KiB", "limits.output_bytes": "2MiB"})
+def clients_bytes(_, server, bound):
+    """Many who do not read hold no more together, though each is below its own bound; one who asks little is served."""
+    many, count, text = 20, 2000, b"x" * 3000
+    data = encode("ECHO", text) * count
+    with Resp(server.resp_port) as good:
+        held = [Resp(server.resp_port, 120.0) for _ in range(many)]
+        before = resident_bytes(server.pid)
+        senders = [threading.Thread(target=one.send, args=(data,), daemon=True) for one in held]
+        for sender in senders:
+            sender.start()
+        peak, end = 0, time.monotonic() + 3
+        for number in itertools.count(1):
+            expect_equal(good.must("INCR", "good"), number, "INCR beside those who do not read")
+            peak = max(peak, resident_bytes(server.pid))
+            if time.monotonic() > end:
+                break
+        expect(peak - before < 2 * bound + (16 << 20), f"{many} clients who do not read: {peak - before} bytes of memory more")
+        for one in held:  # Who then reads gets all that it asked for.
+            for _ in range(count):
+                expect_equal(len(one.reply()), len(text), "ECHO")
+            one.close()
+        for sender in senders:
+            sender.join(CLOSE_SECONDS_MAX)
+    return number
 
 
 @row("limits.connections", settings={"limits.connections": 5})
