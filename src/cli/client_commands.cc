@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -59,7 +60,16 @@ int strange(const Surroundings& surroundings, const ClientFlags& flags) {
 void IncrCommand::add_to(CLI::App& verb) {
   verb.add_option("NAMESPACE", space_, "Where the counter is")->required();
   verb.add_option("COUNTER", counter_, "Its name, any 1 to 1,024 bytes; behind -- where it begins with -")->required();
-  verb.add_option("--by", by_, "How much is added; negative as --by=-3")->type_name("N")->capture_default_str();
+  // The library's own reading cuts a number that is too large.
+  const auto whole = [](const std::string& text) -> std::string {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size() ? "" : "is no whole number of 64 bits: " + text;
+  };
+  verb.add_option("--by", by_, "How much is added; negative as --by=-3")
+      ->type_name("N")
+      ->check(CLI::Validator(whole, ""))
+      ->capture_default_str();
   verb.add_option("--id", id_, "An id of this event, 1 to 64 bytes: a repeat with the same id counts once")
       ->type_name("ID");
   flags_.add_to(verb);

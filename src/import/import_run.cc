@@ -89,7 +89,8 @@ class Run {
 
 std::optional<ImportFailure> Run::run() {
   report_.file = path_;
-  auto file = LogFile::open(path_);
+  auto file = LogFile::open(path_, observer_.interrupted);
+  if (!file && interrupted()) return stopped();
   if (!file) return ImportFailure{Kind::kFile, ServiceOutcome::kDone, file.error().what, "give the path of a log"};
   report_.file_bytes = file->file_bytes();
   auto failed = read_all(*file);
@@ -103,6 +104,7 @@ Run::Failed Run::read_all(LogFile& file) {
   chunk_.begin(0);
   while (true) {
     const auto line = file.next_line();
+    if (!line && interrupted()) return stopped();
     if (!line) return ImportFailure{Kind::kFile, ServiceOutcome::kDone, line.error().what, kAgain};
     if (!*line) break;
     if (auto failed = take_line(**line, file.line_cut())) return failed;

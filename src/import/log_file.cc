@@ -1,6 +1,7 @@
 #include "import/log_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace quipu {
@@ -16,12 +18,14 @@ namespace {
 constexpr std::size_t kBlockBytes = std::size_t{1} << 18;
 /// zlib: the largest window, and 16 says gzip.
 constexpr int kGzipWindow = 15 + 16;
+constexpr int kAskMs = 100;
 
 }  // namespace
 
 class LogFile::State {
  public:
-  State(std::string file_name, int file, bool owned) : name(std::move(file_name)), fd(file), owns(owned) {
+  State(std::string file_name, int file, bool owned, std::function<bool()> asked)
+      : name(std::move(file_name)), fd(file), owns(owned), interrupted(std::move(asked)) {
     struct stat status{};
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) size = static_cast<std::uint64_t>(status.st_size);
   }
@@ -38,6 +42,7 @@ class LogFile::State {
   const std::string name;
   const int fd;
   const bool owns;
+  const std::function<bool()> interrupted;
   std::optional<std::uint64_t> size;
   std::uint64_t read_bytes = 0;
   std::uint64_t text = 0;
@@ -62,6 +67,9 @@ class LogFile::State {
 
 Result<std::size_t> LogFile::State::read_some(char* to, std::size_t bytes) {
   while (true) {
+    if (interrupted && interrupted()) return failure(Code::kRefused, name + ": interrupted");
+    pollfd readable{fd, POLLIN, 0};
+    if (poll(&readable, 1, kAskMs) == 0) continue;  // Errors are the read's to tell.
     const auto got = ::read(fd, to, bytes);
     if (got >= 0) {
       read_bytes += static_cast<std::uint64_t>(got);
@@ -189,14 +197,14 @@ Result<std::optional<std::string_view>> LogFile::State::next_line() {
   }
 }
 
-Result<LogFile> LogFile::open(const std::string& path) {
+Result<LogFile> LogFile::open(const std::string& path, std::function<bool()> interrupted) {
   std::unique_ptr<State> state;
   if (path == "-") {
-    state = std::make_unique<State>("standard input", STDIN_FILENO, false);
+    state = std::make_unique<State>("standard input", STDIN_FILENO, false, std::move(interrupted));
   } else {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return failure(Code::kNotFound, path + ": cannot be opened: " + std::strerror(errno));
-    state = std::make_unique<State>(path, fd, true);
+    state = std::make_unique<State>(path, fd, true, std::move(interrupted));
   }
   if (auto begun = state->begin(); !begun) return std::unexpected(begun.error());
   return LogFile(std::move(state));

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,10 +20,11 @@ inline constexpr std::size_t kLogLineBytesMax = std::size_t{1} << 20;
 ///
 /// Memory: bounded by the longest line and two blocks. Thread: one at a time. Blocks on the disk or the pipe.
 /// Errors name the file: kNotFound where it can not be opened, kDamaged where it can not be read or inflated. The end
-/// of a file is where it ended when it was reached: what is appended later is for the next run.
+/// of a file is where it ended when it was reached: what is appended later is for the next run. While a pipe gives
+/// nothing, `interrupted` is asked ten times a second; where it says yes, the wait ends with kRefused.
 class LogFile {
  public:
-  static Result<LogFile> open(const std::string& path);
+  static Result<LogFile> open(const std::string& path, std::function<bool()> interrupted = {});
   ~LogFile();
   LogFile(LogFile&&) noexcept;
   LogFile& operator=(LogFile&&) noexcept;
