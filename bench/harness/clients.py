@@ -23,6 +23,11 @@ def _clients_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
+def _own_seconds(context):
+    """Processor time of the clients, and of what a question runs beside them."""
+    return _clients_seconds() + sum(process.processor_seconds() for process in context.beside)
+
+
 def _run(context, command):
     """Standard output of a client, and the processor seconds that it took."""
     prefix = ["taskset", "--cpu-list", str(context.client_processors)] if context.client_processors is not None else []
@@ -39,10 +44,10 @@ def measured(context, server, send):
     cost. Where the server counts its events, its count must agree with the client's."""
     counted = server.acknowledged()
     processors = machine.Processors()
-    used, clients_used = server.process.processor_seconds(), _clients_seconds()
+    used, own_used = server.process.processor_seconds(), _own_seconds(context)
     values, client_used = send()
-    used, clients_used = server.process.processor_seconds() - used, _clients_seconds() - clients_used
-    values["others"] = processors.others_share(used + clients_used)
+    used, own_used = server.process.processor_seconds() - used, _own_seconds(context) - own_used
+    values["others"] = processors.others_share(used + own_used)
     if counted is not None:
         counted = server.acknowledged() - counted
         if counted < values["events"]:

@@ -49,6 +49,7 @@ class Context:
         self.binary = binary
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
         self.server_processors, self.client_processors = ("0", "1") if pinned else (None, None)
+        self.beside = []  # Processes of a question that work beside server and client, such as slow clients.
         self.remembered = {}  # What a question finds out once, such as a rate.
 
     def new_directory(self):

@@ -33,6 +33,7 @@ def held(context, server, kind):
     slow = Process(["slowhttptest", *KINDS[kind], "-c", SOCKETS, "-r", SOCKETS, "-i", 5, "-l", HOLD_SECONDS_MAX,
                     "-u", f"http://127.0.0.1:{server.http_port}{TARGETS[kind]}"],
                    server.directory / "slow.log", context.client_processors, server.directory)
+    context.beside.append(slow)
     try:
         began = time.monotonic()
         while open_connections(server) < SOCKETS * 0.95:
@@ -45,6 +46,7 @@ def held(context, server, kind):
             raise clients.ClientFailed(f"only {left} of {SOCKETS} slow sockets were there to the end")
     finally:
         slow.kill()
+        context.beside.remove(slow)
 
 
 def open_connections(server):
@@ -66,7 +68,8 @@ QUESTION = Question(
     name="slow_clients",
     title="Slow clients",
     about=f"POST /view in an open loop, {RATE:,} a second on 50 connections, alone and while slowhttptest holds "
-          f"{SOCKETS:,} sockets with headers or bodies that never end, or answers that it hardly reads.",
+          f"{SOCKETS:,} sockets with headers or bodies that never end, or answers that it hardly reads. slowhttptest itself "
+          "keeps a processor busy while it does.",
     subjects=[slow_headers.SUBJECT, slow_bodies.SUBJECT, slow_readers.SUBJECT, alone.SUBJECT],
     cases={"view": f"POST /view, {RATE:,}/s"},
     clients={"load": "quipu bench load"},
