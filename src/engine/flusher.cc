@@ -28,6 +28,11 @@ void Flusher::policy_changed(NamespaceId space) {
   if (flight_) flight_->spaces_end = std::min<std::size_t>(flight_->spaces_end, space.value);
 }
 
+/// Whether there is something that the store does not have.
+bool Flusher::changed() const {
+  return core_.newest > flushed_ || core_.totals.dirty_shards() > 0 || core_.spaces.size() > spaces_stored_;
+}
+
 void Flusher::step() {
   // The clock may jump back; an interval then begins anew.
   last_start_ = std::min(last_start_, core_.now);
@@ -36,12 +41,10 @@ void Flusher::step() {
   if (!flight_ && core_.at_edge()) {
     const bool due = core_.now - last_start_ >= core_.options.flush_interval_ms ||
                      core_.dirty_bytes() > core_.options.dirty_bytes_max / 4;
-    const bool changed =
-        core_.newest > flushed_ || core_.totals.dirty_shards() > 0 || core_.spaces.size() > spaces_stored_;
     // What is flushed is synced in time where nothing changes any more, too: a start then has less to read, and the
     // store's buffers are empty.
     const bool unsynced = flushed_ > synced_ && core_.now - last_sync_ >= core_.options.sync_interval_ms;
-    if (requested_ || (due && changed) || unsynced) start();
+    if (requested_ || (due && changed()) || unsynced) start();
   }
   if (flight_) {
     if (core_.at_edge()) copy_chunk();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -51,8 +52,10 @@ class Flusher {
   void policy_changed(NamespaceId space);
   /// Why the last flush failed; empty when it did not.
   const std::string& last_failure() const { return failure_; }
-  /// When a step is needed, in the engine's time, if nothing else happens before.
-  TimeMs due() const { return last_start_ + core_.options.flush_interval_ms; }
+  /// When a step is needed, in the engine's time, if nothing else happens before: never, where nothing has changed.
+  TimeMs due() const {
+    return changed() ? last_start_ + core_.options.flush_interval_ms : std::numeric_limits<TimeMs>::max();
+  }
 
   /// The largest of each: the chunk that is copied at one edge, and the chunks that may wait.
   static constexpr std::size_t kChunkRows = 4096;
@@ -92,6 +95,7 @@ class Flusher {
     bool given = false;
   };
 
+  bool changed() const;
   void start();
   void copy_chunk();
   void give_chunks();

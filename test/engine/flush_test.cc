@@ -44,6 +44,17 @@ class EngineFlush : public testing::Test {
   World world;
 };
 
+TEST_F(EngineFlush, LetsTheProcessSleepWhereNothingChanges) {
+  world.run(world.add("a"));
+  world.flush();
+  for (int i = 0; i < 5; ++i) {
+    world.now += world.options.flush_interval_ms + 1;
+    EXPECT_GE(world.engine->step(world.now), world.now + 500);
+  }
+  world.run(world.add("a"));
+  EXPECT_LE(world.engine->step(world.now), world.now + 1) << "the flush was due long ago";
+}
+
 TEST_F(EngineFlush, TakesNothingToTheStoreThatTheLogDoesNotHave) {
   world.run(world.add("a", 3));
   world.step(2'000);
