@@ -11,8 +11,6 @@ constexpr const char* kOverflow = "increment or decrement would overflow";
 constexpr const char* kOtherBody = "this id was used before with another content";
 constexpr const char* kUnknownSource =
     "the source is not known here, so its first sequence must be 1 (sources that are silent for long are forgotten)";
-/// When commits are behind, the one under way is over after about this.
-constexpr std::int64_t kCommitWaitMs = 10;
 
 void refuse(Outcome& outcome, Code code, const char* text) {
   outcome.error = code;
@@ -73,7 +71,7 @@ bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcome
 
   Code code = Code::kBusy;
   const char* text = "too many frames wait for the disk";
-  std::int64_t retry_after_ms = kCommitWaitMs;
+  std::int64_t retry_after_ms = core_.log.room_error().retry_after_ms;
   if (needed > std::min(core_.log.group_bytes_max(), core_.options.open_bytes_max)) {
     code = Code::kTooLarge;
     text = "the batch is larger than the log can take in one commit";
@@ -86,13 +84,12 @@ bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcome
     retry_after_ms = core_.options.flush_interval_ms;
   } else if (core_.log.room_bytes() < core_.options.open_bytes_max) {
     text = "the log has no room: its disk is full or behind";
-    retry_after_ms = core_.log.room_error().retry_after_ms;
   }
   for (Outcome& outcome : outcomes) {
     refuse(outcome, code, text);
     outcome.retry_after_ms = retry_after_ms;
   }
-  ++core_.stats.operations_busy;
+  core_.stats.operations_busy += group.size();
   return false;
 }
 

@@ -237,7 +237,7 @@ void Engine::unpark(std::list<Parked>::iterator parked, StoreCompletion& complet
   Batch& batch = *ready.batch;
   if (!completion.result) {
     answer_all(batch, Code::kBusy, "the store can not be read now", core_.options.flush_interval_ms);
-    ++core_.stats.operations_busy;
+    core_.stats.operations_busy += batch.operations.size();
     ready.client->batch_done(batch);
     return;
   }

@@ -399,6 +399,7 @@ TEST_F(EngineOperations, IsBusyWhileTheLogHasNoRoomAndGoesOnAfterwards) {
   EXPECT_GT(applied, 0);
   EXPECT_LT(applied, 100);
   EXPECT_EQ(world.count(), static_cast<std::uint64_t>(applied)) << "nothing of the others is there";
+  EXPECT_EQ(world.engine->stats().operations_busy, static_cast<std::uint64_t>(100 - applied));
   EXPECT_FALSE(world.run(world.operation(OperationKind::kRead, "counter0")).error) << "reads need no room";
   world.commit();
   EXPECT_TRUE(world.run(world.add("more")).applied);
