@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kBarMax = 30;
 constexpr std::size_t kBarMin = 8;
+constexpr std::size_t kNameMin = 12;
 constexpr std::size_t kNameMax = 32;
 
 std::string format_wait(double seconds) {
@@ -34,8 +35,6 @@ std::string format_amount(double bytes) {
 std::string progress_line(const FileProgress& progress, std::size_t columns) {
   const auto done = static_cast<double>(progress.done_bytes);
   const auto rate = progress.seconds > 0 ? done / progress.seconds : 0;
-  auto name = std::string(progress.name);
-  if (name.size() > kNameMax) name = "..." + name.substr(name.size() - kNameMax + 3);
   std::string text;
   double part = 0;
   if (progress.all_bytes && *progress.all_bytes > 0) {
@@ -47,6 +46,11 @@ std::string progress_line(const FileProgress& progress, std::size_t columns) {
   } else {
     text = fmt::format("{}, {}/s", format_amount(done), format_amount(rate));
   }
+  // The name gives way to the bar, down to its last letters.
+  const auto beside = text.size() + 4 + kBarMin;
+  const auto name_max = std::clamp(columns - std::min(columns, beside), kNameMin, kNameMax);
+  auto name = std::string(progress.name);
+  if (name.size() > name_max) name = "..." + name.substr(name.size() - name_max + 3);
   const auto taken = name.size() + 1 + text.size() + 3;
   if (progress.all_bytes && columns >= taken + kBarMin) {
     const auto width = std::min(kBarMax, columns - taken);

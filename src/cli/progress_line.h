@@ -16,7 +16,7 @@ struct FileProgress {
 };
 
 /// `access.log [#########           ]  45% 472.1 MB of 1.0 GB, 138.2 MB/s, 4 s left`: one line of at most `columns`
-/// characters, without its end. The first to go where room is short is the bar, then the name's beginning.
+/// characters, without its end. Where room is short the name loses its beginning first, then the bar goes.
 std::string progress_line(const FileProgress& progress, std::size_t columns);
 
 /// Bytes for people: `472.1 MB`; a MB is 1,000,000 bytes.
