@@ -103,7 +103,7 @@ def slow_ones(context):
         with server.http() as http, server.resp() as resp:
             slow = opened(server.http_port, SLOW, head(200)[:100])
             slow += opened(server.http_port, SLOW, request("POST", "/v1/counters/default/slow", b"{}" + b" " * 100)[:-50])
-            unread = opened(server.http_port, SLOW, request("GET", "/metrics") * 60, room=4096)
+            unread = opened(server.http_port, SLOW, request("GET", "/metrics") * 1200, room=4096)
             began = time.monotonic()
             while (left := metric_of(http, "quipu_http_connections")) > 1:
                 expect(time.monotonic() - began < 40, f"{left} connections are still there")
