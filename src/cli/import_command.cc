@@ -31,7 +31,7 @@ double seconds_since(Clock::time_point moment) { return std::chrono::duration<do
 /// What a run shows while it goes on: a line that moves on a terminal, else a line now and then.
 class Display {
  public:
-  Display(const Surroundings& surroundings, std::string file)
+  Display(const Surroundings& surroundings, const std::string& file)
       : surroundings_(surroundings), file_(printable(file)), begun_(Clock::now()), drawn_(begun_) {}
 
   void progress(const ImportReport& report) {

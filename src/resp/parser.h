@@ -46,7 +46,8 @@ class RespParser {
   void forget_arguments();
   /// The memory that arguments take here, those of a command that is not whole among them.
   std::size_t kept_bytes() const {
-    return arguments_.capacity() * sizeof(arguments_[0]) + places_.capacity() * sizeof(places_[0]);
+    return arguments_.capacity() * sizeof(std::string_view) +
+           places_.capacity() * sizeof(std::pair<std::size_t, std::size_t>);
   }
 
  private:
