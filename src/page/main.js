@@ -112,7 +112,7 @@ async function showEverything() {
     await showNamespaces($("namespace"));
     await showTop($("namespace").value, $("top"), $("top-empty"));
   }
-  if (counter === null && sent?.done) await showTotal();
+  if (counter === null && sent?.counted) await showTotal();
 }
 
 async function showTotal() {
@@ -198,7 +198,7 @@ $("send-form").addEventListener("submit", async (event) => {
   const output = $("sent");
   try {
     const {status, body} = await sendView(video, sent.id);
-    sent.done = true;
+    sent.done = sent.counted = true;
     output.dataset.outcome = "good";
     output.textContent = `${status} Accepted, position ${body.position}` + (body.duplicate ? ", counted before" : "");
     if (body.value !== undefined) $("sent-total").textContent = number(BigInt(body.value_string ?? body.value));
