@@ -183,11 +183,15 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   bool print_json = false;
   bool print_markdown = false;
   bool print_bounds = false;
-  print.add_flag("--json", print_json, "As one JSON object");
-  print.add_flag("--markdown", print_markdown, "Print docs/configuration.md instead")->excludes("--json");
+  // Said here in words: CLI11 prints what an option excludes in the order of addresses, which differ between runs.
+  print.add_flag("--json", print_json, "As one JSON object")->option_text("Excludes: --markdown --bounds");
+  print.add_flag("--markdown", print_markdown, "Print docs/configuration.md instead")
+      ->excludes("--json")
+      ->option_text("Excludes: --json --bounds");
   print.add_flag("--bounds", print_bounds, "Print everything that has a bound, and what happens beyond it, as JSON")
       ->excludes("--json")
-      ->excludes("--markdown");
+      ->excludes("--markdown")
+      ->option_text("Excludes: --json --markdown");
 
   IncrCommand incr_command;
   auto& incr = *app.add_subcommand("incr", "Add to a counter; prints its new value");
