@@ -1,5 +1,6 @@
 #include "log/posix_log_disk.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -11,6 +12,7 @@
 #include "base/check.h"
 #include "base/phases.h"
 #include "log/segment_files.h"
+#include "log/write_times.h"
 
 namespace quipu {
 
@@ -52,12 +54,18 @@ class PosixLogDisk::State {
   void forget_reader(SegmentNumber segment) { readers_.erase(segment); }
 
   void begin_write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
+    bool hand_over = false;
     {
       const std::lock_guard lock(mutex_);
       QUIPU_CHECK(!write_ && !writing_);
-      write_ = Write{segment, at, bytes};
+      // The sync thread has nothing to do, and only this one gives it work: what is the writer's is this thread's now.
+      hand_over = bytes.size() > kWaitedForBytesMax || !times_.all_within(options_.wait_us_max);
+      if (hand_over) write_ = Write{segment, at, bytes};
     }
-    changed_.notify_all();
+    if (hand_over) return changed_.notify_all();
+    auto outcome = write_and_sync({segment, at, bytes});
+    const std::lock_guard lock(mutex_);
+    done_.push_back({DiskCompletion::Kind::kWrite, segment, std::move(outcome)});
   }
 
   void begin(DiskCompletion::Kind kind, SegmentNumber segment, std::uint64_t bytes) {
@@ -115,7 +123,10 @@ class PosixLogDisk::State {
   Result<void> write_and_sync(const Write& work) {
     if (write_error_) return std::unexpected(*write_error_);
     const PhaseScope phase(Phase::kCommit);
+    const auto begun = std::chrono::steady_clock::now();
     auto done = try_write(work);
+    using std::chrono::microseconds;
+    times_.add(std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begun).count());
     if (!done) {
       done.error().what = files_.name(work.segment) + ": " + done.error().what;
       done.error().code = Code::kUnknown;
@@ -175,7 +186,8 @@ class PosixLogDisk::State {
   // The owner's thread.
   std::map<SegmentNumber, FileDescriptor> readers_;
 
-  // The sync thread.
+  // Of whoever writes: the sync thread between taking a write and completing it, else the owner's.
+  WriteTimes times_;
   FileDescriptor writer_;
   SegmentNumber writer_segment_{};
   bool direct_ = true;

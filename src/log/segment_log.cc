@@ -221,6 +221,17 @@ bool SegmentLog::begin_segment(std::uint64_t group_bytes) {
 }
 
 void SegmentLog::take_completions(std::vector<LogCompletion>& out) {
+  // What is begun here may be done at once, and nobody rings for that: look again.
+  for (bool more = true; more;) {
+    more = take_disk_completions(out);
+    if (failure_) return;
+    start_sealed();
+    make_spare();
+    trim();
+  }
+}
+
+bool SegmentLog::take_disk_completions(std::vector<LogCompletion>& out) {
   disk_done_.clear();
   disk_.take_completions(disk_done_);
   for (const auto& done : disk_done_) {
@@ -236,10 +247,7 @@ void SegmentLog::take_completions(std::vector<LogCompletion>& out) {
         break;
     }
   }
-  if (failure_) return;
-  start_sealed();
-  make_spare();
-  trim();
+  return !disk_done_.empty();
 }
 
 void SegmentLog::finish_write(const DiskCompletion& done, std::vector<LogCompletion>& out) {

@@ -103,6 +103,7 @@ class SegmentLog final : public EventLog {
   // segment_log.cc: writing.
   void start_sealed();
   bool begin_segment(std::uint64_t group_bytes);
+  bool take_disk_completions(std::vector<LogCompletion>& out);
   void finish_write(const DiskCompletion& done, std::vector<LogCompletion>& out);
   void poison(const Error& error, std::vector<LogCompletion>& out);
   std::uint64_t group_limit() const;

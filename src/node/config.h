@@ -28,6 +28,7 @@ struct Config {
   std::int64_t log_retain_hours = 24;                    ///< log.retain_hours
   std::size_t log_retain_bytes = std::size_t{4} << 30;   ///< log.retain_bytes
   std::size_t log_pending_bytes = 64 << 20;   ///< log.pending_bytes: frames that wait for the disk; above it busy
+  std::int64_t log_disk_wait_us = 500;        ///< log.disk_wait_us: see PosixLogDiskOptions::wait_us_max
   std::int64_t log_commit_wait_us = 300;      ///< log.commit_wait_us: see CommitPacer; 0 = never wait
   std::int64_t flush_interval_ms = 3'000;     ///< flush.interval
   std::size_t flush_dirty_bytes = 256 << 20;  ///< flush.dirty_bytes: unflushed rows; above it busy

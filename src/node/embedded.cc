@@ -40,6 +40,7 @@ Result<std::unique_ptr<Embedded>> Embedded::open(const Config& config, std::func
 
   PosixLogDiskOptions disk_options;
   disk_options.wake = std::move(wake);
+  disk_options.wait_us_max = config.log_disk_wait_us;
   auto disk = PosixLogDisk::open(place.log_dir(), std::move(disk_options));
   if (!disk) return std::unexpected(disk.error());
   parts->disk_ = std::move(*disk);

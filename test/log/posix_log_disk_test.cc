@@ -16,6 +16,7 @@
 #include "base/phases.h"
 #include "log/log_samples.h"
 #include "log/segment_log.h"
+#include "log/write_times.h"
 
 namespace quipu {
 namespace {
@@ -38,10 +39,11 @@ class PosixLogDiskTest : public testing::Test {
     fs::remove_all(root_);
   }
 
-  void open(std::uint64_t free_bytes_min = 0) {
+  void open(std::uint64_t free_bytes_min = 0, std::int64_t wait_us_max = 0) {
     disk_.reset();
-    auto disk =
-        PosixLogDisk::open(directory(), {.wake = [this] { woken_.release(); }, .free_bytes_min = free_bytes_min});
+    auto disk = PosixLogDisk::open(
+        directory(),
+        {.wake = [this] { woken_.release(); }, .free_bytes_min = free_bytes_min, .wait_us_max = wait_us_max});
     ASSERT_TRUE(disk) << disk.error().what;
     disk_ = std::move(*disk);
   }
@@ -65,6 +67,10 @@ class PosixLogDiskTest : public testing::Test {
 
 /// Bytes as begin_write wants them.
 struct alignas(kBlockBytes) Block : std::array<std::byte, 2 * kBlockBytes> {};
+struct alignas(kBlockBytes) LargeBlock
+    : std::array<std::byte, PosixLogDisk::kWaitedForBytesMax + std::size_t{kBlockBytes}> {};
+
+constexpr std::int64_t kHourUs = 3'600'000'000;
 
 TEST_F(PosixLogDiskTest, MakesSegmentsOfZerosThatTakeTheirRoomAtOnce) {
   disk_->begin_create(kOne, 1 << 20);
@@ -147,6 +153,54 @@ TEST_F(PosixLogDiskTest, AFailedWriteIsUnknownAndTheDiskIsNeverWrittenAgain) {
   EXPECT_THAT(done.outcome.error().what, HasSubstr("segment-0000000002"));
   disk_->begin_write(kOne, 0, block);
   EXPECT_EQ(next().outcome.error().what, done.outcome.error().what);
+  Bytes bytes(1);
+  ASSERT_TRUE(disk_->read(kOne, 0, bytes));
+  EXPECT_EQ(bytes[0], std::byte{0});
+}
+
+TEST_F(PosixLogDiskTest, IsDoneWithASmallWriteAtOnceWhereTheDiskIsKnownToBeQuick) {
+  open(0, kHourUs);
+  ASSERT_TRUE(disk_->create(kOne, 1 << 16));
+  Block block{};
+  for (std::size_t i = 0; i < WriteTimes::kKept; ++i) {
+    disk_->begin_write(kOne, 0, block);
+    ASSERT_TRUE(next().outcome) << "by the disk's thread, which rings: nothing is known of the disk yet";
+  }
+  block.fill(std::byte{7});
+  disk_->begin_write(kOne, 8'192, block);
+  std::vector<DiskCompletion> done;
+  disk_->take_completions(done);
+  ASSERT_EQ(done.size(), 1u);
+  EXPECT_TRUE(done[0].outcome);
+  EXPECT_FALSE(woken_.try_acquire()) << "nobody needs to ring";
+  Bytes bytes(1);
+  ASSERT_TRUE(disk_->read(kOne, 16'383, bytes));
+  EXPECT_EQ(bytes[0], std::byte{7});
+  LargeBlock large;
+  large.fill(std::byte{8});
+  disk_->begin_write(kOne, 0, large);
+  EXPECT_TRUE(next().outcome) << "a large one is handed over";
+  disk_->wait_for_write();
+}
+
+TEST_F(PosixLogDiskTest, WritesNothingMoreAfterAFailedWriteThatWasWaitedFor) {
+  open(0, kHourUs);
+  ASSERT_TRUE(disk_->create(kOne, 1 << 16));
+  fs::create_symlink("/dev/full", path("segment-0000000002"));
+  Block block{};
+  for (std::size_t i = 0; i < WriteTimes::kKept; ++i) {
+    disk_->begin_write(kOne, 0, block);
+    ASSERT_TRUE(next().outcome);
+  }
+  block.fill(std::byte{7});
+  std::vector<DiskCompletion> done;
+  disk_->begin_write(kTwo, 0, block);
+  disk_->take_completions(done);
+  disk_->begin_write(kOne, 0, block);
+  disk_->take_completions(done);
+  ASSERT_EQ(done.size(), 2u);
+  for (const auto& each : done) EXPECT_EQ(each.outcome.error().code, Code::kUnknown);
+  EXPECT_EQ(done[1].outcome.error().what, done[0].outcome.error().what);
   Bytes bytes(1);
   ASSERT_TRUE(disk_->read(kOne, 0, bytes));
   EXPECT_EQ(bytes[0], std::byte{0});

@@ -1,5 +1,6 @@
 """The bounds of what is kept: names, totals, ids, memory, log, keys; and the switches that refuse."""
 
+import pathlib
 import time
 
 from harness.bounds import (JSON, NDJSON, events, get, metric, metric_of, post, refused_resp, row, seconds_until, wrong)
@@ -206,6 +207,25 @@ def log_sizes(_, server, _bound):
     expect(len(found) >= 4 and all(path.stat().st_size <= 8 << 20 for path in found), f"{found}")
     seconds_until(lambda: any((server.data / "bases").iterdir()), "a checkpoint", 30)
     return metric(server, "quipu_counters")
+
+
+def switches_of_other_threads(server):
+    """How often threads beside the one that serves have gone to sleep: each write that is handed over is one."""
+    tasks = pathlib.Path(f"/proc/{server.pid}/task")
+    return sum(int(line.split()[1]) for task in tasks.iterdir() if task.name != str(server.pid)
+               for line in (task / "status").read_text(encoding="ascii").splitlines()
+               if line.startswith("voluntary_ctxt"))
+
+
+@row("log.disk_wait_us", settings={"log.disk_wait_us": 0, "flush.interval": "1h"})
+def disk_wait(_, server, _bound):
+    """No disk is quicker than 0: each commit is handed to the disk's thread."""
+    before = switches_of_other_threads(server)
+    with server.resp() as resp:
+        for number in range(100):
+            expect_equal(resp.must("INCR", "c"), 1 + number, "INCR")
+    expect(switches_of_other_threads(server) - before >= 100, "the thread that serves did not wait for the disk")
+    return 100
 
 
 @row("log.commit_wait_us", settings={"log.commit_wait_us": 10_000})

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace quipu {
+
+/// How long the last writes of a disk took, so as to tell whether the next is worth waiting for. Pure.
+class WriteTimes {
+ public:
+  /// So many writes are remembered: one slow write keeps the disk from being taken for a quick one that long.
+  static constexpr std::size_t kKept = 16;
+
+  void add(std::int64_t us) {
+    times_[next_] = us;
+    next_ = (next_ + 1) % kKept;
+    seen_ = std::min(seen_ + 1, kKept);
+  }
+
+  /// Whether each of the last kKept writes was done within `us` microseconds. False before there were so many.
+  bool all_within(std::int64_t us) const {
+    return seen_ == kKept && std::ranges::all_of(times_, [us](std::int64_t time) { return time <= us; });
+  }
+
+ private:
+  std::array<std::int64_t, kKept> times_{};
+  std::size_t next_ = 0;
+  std::size_t seen_ = 0;
+};
+
+}  // namespace quipu
