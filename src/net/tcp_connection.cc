@@ -29,6 +29,7 @@ void TcpConnection::start() {
 }
 
 void TcpConnection::turn_away() {
+  owner_.ended(EndedBy::kTooMany);
   session_->turned_away();
   write();
 }
@@ -206,7 +207,7 @@ void TcpConnection::after_write() {
     return close();
   }
   account();
-  if (owner_.clients().overrun() && held_ > kClientShareBytes) return close();
+  if (owner_.clients().overrun() && held_ > kClientShareBytes) return end(EndedBy::kMemory);
   const bool more =
       !session_->busy() && !session_->closing() && !peer_done_ && !crowded_out() && output.size() <= output_bytes_max();
   watch(more, writing_);
@@ -248,18 +249,27 @@ void TcpConnection::check_time(TimeMs now) {
     if (now - lingering_since_ >= kLingerMs) close();
     return;
   }
-  if (stuck_since_ != 0 && now - stuck_since_ >= limits.write_ms) return close();
+  if (stuck_since_ != 0 && now - stuck_since_ >= limits.write_ms) return end(EndedBy::kUnreadReplies);
   if (session_->busy()) return;
   // One that is not read for want of memory, and is owed nothing, would hold its part for ever.
   const bool waits_for_memory = crowded_since_ != 0 && session_->output().empty();
   const auto since = request_since_ == 0 && waits_for_memory ? crowded_since_ : request_since_;
   if (since != 0 && now - since >= limits.request_ms) {
+    owner_.ended(request_since_ != 0 ? EndedBy::kSlowRequest : EndedBy::kMemory);
     request_since_ = crowded_since_ = 0;
     session_->timed_out();
     write();
     return;
   }
-  if (limits.idle_ms > 0 && session_->output().empty() && now - active_at_ >= limits.idle_ms) linger();
+  if (limits.idle_ms > 0 && session_->output().empty() && now - active_at_ >= limits.idle_ms) {
+    owner_.ended(EndedBy::kIdle);
+    linger();
+  }
+}
+
+void TcpConnection::end(EndedBy cause) {
+  owner_.ended(cause);
+  close();
 }
 
 void TcpConnection::close() {

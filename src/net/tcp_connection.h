@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/identifiers.h"
+#include "net/connections_ended.h"
 #include "net/event_loop.h"
 #include "net/session.h"
 #include "net/socket.h"
@@ -32,6 +33,8 @@ class TcpConnectionOwner {
   virtual ClientsMemory& clients() = 0;
   /// It is not read until there is room in what all connections hold.
   virtual void crowded_out(TcpConnection& connection) = 0;
+  /// It is ended by a limit.
+  virtual void ended(EndedBy cause) = 0;
   /// Memory to read into, which nearly all connections need for a moment only: so it stays in the processor's cache,
   /// and an idle connection has none.
   virtual std::vector<char> take_block() = 0;
@@ -82,6 +85,7 @@ class TcpConnection final : private Watcher {
   void account();
   bool crowded_out();
   void linger();
+  void end(EndedBy cause);
   void close();
   std::size_t unread() const { return input_end_ - input_begin_; }
 

@@ -51,6 +51,8 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
   const TcpServerOptions& options() const override { return options_; }
   EventLoop& loop() override { return loop_; }
   ClientsMemory& clients() override { return *options_.clients; }
+  void ended(EndedBy cause) override { ended_.add(cause); }
+  const ConnectionsEnded& ended() const { return ended_; }
   void crowded_out(TcpConnection& connection) override { crowded_out_.insert(&connection); }
 
   void holds(TcpConnection& connection) override { note(connection, connection.in_holding, holding_); }
@@ -158,7 +160,7 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
 
   void take(Socket socket) {
     const auto limit = options_.limits.connections_max;
-    if (connections_.size() >= limit + kTurnedAwayMax) return;
+    if (connections_.size() >= limit + kTurnedAwayMax) return ended(EndedBy::kTooMany);
     const bool too_many = connections_.size() >= limit;
     auto owned = std::make_unique<TcpConnection>(std::move(socket), *this);
     TcpConnection& connection = *owned;
@@ -189,6 +191,7 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
   std::vector<std::vector<char>> blocks_;
   std::unordered_set<TcpConnection*> crowded_out_;  // Not read until there is memory for them.
   std::optional<ClientsMemory> own_clients_;
+  ConnectionsEnded ended_;
   TimeMs swept_at_ = 0;
   TimeMs accept_again_at_ = 0;  // 0: it is accepting.
 };
@@ -207,6 +210,7 @@ bool TcpServer::after_step() { return parts_->after_step(); }
 void TcpServer::fail() { parts_->for_each(&TcpConnection::fail); }
 void TcpServer::stop_accepting() { parts_->stop_accepting(); }
 void TcpServer::close_idle() { parts_->for_each(&TcpConnection::close_if_idle); }
+const ConnectionsEnded& TcpServer::ended() const { return parts_->ended(); }
 std::size_t TcpServer::connections() const { return parts_->connections(); }
 
 }  // namespace quipu

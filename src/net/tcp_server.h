@@ -9,6 +9,7 @@
 #include "base/identifiers.h"
 #include "base/result.h"
 #include "net/clients_memory.h"
+#include "net/connections_ended.h"
 #include "net/event_loop.h"
 #include "net/limits.h"
 #include "net/session.h"
@@ -56,6 +57,8 @@ class TcpServer {
   void close_idle();
 
   std::size_t connections() const;
+  /// Connections that a limit ended since the server began to listen.
+  const ConnectionsEnded& ended() const;
 
  private:
   class Parts;

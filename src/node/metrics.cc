@@ -16,6 +16,16 @@ class Families {
     auto& metric = family(name, help, prometheus::MetricType::Counter).metric.emplace_back();
     metric.counter.value = static_cast<double>(value);
   }
+  void ended(const char* protocol, const ConnectionsEnded& ended) {
+    for (const auto cause : ConnectionsEnded::kCauses) {
+      auto& metric =
+          family("quipu_connections_ended_total", "Connections that a limit ended.", prometheus::MetricType::Counter)
+              .metric.emplace_back();
+      metric.label.push_back({"protocol", protocol});
+      metric.label.push_back({"cause", ConnectionsEnded::name(cause)});
+      metric.counter.value = static_cast<double>(ended.count(cause));
+    }
+  }
   void gauge(const char* name, const char* help, double value) {
     auto& metric = family(name, help, prometheus::MetricType::Gauge).metric.emplace_back();
     metric.gauge.value = value;
@@ -70,6 +80,8 @@ std::string metrics_text(const EngineStats& engine, const ServerStats& servers) 
   out.gauge("quipu_log_newest_offset", "The newest offset given out.", static_cast<double>(engine.newest.value));
   out.gauge("quipu_http_connections", "Open HTTP connections.", static_cast<double>(servers.http_connections));
   out.gauge("quipu_resp_connections", "Open RESP connections.", static_cast<double>(servers.resp_connections));
+  out.ended("http", servers.http_ended);
+  out.ended("resp", servers.resp_ended);
   for (const auto& partition : engine.partitions) {
     const auto id = partition.partition;
     out.partition_gauge("quipu_partition_flushed_offset", "Rows up to here are in the store.", id,

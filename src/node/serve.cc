@@ -165,7 +165,12 @@ void Node::listen_to(const std::string& name, const std::string& address,
   spdlog::info("{} {}", name, server->address());
 }
 
-ServerStats Node::server_stats() const { return {http_ ? http_->connections() : 0, resp_ ? resp_->connections() : 0}; }
+ServerStats Node::server_stats() const {
+  ServerStats stats;
+  if (http_) stats.http_connections = http_->connections(), stats.http_ended = http_->ended();
+  if (resp_) stats.resp_connections = resp_->connections(), stats.resp_ended = resp_->ended();
+  return stats;
+}
 
 int Node::run() {
   loop_->on_stop_signal([this] { stop(); });

@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 
-from harness.bounds import (CLOSE_SECONDS_MAX, JSON, NDJSON, chunked, events, get, head, metric_of, post,
+from harness.bounds import (CLOSE_SECONDS_MAX, JSON, NDJSON, chunked, ended_by, events, get, head, metric_of, post,
                             refused_http, refused_resp, rest_of, row, seconds_until, sent, wrong)
 from harness.context import expect, expect_equal
 from harness.server import resident_bytes
@@ -224,6 +224,7 @@ def turned_away(_, server, bound):
         for one in beyond:
             expect(b"max number" in one.line(), "told that there are too many")
         expect_equal(sent(server.resp_port, b""), b"", "what one more is told")
+        expect_equal(ended_by(http, "resp", "too_many"), bound + 1, "connections turned away")
         for one in beyond:
             one.close()
         seconds_until(lambda: metric_of(http, "quipu_resp_connections") == 2, "those that were turned away have gone")
@@ -243,6 +244,8 @@ def idle(_, server, bound):
             expect_equal(rest_of(one), b"", "what an idle connection is told")
         expect(time.monotonic() - began > bound / 1000, "closed too early")
         busy.must("PING")
+        with server.http() as http:
+            expect_equal([ended_by(http, each, "idle") for each in ("http", "resp")], [1, 1], "idle connections ended")
     return 0
 
 
@@ -266,6 +269,9 @@ def request_time(_, server, bound):
     for connection, data in slow_resp:
         expect(rest_of(connection).startswith(b"-ERR Protocol error"), f"{data!r} that does not go on")
         connection.close()
+    with server.http() as http:
+        expect_equal([ended_by(http, each, "slow_request") for each in ("http", "resp")], [len(slow), len(slow_resp)],
+                     "slow requests ended")
     return 1
 
 
@@ -285,6 +291,7 @@ def write_time(_, server, bound):
             expect_equal(http.call("GET", "/livez").status, 200, "another client meanwhile")
             return metric_of(http, "quipu_resp_connections") == 0
         seconds_until(gone, "who never reads is closed")
+        expect_equal(ended_by(http, "resp", "unread_replies"), 1, "connections that did not read")
         expect(time.monotonic() - began >= bound / 1000, "closed too early")
     return 0
 

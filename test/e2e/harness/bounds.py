@@ -62,6 +62,11 @@ def metric_of(http, name):
     raise AssertionError(f"there is no metric {name}")
 
 
+def ended_by(http, protocol, cause):
+    """How many connections a limit has ended, as the metrics count them."""
+    return metric_of(http, f'quipu_connections_ended_total{{protocol="{protocol}",cause="{cause}"}}')
+
+
 def rest_of(connection):
     """Everything that comes until the server closes. Its not closing is a failure."""
     connection.socket.settimeout(CLOSE_SECONDS_MAX)

@@ -1,0 +1,52 @@
+#include "node/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+namespace quipu {
+namespace {
+
+using testing::HasSubstr;
+
+EngineStats stats_of_one_partition() {
+  EngineStats stats;
+  stats.partitions.emplace_back();
+  return stats;
+}
+
+/// The names that follow `mark` at the beginnings of lines.
+std::set<std::string> names_after(std::istream& text, const std::string& mark) {
+  std::set<std::string> names;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with(mark)) continue;
+    line.erase(0, mark.size());
+    names.insert(line.substr(0, line.find_first_of(" {`")));
+  }
+  return names;
+}
+
+TEST(Metrics, ThePageNamesEachOfThemAndNoOther) {
+  std::istringstream told(metrics_text(stats_of_one_partition(), {}));
+  std::ifstream page(std::string(QUIPU_SOURCE_DIR) + "/docs/operations/metrics.md");
+  ASSERT_TRUE(page.is_open());
+  EXPECT_EQ(names_after(page, "| `quipu_"), names_after(told, "# HELP quipu_"));
+}
+
+TEST(Metrics, ConnectionsThatALimitEndedAreToldByProtocolAndCause) {
+  ServerStats servers;
+  servers.resp_ended.add(EndedBy::kIdle);
+  servers.resp_ended.add(EndedBy::kIdle);
+  servers.http_ended.add(EndedBy::kMemory);
+  const auto text = metrics_text(stats_of_one_partition(), servers);
+  EXPECT_THAT(text, HasSubstr("quipu_connections_ended_total{protocol=\"resp\",cause=\"idle\"} 2"));
+  EXPECT_THAT(text, HasSubstr("quipu_connections_ended_total{protocol=\"http\",cause=\"memory\"} 1"));
+  EXPECT_THAT(text, HasSubstr("quipu_connections_ended_total{protocol=\"http\",cause=\"too_many\"} 0"));
+}
+
+}  // namespace
+}  // namespace quipu
