@@ -59,7 +59,7 @@ class PosixLogDisk::State {
       const std::lock_guard lock(mutex_);
       QUIPU_CHECK(!write_ && !writing_);
       // The sync thread has nothing to do, and only this one gives it work: what is the writer's is this thread's now.
-      hand_over = bytes.size() > kWaitedForBytesMax || !times_.all_within(options_.wait_us_max);
+      hand_over = bytes.size() > kWaitedForBytesMax || !times_.within(options_.wait_us_max);
       if (hand_over) write_ = Write{segment, at, bytes};
     }
     if (hand_over) return changed_.notify_all();

@@ -15,9 +15,9 @@ struct PosixLogDiskOptions {
   /// Making a segment leaves at least this much free, so that what else is on the disk can go on (a full disk would
   /// also stop the store that frees the log).
   std::uint64_t free_bytes_min = std::uint64_t{32} << 20;
-  /// A small write (kWaitedForBytesMax) is done in `begin_write`, on the owner's thread, while each of the last writes
-  /// took at most so many microseconds (WriteTimes): to hand it to the disk's thread and back costs more than such a
-  /// disk does. 0: every write is handed over.
+  /// A small write (kWaitedForBytesMax) is done in `begin_write`, on the owner's thread, while the last writes took
+  /// on average at most so many microseconds (WriteTimes): to hand it to the disk's thread and back costs more than
+  /// such a disk does. 0: every write is handed over.
   std::int64_t wait_us_max = 0;
   /// Changes nothing: the directory must be there, and what is half made in it stays. For looking at a log only.
   bool only_read = false;

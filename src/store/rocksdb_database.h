@@ -17,7 +17,7 @@ struct RocksdbLimits {
   /// Rows that are not flushed; the write that finds more flushes first. They are in memory twice: in RocksDB's buffer,
   /// and as they came, to be written again after an error.
   std::size_t write_buffer_bytes = std::size_t{16} << 20;
-  std::size_t cache_bytes = std::size_t{64} << 20;  ///< Blocks, indexes and filters together.
+  std::size_t cache_bytes = std::size_t{32} << 20;  ///< Blocks, indexes and filters together.
   int open_files_max = 512;
 };
 
