@@ -49,7 +49,7 @@ format:          ## Formats all C++ sources in place
 
 lint:            ## clang-tidy over all sources, and every header compiled alone
 	@tools/install build test lint
-	@tools/build release --configure-only
+	@tools/build release drivers
 	@tools/lint -j $(JOBS)
 
 screenshots:     ## Takes the pictures of the page for the documentation
