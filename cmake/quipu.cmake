@@ -75,9 +75,10 @@ if(QUIPU_SANITIZE MATCHES undefined)
 endif()
 
 # quipu_test(event DEPENDS event): test/<name>/*.cc as the program test_<name>. Its tests are found when ctest starts,
-# so that a sanitizer's runtime gets the surroundings that it needs.
+# so that a sanitizer's runtime gets the surroundings that it needs. SERVICES: they need real servers (`tools/test --only
+# services`) and are left out of the unit tests.
 function(quipu_test name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/${name}/*.cc)
   if(NOT sources)
     return()
@@ -89,5 +90,9 @@ function(quipu_test name)
   target_compile_definitions(test_${name} PRIVATE QUIPU_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE quipu_options ${depends} ${ARG_LINK} GTest::gmock GTest::gtest_main
     quipu_test_options)
-  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+  set(labels)
+  if(ARG_SERVICES)
+    set(labels PROPERTIES LABELS services)
+  endif()
+  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 ${labels})
 endfunction()
