@@ -15,8 +15,8 @@ demo:            ## Builds, starts a service, counts a stream of views, shows th
 	@tools/build release quipu -j $(JOBS)
 	@tools/demo
 
-test:            ## Runs every test: plain, under ASan+UBSan, under TSan, dialogues, end to end
-	@tools/install build test
+test:            ## Runs every test: plain, under ASan+UBSan, under TSan, dialogues, end to end, against real servers
+	@tools/install build test services
 	@tools/test -j $(JOBS)
 
 unit:            ## Runs the unit tests of the release build alone
@@ -49,7 +49,7 @@ format:          ## Formats all C++ sources in place
 
 lint:            ## clang-tidy over all sources, and every header compiled alone
 	@tools/install build test lint
-	@tools/build release --configure-only
+	@tools/build release drivers
 	@tools/lint -j $(JOBS)
 
 screenshots:     ## Takes the pictures of the page for the documentation

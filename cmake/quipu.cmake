@@ -30,11 +30,19 @@ elseif(QUIPU_HARDENED)
   target_link_options(quipu_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 
+# Takes what needs the drivers, and its tests, out of a list of sources where QUIPU_DISTRIBUTED is off.
+macro(quipu_leave_out_distributed list)
+  if(NOT QUIPU_DISTRIBUTED)
+    list(FILTER ${list} EXCLUDE REGEX "/(cassandra|kafka|postgres|redis)_[a-z_]+\\.cc$")
+  endif()
+endmacro()
+
 # quipu_library(event DEPENDS base [LINK xxhash]): src/<name>/*.cc, or an interface library where there is none.
 function(quipu_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  quipu_leave_out_distributed(sources)
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends PREPEND quipu_)
   if(sources)
@@ -75,10 +83,12 @@ if(QUIPU_SANITIZE MATCHES undefined)
 endif()
 
 # quipu_test(event DEPENDS event): test/<name>/*.cc as the program test_<name>. Its tests are found when ctest starts,
-# so that a sanitizer's runtime gets the surroundings that it needs.
+# so that a sanitizer's runtime gets the surroundings that it needs. SERVICES: they need real servers (`tools/test --only
+# services`) and are left out of the unit tests.
 function(quipu_test name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/${name}/*.cc)
+  quipu_leave_out_distributed(sources)
   if(NOT sources)
     return()
   endif()
@@ -89,5 +99,9 @@ function(quipu_test name)
   target_compile_definitions(test_${name} PRIVATE QUIPU_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE quipu_options ${depends} ${ARG_LINK} GTest::gmock GTest::gtest_main
     quipu_test_options)
-  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+  set(labels)
+  if(ARG_SERVICES)
+    set(labels PROPERTIES LABELS services)
+  endif()
+  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 ${labels})
 endfunction()

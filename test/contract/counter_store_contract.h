@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,14 @@ struct StoreUnderTest {
   std::function<std::unique_ptr<StoreBench>()> make;
 };
 
+inline void PrintTo(const StoreUnderTest& store, std::ostream* out) { *out << store.name; }
+
 /// One that keeps rows in memory, and one in a temporary directory of its own.
 StoreUnderTest memory_store_under_test();
 StoreUnderTest rocksdb_store_under_test();
+
+/// Those that the suite of this program is about: each program that has the suite says which.
+std::vector<StoreUnderTest> stores_under_test();
 
 /// Takes completions until nothing is pending.
 std::vector<StoreCompletion> take_all(StoreBench& bench);

@@ -1,0 +1,34 @@
+"""Redis as a cache: nothing is persisted, and what is used least goes when memory is full."""
+
+import shutil
+import signal
+
+from .process import Failure, exchange, free_port
+
+HOST = "127.0.0.1"
+STOP = signal.SIGTERM
+READY_SECONDS_MAX = 30
+
+
+def names(options):
+    return ["redis"]
+
+
+def ports():
+    return {"port": free_port(HOST)}
+
+
+def prepare(instance, cluster, options, say):
+    program = shutil.which("redis-server")
+    if not program:
+        raise Failure("there is no redis-server: tools/install services")
+    return [program, "--bind", HOST, "--port", cluster["redis"]["port"], "--dir", instance.directory, "--save", "",
+            "--appendonly", "no", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"]
+
+
+def ready(instance, mine):
+    return exchange(HOST, mine["port"], b"PING\r\n", 7) == b"+PONG\r\n"
+
+
+def address(cluster):
+    return f"{HOST}:{cluster['redis']['port']}"

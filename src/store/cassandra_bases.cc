@@ -1,0 +1,135 @@
+#include "store/cassandra_bases.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::size_t kChunkBytes = 256 * 1024;
+constexpr std::uint32_t kChunksAtOnce = 4;
+constexpr std::size_t kBasesKept = 2;
+
+}  // namespace
+
+struct CassandraBases::Writing {
+  PartitionId partition{};
+  Base base;
+  CassandraBase made;
+  std::int64_t list_timestamp = 0;
+  std::function<void(Result<void>)> then;
+  std::vector<CassandraBase> kept;
+  std::vector<CassandraBase> dropped;
+};
+
+void CassandraBases::write(PartitionId partition, Base base, const std::function<std::int64_t()>& timestamp,
+                           std::function<void(Result<void>)> then) {
+  const auto writing = std::make_shared<Writing>();
+  writing->partition = partition;
+  writing->made.offset = base.offset;
+  writing->made.version = timestamp();
+  writing->made.checksum = static_cast<std::int64_t>(hash64(base.windows, 0));
+  writing->list_timestamp = timestamp();
+  writing->base = std::move(base);
+  writing->then = std::move(then);
+  requests_.submit(statements_.all_bases, generation_values(generation_), 1,
+                   [this, writing](const CassandraAnswer& answer) {
+                     auto lists = read_base_lists(answer);
+                     if (!lists) return writing->then(std::unexpected(lists.error()));
+                     writing->kept = std::move((*lists)[writing->partition]);
+                     put_chunks(writing);
+                   });
+}
+
+void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
+  auto& [partition, base, made, list_timestamp, then, kept, dropped] = *writing;
+  const auto above = std::ranges::find_if(kept, [&](const auto& one) { return one.offset >= made.offset; });
+  dropped.assign(above, kept.end());
+  kept.erase(above, kept.end());
+  while (kept.size() >= kBasesKept) {
+    dropped.push_back(kept.front());
+    kept.erase(kept.begin());
+  }
+  CassandraValues chunks;
+  for (std::size_t at = 0; at < base.windows.size(); at += kChunkBytes) {
+    const auto chunk = ByteView(base.windows).subspan(at, std::min(kChunkBytes, base.windows.size() - at));
+    chunks.begin(5);
+    chunks.put_int(static_cast<std::int32_t>(generation_.value));
+    chunks.put_int(partition.value);
+    chunks.put_bigint(made.version);
+    chunks.put_int(made.chunks++);
+    chunks.put_bytes(as_text(chunk));
+  }
+  base.windows = {};
+  kept.push_back(made);
+  if (made.chunks == 0) return put_list(writing);
+  requests_.submit(statements_.put_chunk, chunks, kChunksAtOnce, [this, writing](const CassandraAnswer& answer) {
+    if (auto result = answer.result(); !result) return writing->then(std::move(result));
+    put_list(writing);
+  });
+}
+
+void CassandraBases::put_list(const std::shared_ptr<Writing>& writing) {
+  CassandraValues list;
+  list.begin(4);
+  list.put_int(static_cast<std::int32_t>(generation_.value));
+  list.put_int(writing->partition.value);
+  put_bases(list, writing->kept);
+  list.put_bigint(writing->list_timestamp);
+  requests_.submit(statements_.put_bases, list, 1, [this, writing](const CassandraAnswer& answer) {
+    if (auto result = answer.result(); !result) return writing->then(std::move(result));
+    health_.settle([this, writing](Result<void> settled) {
+      if (settled) {
+        durable_[writing->partition] = writing->kept;
+        drop_chunks(writing->partition, writing->dropped);
+      }
+      writing->then(std::move(settled));
+    });
+  });
+}
+
+void CassandraBases::drop_chunks(PartitionId partition, const std::vector<CassandraBase>& dropped) {
+  CassandraValues values;
+  for (const CassandraBase& base : dropped) {
+    values.begin(3);
+    values.put_int(static_cast<std::int32_t>(generation_.value));
+    values.put_int(partition.value);
+    values.put_bigint(base.version);
+  }
+  // What a failure leaves behind takes room, and nothing names it.
+  if (values.executions() > 0) requests_.submit(statements_.drop_chunks, values, 1, [](const CassandraAnswer&) {});
+}
+
+Result<CassandraBaseLists> CassandraBases::lists() {
+  return read_base_lists(requests_.session().call(statements_.all_bases, generation_values(generation_)));
+}
+
+Result<std::optional<Base>> CassandraBases::newest(PartitionId partition, Offset offset) {
+  auto all = lists();
+  if (!all) return std::unexpected(all.error());
+  const auto& list = (*all)[partition];
+  std::optional<Error> damage;
+  for (auto base = list.rbegin(); base != list.rend(); ++base) {
+    if (base->offset > offset) continue;
+    auto windows = read_windows(requests_.session(), statements_, generation_, partition, *base);
+    if (windows) return Base{base->offset, *std::move(windows)};
+    if (windows.error().code != Code::kDamaged) return std::unexpected(windows.error());
+    if (!damage) damage = windows.error();
+  }
+  if (damage) return std::unexpected(*damage);
+  return std::nullopt;
+}
+
+void CassandraBases::note_durable(const CassandraBaseLists& lists) {
+  for (const auto& [partition, list] : lists) durable_.try_emplace(partition, list);
+}
+
+Offset CassandraBases::oldest(PartitionId partition) const {
+  const auto at = durable_.find(partition);
+  return at == durable_.end() || at->second.empty() ? kNoOffset : at->second.front().offset;
+}
+
+}  // namespace quipu

@@ -1,0 +1,77 @@
+#include "store/cassandra_health.h"
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "store/cassandra_start.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::int64_t kRetryMs = 1'000;
+
+}  // namespace
+
+Error forgotten() {
+  return {Code::kBusy, "a node of Cassandra went down or started again: it may have forgotten what this covers",
+          kRetryMs};
+}
+
+Result<void> CassandraHealth::start() {
+  const auto nodes = read_node_answers(requests_.session().call_nodes(kNodeGenerationCql, options_.limit_ms));
+  if (!nodes) return std::unexpected(nodes.error());
+  nodes_.observe(*nodes);
+  watch();
+  return {};
+}
+
+void CassandraHealth::watch() {
+  requests_.after(options_.check_ms, [this](const CassandraAnswer&) {
+    options_.on_check();
+    check([this](bool) { watch(); });
+  });
+}
+
+void CassandraHealth::check(std::function<void(bool)> then) {
+  requests_.ask_nodes(
+      kNodeGenerationCql, options_.limit_ms, [this, then = std::move(then)](const CassandraAnswer& answer) {
+        const auto answers = read_node_answers(answer);
+        if (!answers) return then(false);
+        if (!nodes_.misses_one(*answers)) return observe(*answers, then);
+        requests_.ask_nodes(kNodeGenerationCql, options_.limit_ms, [this, then](const CassandraAnswer& second) {
+          const auto again = read_node_answers(second);
+          if (!again) return then(false);
+          observe(*again, then);
+        });
+      });
+}
+
+void CassandraHealth::observe(const std::vector<CassandraNodeAnswer>& answers, const std::function<void(bool)>& then) {
+  const bool forgot = nodes_.observe(answers);
+  if (forgot) {
+    ++forgot_;
+    options_.on_forgot();
+  }
+  then(!forgot);
+}
+
+void CassandraHealth::settle(std::function<void(Result<void>)> then) {
+  requests_.after(options_.sync_wait_ms, [this, then = std::move(then)](const CassandraAnswer&) {
+    requests_.submit(statements_.put_probe, probe_values(options_.timestamp_base), 1,
+                     [this, then](const CassandraAnswer& answer) {
+                       if (auto result = answer.result(); !result) return then(std::move(result));
+                       check([then](bool sound) {
+                         if (sound) return then({});
+                         then(std::unexpected(forgotten()));
+                       });
+                     });
+  });
+}
+
+Result<void> CassandraHealth::settle_now() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(options_.sync_wait_ms));
+  return requests_.session().call(statements_.put_probe, probe_values(options_.timestamp_base)).result();
+}
+
+}  // namespace quipu

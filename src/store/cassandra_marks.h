@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/identifiers.h"
+#include "store/cassandra_rows.h"
+#include "store/cassandra_values.h"
+#include "store/counter_store.h"
+
+namespace quipu {
+
+/// Watermarks with what must be as of exactly their offsets, kept in buckets: a write changes few of them, and the mark
+/// names the version of each. Pure: it says what to write.
+///
+///   plan(write) ─► buckets that changed, as new versions ─► then the marks ─► commit
+///
+/// Nothing that a mark in the store may name is overwritten, so a mark is right whenever it is there, and one that
+/// loses against a newer one leaves buckets that nobody names. Those are dropped when their successors are old enough
+/// that no reader or earlier owner can still go by an older mark.
+class CassandraMarks {
+ public:
+  enum class Kind : std::int32_t { kChains = 0, kSources = 1 };
+
+  /// What a write comes to. The members may be empty.
+  struct Plan {
+    CassandraValues buckets;  ///< Executions of put_bucket, to be acknowledged before the marks are written.
+    CassandraValues marks;    ///< Executions of put_mark.
+
+   private:
+    friend class CassandraMarks;
+    struct Partition {
+      CassandraMark mark;
+      std::vector<std::string> chains;                              // Pieces.
+      std::map<std::size_t, std::map<Hash128, SourceRow>> buckets;  // Those that changed.
+    };
+    std::map<PartitionId, Partition> partitions_;
+  };
+
+  CassandraMarks(Generation generation, std::int64_t timestamp_base)
+      : generation_(generation), timestamp_base_(timestamp_base) {}
+
+  /// How to put the sources and watermarks of a write into the store. A watermark below the one that is known is left
+  /// out, with the sources of its partition: it loses.
+  Plan plan(const StoreWrite& write);
+  /// What `plan` said is in the store now.
+  void commit(Plan plan, TimeMs now);
+
+  /// Whether what the store has for a partition is news: its owner was another one meanwhile.
+  bool is_news(PartitionId partition, const CassandraMark& mark) const;
+  /// Takes over what the store has.
+  void load(PartitionId partition, const CassandraMark& mark, std::vector<std::string> chains,
+            const std::vector<SourceRow>& sources);
+
+  /// Executions of drop_buckets for the versions whose successors were committed before `before`; at most `max`.
+  CassandraValues take_obsolete(TimeMs before, std::size_t max);
+
+  Generation generation() const { return generation_; }
+  std::vector<Watermark> watermarks() const;
+  std::vector<SourceRow> sources() const;
+
+ private:
+  struct Partition {
+    CassandraMark mark;
+    std::vector<std::string> chains;
+    std::vector<std::map<Hash128, SourceRow>> sources;  // kSourceBuckets, or none.
+    std::int64_t newest_version = 0;
+  };
+  /// Versions below `version` of that bucket are obsolete since `since`.
+  struct Superseded {
+    TimeMs since = 0;
+    PartitionId partition{};
+    Kind kind = Kind::kChains;
+    std::int32_t bucket = 0;
+    std::int64_t version = 0;
+  };
+
+  void plan_chains(Plan& plan, PartitionId id, const Partition& known, std::int64_t version, ByteView chains) const;
+  void put_bucket(Plan& plan, PartitionId id, Kind kind, std::size_t bucket, std::int64_t version,
+                  std::string_view content) const;
+
+  const Generation generation_;
+  const std::int64_t timestamp_base_;
+  std::map<PartitionId, Partition> partitions_;
+  std::deque<Superseded> superseded_;
+};
+
+}  // namespace quipu

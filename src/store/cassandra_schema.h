@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "store/cassandra_session.h"
+
+namespace quipu {
+
+/// The keyspace and its copies of the data. Used only where the keyspace is made.
+struct CassandraKeyspace {
+  std::string name = "quipu";            ///< 1 to 48 letters, digits and underscores.
+  std::uint32_t replication_factor = 3;  ///< Copies in each datacenter, from 1. A quorum of them must be up.
+};
+
+/// The statements of the exact store (docs/formats/cassandra.md).
+struct CassandraStatements {
+  CassandraSession::Statement put_shard{}, load_counter{}, scan_counters{};
+  CassandraSession::Statement put_setting{}, all_settings{}, claim_setting{};
+  CassandraSession::Statement put_mark{}, all_marks{}, put_bucket{}, get_bucket{}, drop_buckets{};
+  CassandraSession::Statement put_bases{}, all_bases{}, put_chunk{}, get_chunks{}, drop_chunks{};
+  CassandraSession::Statement put_probe{}, get_probe{};
+};
+
+/// The version of keys and cells together. A keyspace of a newer one is refused.
+inline constexpr std::int32_t kCassandraFormatVersion = 1;
+
+/// Makes what is missing of the keyspace and its tables, and prepares all statements; waits. What is there is left as
+/// it is. kRefused where a newer version of the program made it, or where `keyspace` is not a name.
+Result<CassandraStatements> open_schema(CassandraSession& session, const CassandraKeyspace& keyspace);
+
+/// The same for the store on counter columns: its keyspace, and the statement that makes its table beside the others.
+Result<void> make_keyspace(CassandraSession& session, const CassandraKeyspace& keyspace);
+
+}  // namespace quipu

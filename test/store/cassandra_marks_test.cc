@@ -1,0 +1,170 @@
+#include "store/cassandra_marks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace quipu {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+constexpr std::int64_t kBase = 1'000'000;
+constexpr PartitionId kPartition{3};
+
+StoreWrite write_of(std::uint64_t offset, std::string_view chains, std::vector<SourceRow> sources = {}) {
+  StoreWrite write;
+  const auto bytes = as_bytes(chains);
+  if (offset > 0) write.watermarks.push_back({kPartition, Offset{offset}, Bytes(bytes.begin(), bytes.end())});
+  write.sources = std::move(sources);
+  return write;
+}
+
+SourceRow source(std::uint64_t hash, std::uint64_t sequence, std::uint64_t touched) {
+  return {kPartition, {hash, 0}, sequence, Offset{touched}, false};
+}
+
+/// The tables as they would be: versions of buckets, and the newest mark.
+class Tables {
+ public:
+  /// What was written, by (kind, bucket, version).
+  std::map<std::tuple<int, int, std::int64_t>, std::string> buckets;
+  CassandraMark mark;
+  std::size_t buckets_of_last = 0;
+
+  void apply(const CassandraMarks::Plan& plan) {
+    buckets_of_last = plan.buckets.executions();
+    CassandraReader values(std::string_view(plan.buckets.bytes()));
+    std::string_view rest(plan.buckets.bytes());
+    for (std::uint32_t at = 0; at < plan.buckets.executions(); ++at) {
+      CassandraReader row(rest.substr(2));
+      EXPECT_EQ(row.take_int(), 1);
+      EXPECT_EQ(row.take_int(), kPartition.value);
+      const auto kind = row.take_int();
+      const auto bucket = row.take_int();
+      const auto version = row.take_bigint();
+      const std::string content(row.take_bytes());
+      EXPECT_EQ(row.take_bigint(), kBase + (version >> kVersionBits));
+      EXPECT_TRUE(buckets.try_emplace({kind, bucket, version}, content).second) << "a version is written once";
+      rest.remove_prefix(2 + 4 * 8 + 12 + 4 + content.size() + 12);
+    }
+    EXPECT_EQ(rest, "");
+    if (plan.marks.executions() == 0) return;
+    ASSERT_EQ(plan.marks.executions(), 1u);
+    CassandraReader row(std::string_view(plan.marks.bytes()).substr(2));
+    row.take_int();
+    EXPECT_EQ(row.take_int(), kPartition.value);
+    mark = read_mark(row.take_bytes()).value();
+    EXPECT_EQ(row.take_bigint(), kBase + static_cast<std::int64_t>(mark.offset.value));
+    for (std::size_t at = 0; at < mark.chains.size(); ++at) {
+      EXPECT_TRUE(buckets.contains({0, static_cast<int>(at), mark.chains[at]})) << "a mark names what is there";
+    }
+  }
+};
+
+TEST(CassandraMarks, WritesTheBucketsThatChangedAsNewVersions) {
+  CassandraMarks marks(Generation{1}, kBase);
+  Tables tables;
+  const auto put = [&](const StoreWrite& write) {
+    auto plan = marks.plan(write);
+    tables.apply(plan);
+    marks.commit(std::move(plan), 0);
+  };
+  put(write_of(10, "abc", {source(1, 5, 9), source(2, 6, 8), source(1 + kSourceBuckets, 7, 7)}));
+  EXPECT_EQ(tables.buckets_of_last, 1u + 2u);
+  put(write_of(20, "abc"));
+  EXPECT_EQ(tables.buckets_of_last, 0u);
+  EXPECT_EQ(tables.mark.offset, Offset{20});
+  put(write_of(30, "abd", {source(2, 6, 8)}));
+  EXPECT_EQ(tables.buckets_of_last, 1u) << "a source that is as it was changes nothing";
+  EXPECT_EQ(tables.mark.chains, std::vector<std::int64_t>{30 << kVersionBits});
+  EXPECT_EQ(tables.mark.sources[1], 10 << kVersionBits);
+  EXPECT_EQ(tables.mark.sources[0], 0);
+  EXPECT_EQ(marks.watermarks(), write_of(30, "abd").watermarks);
+}
+
+TEST(CassandraMarks, AVersionIsNeverGivenTwiceAlsoAfterAFailure) {
+  CassandraMarks marks(Generation{1}, kBase);
+  Tables tables;
+  tables.apply(marks.plan(write_of(10, "lost, or perhaps not")));
+  EXPECT_THAT(marks.watermarks(), IsEmpty()) << "what was not committed is not known";
+  auto plan = marks.plan(write_of(10, "other"));
+  tables.apply(plan);
+  marks.commit(std::move(plan), 0);
+  EXPECT_EQ(tables.mark.chains[0], (10 << kVersionBits) + 1);
+}
+
+TEST(CassandraMarks, AnOlderMarkIsLeftOutWithItsSources) {
+  CassandraMarks marks(Generation{1}, kBase);
+  marks.commit(marks.plan(write_of(20, "new", {source(1, 9, 19)})), 0);
+  const auto plan = marks.plan(write_of(10, "old", {source(1, 5, 9)}));
+  EXPECT_EQ(plan.marks.executions(), 0u);
+  EXPECT_EQ(plan.buckets.executions(), 0u);
+  EXPECT_THAT(marks.sources(), ElementsAre(source(1, 9, 19)));
+}
+
+TEST(CassandraMarks, PiecesOfChainsAreNeverTakenAway) {
+  CassandraMarks marks(Generation{1}, kBase);
+  Tables tables;
+  for (const auto& chains : {std::string(kChainPieceBytes + 1, 'a'), std::string("short"), std::string()}) {
+    auto plan = marks.plan(write_of(10, chains));
+    tables.apply(plan);
+    marks.commit(std::move(plan), 0);
+    EXPECT_EQ(tables.mark.chains.size(), 2u);
+    EXPECT_EQ(marks.watermarks(), write_of(10, chains).watermarks);
+  }
+}
+
+TEST(CassandraMarks, ForgottenSourcesLeaveTheirBucket) {
+  CassandraMarks marks(Generation{1}, kBase);
+  marks.commit(marks.plan(write_of(10, "", {source(1, 5, 9), source(2, 6, 8)})), 0);
+  auto gone = source(1, 5, 9);
+  gone.forgotten = true;
+  auto never = source(77, 1, 1);
+  never.forgotten = true;
+  const auto plan = marks.plan(write_of(20, "", {gone, never}));
+  EXPECT_EQ(plan.buckets.executions(), 1u);
+  marks.commit(plan, 0);
+  EXPECT_THAT(marks.sources(), ElementsAre(source(2, 6, 8)));
+}
+
+TEST(CassandraMarks, OnlyNewsIsLoadedAndGoesOnFromThere) {
+  CassandraMarks marks(Generation{1}, kBase);
+  const CassandraMark theirs{Offset{20}, {20 << kVersionBits}, {}};
+  EXPECT_TRUE(marks.is_news(kPartition, theirs));
+  marks.load(kPartition, theirs, {"chains"}, {});
+  EXPECT_FALSE(marks.is_news(kPartition, theirs));
+  EXPECT_EQ(marks.watermarks(), write_of(20, "chains").watermarks);
+  marks.commit(marks.plan(write_of(30, "ours")), 0);
+  EXPECT_FALSE(marks.is_news(kPartition, theirs)) << "ours is on its way";
+  EXPECT_TRUE(marks.is_news(kPartition, {Offset{40}, {40 << kVersionBits}, {}}));
+}
+
+TEST(CassandraMarks, OldVersionsAreDroppedWhenTheirSuccessorsAreOld) {
+  CassandraMarks marks(Generation{1}, kBase);
+  marks.commit(marks.plan(write_of(10, "a", {source(1, 1, 1)})), 100);
+  marks.commit(marks.plan(write_of(20, "b", {source(1, 2, 2)})), 200);
+  marks.commit(marks.plan(write_of(30, "c")), 300);
+  EXPECT_EQ(marks.take_obsolete(200, 10).executions(), 0u) << "not yet, and the first versions had no forerunner";
+  EXPECT_EQ(marks.take_obsolete(201, 1).executions(), 1u) << "bounded";
+  const auto drops = marks.take_obsolete(1'000, 10);
+  EXPECT_EQ(drops.executions(), 2u);
+  EXPECT_EQ(marks.take_obsolete(1'000, 10).executions(), 0u);
+  // The last one: everything of piece 0 of the chains below the version of offset 30.
+  CassandraReader last(std::string_view(drops.bytes()).substr(drops.bytes().size() - (12 + 4 * 8 + 12)));
+  EXPECT_EQ(last.take_bigint(), kBase + 30);
+  EXPECT_EQ(last.take_int(), 1);
+  EXPECT_EQ(last.take_int(), kPartition.value);
+  EXPECT_EQ(last.take_int(), 0);
+  EXPECT_EQ(last.take_int(), 0);
+  EXPECT_EQ(last.take_bigint(), 30 << kVersionBits);
+}
+
+}  // namespace
+}  // namespace quipu
