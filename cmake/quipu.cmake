@@ -30,11 +30,15 @@ elseif(QUIPU_HARDENED)
   target_link_options(quipu_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 
-# quipu_library(event DEPENDS base [LINK xxhash]): src/<name>/*.cc, or an interface library where there is none.
+# quipu_library(event DEPENDS base [LINK xxhash]): src/<name>/*.cc, or an interface library where there is none. Files
+# named after a server need QUIPU_DISTRIBUTED and are left out without it.
 function(quipu_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(NOT QUIPU_DISTRIBUTED)
+    list(FILTER sources EXCLUDE REGEX "/(cassandra|kafka|postgres|redis)_[a-z_]+\\.cc$")
+  endif()
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends PREPEND quipu_)
   if(sources)
@@ -76,13 +80,14 @@ endif()
 
 # quipu_test(event DEPENDS event): test/<name>/*.cc as the program test_<name>. Its tests are found when ctest starts,
 # so that a sanitizer's runtime gets the surroundings that it needs. SERVICES: they need real servers (`tools/test --only
-# services`) and are left out of the unit tests.
+# services`) and are left out of the unit tests. WITH: sources of other folders.
 function(quipu_test name)
-  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK;WITH" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/${name}/*.cc)
   if(NOT sources)
     return()
   endif()
+  list(APPEND sources ${ARG_WITH})
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends PREPEND quipu_)
   add_executable(test_${name} ${sources})

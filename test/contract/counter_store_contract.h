@@ -25,9 +25,8 @@ struct StoreUnderTest {
   std::function<std::unique_ptr<StoreBench>()> make;
 };
 
-/// One that keeps rows in memory, and one in a temporary directory of its own.
-StoreUnderTest memory_store_under_test();
-StoreUnderTest rocksdb_store_under_test();
+/// What the suite runs against in this program: each program that it is built into says so for itself.
+std::vector<StoreUnderTest> stores_under_test();
 
 /// Takes completions until nothing is pending.
 std::vector<StoreCompletion> take_all(StoreBench& bench);

@@ -332,8 +332,7 @@ TEST_P(CounterStoreContract, KeepsTheWindowsOfABaseByteByByte) {
   EXPECT_EQ(newest_base(1), "1: " + windows);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, CounterStoreContract,
-                         testing::Values(memory_store_under_test(), rocksdb_store_under_test()),
+INSTANTIATE_TEST_SUITE_P(Stores, CounterStoreContract, testing::ValuesIn(stores_under_test()),
                          [](const auto& made) { return made.param.name; });
 
 }  // namespace
