@@ -84,14 +84,15 @@ endif()
 
 # quipu_test(event DEPENDS event): test/<name>/*.cc as the program test_<name>. Its tests are found when ctest starts,
 # so that a sanitizer's runtime gets the surroundings that it needs. SERVICES: they need real servers (`tools/test --only
-# services`) and are left out of the unit tests.
+# services`) and are left out of the unit tests. WITH: sources of other folders.
 function(quipu_test name)
-  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK;WITH" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/${name}/*.cc)
   quipu_leave_out_distributed(sources)
   if(NOT sources)
     return()
   endif()
+  list(APPEND sources ${ARG_WITH})
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends PREPEND quipu_)
   add_executable(test_${name} ${sources})
