@@ -25,7 +25,7 @@ KafkaSettings shared_settings(const KafkaOptions& options) {
       {"socket.keepalive.enable", "true"},
       {"socket.nagle.disable", "true"},
       {"reconnect.backoff.max.ms", "1000"},
-      {"topic.metadata.refresh.interval.ms", "30000"},
+      {"topic.metadata.refresh.interval.ms", "5000"},
       {"log.connection.close", "false"},
   };
 }
