@@ -1,0 +1,84 @@
+#include "kafka/kafka_client.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+
+namespace quipu {
+
+namespace {
+
+/// Destroys a configuration that no client has taken.
+using Configuration = std::unique_ptr<rd_kafka_conf_t, DestroyWith<rd_kafka_conf_destroy>>;
+
+/// A broker that says nothing for this long is connected to anew.
+constexpr std::int64_t kSocketTimeoutMs = 10'000;
+
+KafkaSettings shared_settings(const KafkaOptions& options) {
+  return {
+      {"bootstrap.servers", options.brokers},
+      {"client.id", "quipu"},
+      {"allow.auto.create.topics", "false"},
+      {"socket.timeout.ms", std::to_string(kSocketTimeoutMs)},
+      {"socket.connection.setup.timeout.ms", std::to_string(kSocketTimeoutMs)},
+      {"socket.keepalive.enable", "true"},
+      {"socket.nagle.disable", "true"},
+      {"reconnect.backoff.max.ms", "1000"},
+      {"topic.metadata.refresh.interval.ms", "5000"},
+      {"log.connection.close", "false"},
+  };
+}
+
+void on_log(const rd_kafka_t* client, int, const char* facility, const char* text) {
+  const auto* options = static_cast<const KafkaOptions*>(rd_kafka_opaque(client));
+  if (options != nullptr) options->say(std::string(facility) + ": " + text);
+}
+
+Result<void> set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  std::array<char, 512> why{};
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size()) != RD_KAFKA_CONF_OK) {
+    return failure(Code::kRefused, "Kafka setting " + name + ": " + why.data());
+  }
+  return {};
+}
+
+}  // namespace
+
+bool may_be_set(std::string_view name) {
+  constexpr std::array prefixes{std::string_view("security."), std::string_view("sasl."), std::string_view("ssl."),
+                                std::string_view("enable.ssl.")};
+  constexpr std::array names{std::string_view("client.rack"), std::string_view("broker.address.family")};
+  // Callbacks are no text, and the others are how a value could name code to be loaded.
+  if (name.ends_with("_cb") || name == "ssl.engine.location" || name == "ssl.providers") return false;
+  return std::ranges::any_of(prefixes, [&](auto prefix) { return name.starts_with(prefix); }) ||
+         std::ranges::find(names, name) != names.end();
+}
+
+Result<KafkaClient> make_kafka_client(rd_kafka_type_t type, const KafkaOptions& options, const KafkaSettings& settings,
+                                      int events) {
+  Configuration conf(rd_kafka_conf_new());
+  for (const auto& [name, value] : options.client) {
+    if (!may_be_set(name)) {
+      return failure(Code::kRefused, "Kafka setting " + name +
+                                         " can not be set: only security.*, sasl.*, ssl.*, enable.ssl.*, client.rack "
+                                         "and broker.address.family can");
+    }
+  }
+  for (const auto& group : {shared_settings(options), settings, options.client}) {
+    for (const auto& [name, value] : group) {
+      if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
+    }
+  }
+  rd_kafka_conf_set_events(conf.get(), events);
+  rd_kafka_conf_set_log_cb(conf.get(), on_log);
+  // librdkafka hands this back in its callbacks, which only read it.
+  rd_kafka_conf_set_opaque(conf.get(), const_cast<KafkaOptions*>(&options));
+  std::array<char, 512> why{};
+  KafkaClient client(rd_kafka_new(type, conf.get(), why.data(), why.size()));
+  if (!client) return failure(Code::kRefused, std::string("Kafka client: ") + why.data());
+  static_cast<void>(conf.release());  // The client has it now.
+  return client;
+}
+
+}  // namespace quipu

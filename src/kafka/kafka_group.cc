@@ -1,0 +1,349 @@
+#include "kafka/kafka_group.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "kafka/kafka_client.h"
+
+namespace quipu {
+
+namespace {
+
+/// How long the thread waits for an event, and so how soon it sees what the owner did.
+constexpr int kPollMs = 50;
+/// The owner counts as being there for so long after a call.
+constexpr std::int64_t kOwnerThereMs = 1'000;
+/// How often a member is heard at least, and so how soon it hears that partitions move.
+constexpr std::int64_t kHeartbeatMs = 1'000;
+/// How long leaving the group may take; the session's end does it else.
+constexpr std::int64_t kLeaveMs = 10'000;
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+KafkaSettings member_settings(const KafkaGroupOptions& options) {
+  return {
+      {"group.id", options.group},
+      {"group.protocol", "classic"},
+      {"partition.assignment.strategy", "cooperative-sticky"},
+      {"session.timeout.ms", std::to_string(options.session_timeout_ms)},
+      {"heartbeat.interval.ms",
+       std::to_string(std::clamp<std::int64_t>(options.session_timeout_ms / 4, 1, kHeartbeatMs))},
+      {"max.poll.interval.ms", std::to_string(options.silence_max_ms)},
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
+      {"auto.offset.reset", "error"},
+      {"queued.max.messages.kbytes", "1"},  // It reads nothing: its partitions are paused.
+  };
+}
+
+Result<void> check_options(const KafkaGroupOptions& options) {
+  constexpr std::int64_t kHourMs = 3'600'000;
+  if (options.group.size() > 249) return failure(Code::kRefused, "a group's name has at most 249 characters");
+  if (options.session_timeout_ms < 1 || options.session_timeout_ms > kHourMs) {
+    return failure(Code::kRefused, "session_timeout_ms is 1 to 3600000");
+  }
+  if (options.silence_max_ms < options.session_timeout_ms || options.silence_max_ms > kHourMs) {
+    return failure(Code::kRefused, "silence_max_ms is session_timeout_ms to 3600000");
+  }
+  if (options.release_timeout_ms < 1 || options.release_timeout_ms > options.silence_max_ms) {
+    return failure(Code::kRefused, "release_timeout_ms is 1 to silence_max_ms");
+  }
+  if (options.hint_ms < 1 || options.hint_ms > kHourMs) return failure(Code::kRefused, "hint_ms is 1 to 3600000");
+  return {};
+}
+
+std::set<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t* list) {
+  std::set<PartitionId> all;
+  for (int i = 0; list != nullptr && i < list->cnt; ++i) {
+    all.insert(PartitionId(static_cast<std::uint16_t>(list->elems[i].partition)));
+  }
+  return all;
+}
+
+}  // namespace
+
+/// This process in the group: a client that only keeps the membership, on a thread of its own.
+class KafkaGroup::Member {
+ public:
+  Member(const KafkaOptions& kafka, const KafkaGroupOptions& options, KafkaClient client)
+      : kafka_(kafka), options_(options), client_(std::move(client)), called_at_(now_ms()) {
+    rd_kafka_poll_set_consumer(client_.get());
+    events_.reset(rd_kafka_queue_get_consumer(client_.get()));
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+  ~Member() {
+    thread_.request_stop();
+    thread_.join();
+    events_.reset();
+    // One that could not leave in time is not waited for again.
+    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  }
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+
+  std::vector<Change> take_changes() {
+    const std::lock_guard lock(mutex_);
+    called_at_ = now_ms();
+    return std::exchange(changes_, {});
+  }
+  void released(PartitionId partition) {
+    const std::lock_guard lock(mutex_);
+    called_at_ = now_ms();
+    held_.erase(partition);
+  }
+  void hint(PartitionId partition, Offset offset) {
+    const std::lock_guard lock(mutex_);
+    hints_[partition] = offset;
+  }
+  std::optional<Error> refusal() const {
+    const std::lock_guard lock(mutex_);
+    return refusal_;
+  }
+
+ private:
+  void run(const std::stop_token& stop);
+  void rebalance(rd_kafka_event_t& event);
+  void assign(rd_kafka_topic_partition_list_t* list);
+  void revoke(const rd_kafka_topic_partition_list_t* list);
+  void give_up_revoked();
+  void unassign(const rd_kafka_topic_partition_list_t* list);
+  void trouble(rd_kafka_event_t& event);
+  void commit_hints(bool all);
+  void leave();
+  void tell(Change::Kind kind, const std::set<PartitionId>& partitions);
+
+  const KafkaOptions& kafka_;
+  const KafkaGroupOptions options_;
+  KafkaClient client_;
+  KafkaQueue events_;
+
+  // The thread's.
+  std::set<PartitionId> owned_;
+  KafkaPartitions revoked_;  ///< Taken away, and not given up yet.
+  std::int64_t release_by_ = 0;
+  std::int64_t hinted_at_ = 0;
+
+  mutable std::mutex mutex_;  // All below are under it.
+  std::vector<Change> changes_;
+  std::set<PartitionId> held_;  ///< Revoked, and not released by the owner.
+  std::map<PartitionId, Offset> hints_;
+  std::optional<Error> refusal_;
+  std::int64_t called_at_;
+
+  std::jthread thread_;  // The last: it ends first.
+};
+
+void KafkaGroup::Member::tell(Change::Kind kind, const std::set<PartitionId>& partitions) {
+  if (partitions.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto partition : partitions) changes_.push_back({kind, partition});
+  }
+  kafka_.wake();
+}
+
+void KafkaGroup::Member::run(const std::stop_token& stop) {
+  const KafkaPartitions topics(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(topics.get(), kafka_.topic.c_str(), RD_KAFKA_PARTITION_UA);
+  rd_kafka_subscribe(client_.get(), topics.get());
+  while (!stop.stop_requested()) {
+    std::int64_t called_at = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      called_at = called_at_;
+    }
+    if (now_ms() - called_at > kOwnerThereMs) {
+      // Not polled, the client leaves the group when max.poll.interval.ms has passed.
+      std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
+      continue;
+    }
+    if (const KafkaEvent event(rd_kafka_queue_poll(events_.get(), kPollMs)); event) {
+      if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) rebalance(*event);
+      if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) trouble(*event);
+    }
+    give_up_revoked();
+    commit_hints(false);
+  }
+  leave();
+}
+
+void KafkaGroup::Member::rebalance(rd_kafka_event_t& event) {
+  auto* list = rd_kafka_event_topic_partition_list(&event);
+  if (rd_kafka_event_error(&event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    assign(list);
+  } else {
+    revoke(list);
+  }
+}
+
+void KafkaGroup::Member::assign(rd_kafka_topic_partition_list_t* list) {
+  // Frames are not read by this client. Its partitions are put to their ends, so that it asks for no offset of the
+  // group's, and paused.
+  for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = RD_KAFKA_OFFSET_END;
+  const KafkaError wrong(rd_kafka_incremental_assign(client_.get(), list));
+  rd_kafka_pause_partitions(client_.get(), list);
+  const auto partitions = partitions_of(list);
+  owned_.insert(partitions.begin(), partitions.end());
+  tell(Change::Kind::kAssigned, partitions);
+}
+
+void KafkaGroup::Member::revoke(const rd_kafka_topic_partition_list_t* list) {
+  const auto partitions = partitions_of(list);
+  if (rd_kafka_assignment_lost(client_.get()) != 0) {
+    {
+      const std::lock_guard lock(mutex_);
+      held_.clear();
+    }
+    tell(Change::Kind::kLost, partitions);
+    revoked_.reset();
+    unassign(list);
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    held_ = partitions;
+  }
+  revoked_.reset(rd_kafka_topic_partition_list_copy(list));
+  release_by_ = now_ms() + options_.release_timeout_ms;
+  tell(Change::Kind::kRevoked, partitions);
+}
+
+void KafkaGroup::Member::give_up_revoked() {
+  if (!revoked_) return;
+  std::set<PartitionId> held;
+  {
+    const std::lock_guard lock(mutex_);
+    held = held_;
+  }
+  const bool over = now_ms() >= release_by_ || rd_kafka_assignment_lost(client_.get()) != 0;
+  if (!held.empty() && !over) return;
+  {
+    const std::lock_guard lock(mutex_);
+    held_.clear();
+  }
+  tell(Change::Kind::kLost, held);
+  commit_hints(true);
+  unassign(revoked_.get());
+  revoked_.reset();
+}
+
+void KafkaGroup::Member::unassign(const rd_kafka_topic_partition_list_t* list) {
+  for (const auto partition : partitions_of(list)) owned_.erase(partition);
+  const KafkaError wrong(rd_kafka_incremental_unassign(client_.get(), list));
+}
+
+void KafkaGroup::Member::trouble(rd_kafka_event_t& event) {
+  const auto error = rd_kafka_event_error(&event);
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED:
+      break;
+    default:
+      if (rd_kafka_event_error_is_fatal(&event) == 0) {
+        kafka_.say("group " + options_.group + ": " + rd_kafka_event_error_string(&event));
+        return;
+      }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    refusal_ = Error{Code::kRefused, "group " + options_.group + ": " + rd_kafka_event_error_string(&event), 0};
+  }
+  kafka_.wake();
+}
+
+void KafkaGroup::Member::commit_hints(bool all) {
+  const auto now = now_ms();
+  if (!all && now - hinted_at_ < options_.hint_ms) return;
+  hinted_at_ = now;
+  std::map<PartitionId, Offset> hints;
+  {
+    const std::lock_guard lock(mutex_);
+    hints = std::exchange(hints_, {});
+  }
+  std::erase_if(hints, [&](const auto& hint) { return !owned_.contains(hint.first); });
+  if (hints.empty()) return;
+  const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(hints.size())));
+  for (const auto& [partition, offset] : hints) {
+    // Kafka commits the next offset to read.
+    rd_kafka_topic_partition_list_add(list.get(), kafka_.topic.c_str(), partition.value)->offset = to_kafka(offset) + 1;
+  }
+  rd_kafka_commit_queue(client_.get(), list.get(), events_.get(), nullptr, nullptr);
+}
+
+void KafkaGroup::Member::leave() {
+  commit_hints(true);
+  if (const KafkaError wrong(rd_kafka_consumer_close_queue(client_.get(), events_.get())); wrong) return;
+  const auto until = now_ms() + kLeaveMs;
+  while (rd_kafka_consumer_closed(client_.get()) == 0 && now_ms() < until) {
+    const KafkaEvent event(rd_kafka_queue_poll(events_.get(), kPollMs));
+    if (!event || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
+    if (rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+      unassign(rd_kafka_event_topic_partition_list(event.get()));
+    } else {
+      assign(rd_kafka_event_topic_partition_list(event.get()));
+    }
+  }
+}
+
+Result<std::unique_ptr<KafkaGroup>> KafkaGroup::join(KafkaLog& log, const KafkaGroupOptions& options) {
+  if (auto fine = check_options(options); !fine) return std::unexpected(fine.error());
+  std::unique_ptr<Member> member;
+  if (!options.group.empty()) {
+    auto client = make_kafka_client(RD_KAFKA_CONSUMER, log.options(), member_settings(options),
+                                    RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_OFFSET_COMMIT);
+    if (!client) return std::unexpected(client.error());
+    member = std::make_unique<Member>(log.options(), options, std::move(*client));
+  }
+  return std::unique_ptr<KafkaGroup>(new KafkaGroup(log, std::move(member)));
+}
+
+KafkaGroup::KafkaGroup(KafkaLog& log, std::unique_ptr<Member> member) : log_(log), member_(std::move(member)) {}
+KafkaGroup::~KafkaGroup() = default;
+
+void KafkaGroup::take_changes(std::vector<Change>& out) {
+  if (!member_) {
+    for (; assigned_ < log_.partitions(); ++assigned_) {
+      out.push_back({Change::Kind::kAssigned, PartitionId(assigned_)});
+    }
+    return;
+  }
+  for (const auto& change : member_->take_changes()) {
+    if (change.kind == Change::Kind::kLost) log_.forget(change.partition);
+    out.push_back(change);
+  }
+}
+
+void KafkaGroup::released(PartitionId partition) {
+  log_.forget(partition);
+  if (member_) member_->released(partition);
+}
+
+void KafkaGroup::seek(PartitionId partition, Offset next) { log_.seek(partition, next); }
+void KafkaGroup::pause(PartitionId partition, bool paused) { log_.pause(partition, paused); }
+
+void KafkaGroup::hint_committed(PartitionId partition, Offset offset) {
+  if (member_ && offset != kNoOffset) member_->hint(partition, offset);
+}
+
+Result<void> KafkaGroup::health() const {
+  if (auto fine = log_.health(); !fine) return fine;
+  if (member_) {
+    if (auto refusal = member_->refusal()) return std::unexpected(std::move(*refusal));
+  }
+  return {};
+}
+
+}  // namespace quipu

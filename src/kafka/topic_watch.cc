@@ -1,0 +1,249 @@
+#include "kafka/topic_watch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace quipu {
+
+namespace {
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+/// Two rounds that follow an `ask` are at least this far from each other.
+constexpr std::int64_t kRoundPauseMs = 50;
+/// How many rounds in a row must say that a topic is gone, or that a partition's end went back.
+constexpr int kRoundsToBelieve = 2;
+
+}  // namespace
+
+TopicWatch::TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found,
+                       std::vector<LogBounds> bounds)
+    : options_(options),
+      admin_(client, options),
+      checked_at_(now_ms()),
+      back_(bounds.size()),
+      topic_(std::move(found)),
+      known_(bounds.size()),
+      findings_(judge_topic(options, topic_)) {
+  for (const auto& each : bounds) places_.push_back({each});
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+TopicWatch::~TopicWatch() {
+  thread_.request_stop();
+  thread_.join();
+  for (const auto& task : tasks_) task();
+}
+
+TopicWatch::Place TopicWatch::place(PartitionId partition) const {
+  const std::lock_guard lock(mutex_);
+  return partition.value < places_.size() ? places_[partition.value] : Place{};
+}
+
+std::uint16_t TopicWatch::partitions() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::uint16_t>(places_.size());
+}
+
+std::optional<Error> TopicWatch::damage() const {
+  const std::lock_guard lock(mutex_);
+  return damage_;
+}
+
+std::vector<KafkaFinding> TopicWatch::findings() const {
+  const std::lock_guard lock(mutex_);
+  return findings_;
+}
+
+std::optional<std::string> TopicWatch::unsafe() const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(findings_, KafkaFinding::Kind::kUnsafe, &KafkaFinding::kind);
+  if (found == findings_.end()) return std::nullopt;
+  return found->what;
+}
+
+std::optional<std::string> TopicWatch::silence() const {
+  const std::lock_guard lock(mutex_);
+  return silence_;
+}
+
+void TopicWatch::known(PartitionId partition, Offset end) {
+  const std::lock_guard lock(mutex_);
+  if (partition.value < known_.size()) known_[partition.value] = std::max(known_[partition.value], end);
+}
+
+std::uint64_t TopicWatch::ask() {
+  const std::lock_guard lock(mutex_);
+  asked_ = true;
+  changed_.notify_one();
+  return rounds_begun_ + 1;
+}
+
+void TopicWatch::trim(PartitionId partition, Offset offset) {
+  const std::lock_guard lock(mutex_);
+  auto& below = trims_[partition];
+  below = std::max(below, offset);
+  asked_ = true;
+  changed_.notify_one();
+}
+
+void TopicWatch::post(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  changed_.notify_one();
+}
+
+void TopicWatch::run(const std::stop_token& stop) {
+  admin_.stop_with(stop);
+  auto last_at = now_ms();
+  while (!stop.stop_requested()) {
+    std::unique_lock lock(mutex_);
+    const bool asked = asked_;
+    const auto due = last_at + (asked ? std::min(kRoundPauseMs, options_.refresh_ms) : options_.refresh_ms);
+    changed_.wait_until(lock, stop, std::chrono::steady_clock::time_point(std::chrono::milliseconds(due)),
+                        [&] { return !tasks_.empty() || asked_ != asked; });
+    while (!tasks_.empty()) {
+      const auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+      lock.lock();
+    }
+    lock.unlock();
+    if (stop.stop_requested() || now_ms() < due) continue;
+    round();
+    last_at = now_ms();
+    options_.wake();
+  }
+}
+
+void TopicWatch::round() {
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    asked_ = false;
+    number = ++rounds_begun_;
+  }
+  look_at_topic();
+  if (damage()) return;
+  look_at_bounds(number);
+  if (now_ms() - checked_at_ >= options_.check_ms) look_at_settings();
+  trim_now();
+}
+
+void TopicWatch::damaged(const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (damage_) return;
+  damage_ = Error{Code::kDamaged,
+                  what +
+                      "; what it held is gone, the totals of it are in the store. `quipu log adopt` goes on with a "
+                      "new log from those totals",
+                  0};
+}
+
+void TopicWatch::look_at_topic() {
+  const auto found = admin_.topic();
+  gone_ = !found && found.error().code == Code::kNotFound ? gone_ + 1 : 0;
+  if (gone_ >= kRoundsToBelieve) {
+    damaged("topic " + options_.topic + " is gone: it was deleted");
+    return;
+  }
+  if (!found) {
+    const std::lock_guard lock(mutex_);
+    silence_ = found.error().what;
+    return;
+  }
+  std::string what;
+  {
+    const std::lock_guard lock(mutex_);
+    silence_.reset();
+    if (found->id != topic_.id) {
+      what = "topic " + options_.topic + " is another one: it was deleted and made anew";
+    } else if (found->partitions < places_.size()) {
+      what = "topic " + options_.topic + " has " + std::to_string(found->partitions) + " partitions and had " +
+             std::to_string(places_.size()) + ": it is another one";
+    } else {
+      topic_.partitions = found->partitions;
+      topic_.replication = found->replication;
+      places_.resize(found->partitions);
+      known_.resize(found->partitions);
+      back_.resize(found->partitions);
+    }
+  }
+  if (!what.empty()) damaged(what);
+}
+
+void TopicWatch::look_at_bounds(std::uint64_t number) {
+  std::vector<Offset> known;
+  {
+    const std::lock_guard lock(mutex_);
+    known = known_;  // As of before the question: an answer may not know what came after it.
+  }
+  const auto found = admin_.bounds(static_cast<std::uint16_t>(known.size()));
+  const std::lock_guard lock(mutex_);
+  if (!found) {
+    silence_ = found.error().what;
+    return;
+  }
+  for (std::size_t p = 0; p < known.size(); ++p) {
+    const auto& bounds = (*found)[p];
+    if (!bounds) continue;
+    auto& place = places_[p];
+    place.bounds = *bounds;
+    place.round = number;
+    back_[p] = bounds->end < known[p] ? back_[p] + 1 : 0;
+    if (back_[p] < kRoundsToBelieve || place.damage) continue;
+    place.damage =
+        Error{Code::kDamaged,
+              "partition " + std::to_string(p) + " of topic " + options_.topic + " ends before offset " +
+                  std::to_string(bounds->end.value) + ", and frames up to " + std::to_string(known[p].value - 1) +
+                  " were in it: brokers have lost acknowledged frames (a power cut, an unclean election, a restored "
+                  "copy). Bring the broker back that has them, or go on without them by `quipu log adopt`",
+              0};
+  }
+}
+
+void TopicWatch::look_at_settings() {
+  auto settings = admin_.settings();
+  checked_at_ = now_ms();
+  const std::lock_guard lock(mutex_);
+  if (!settings) {
+    silence_ = settings.error().what;
+    return;
+  }
+  topic_.settings = std::move(*settings);
+  findings_ = judge_topic(options_, topic_);
+}
+
+void TopicWatch::trim_now() {
+  std::map<PartitionId, Offset> below;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [partition, offset] : trims_) {
+      const auto p = partition.value;
+      // Never above what is there: Kafka would refuse the whole order.
+      if (p < places_.size() && places_[p].bounds.begin < std::min(offset, places_[p].bounds.end)) {
+        below[partition] = std::min(offset, places_[p].bounds.end);
+      }
+    }
+    if (below.empty()) {
+      std::erase_if(trims_, [&](const auto& order) {
+        return order.first.value >= places_.size() || order.second <= places_[order.first.value].bounds.begin;
+      });
+      return;
+    }
+  }
+  const auto done = admin_.trim(below);
+  const std::lock_guard lock(mutex_);
+  if (!done) {
+    silence_ = done.error().what;
+  } else {
+    asked_ = true;  // To learn where the partitions begin now.
+  }
+}
+
+}  // namespace quipu

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/identifiers.h"
+#include "base/result.h"
+#include "kafka/kafka_admin.h"
+#include "kafka/kafka_client.h"
+#include "kafka/kafka_options.h"
+#include "kafka/topic_settings.h"
+#include "log/event_log.h"
+
+namespace quipu {
+
+/// Asks a cluster again and again how a topic stands, on a thread of its own, so that the log's owner never waits.
+///
+///   every refresh_ms: is it the same topic? where do its partitions begin and end?   every check_ms: its settings
+///
+/// Promise: what it finds wrong for good stays found (`damage`): the topic is gone or another one, or a partition ends
+/// before an offset that was once known. That a topic is gone or an end went back is believed when two rounds in a row
+/// say so, since a broker that has just begun may need a moment to know it. What passes (no answer, no leader) changes
+/// nothing. Thread: its own; the owner's calls take what the last round found, and wait for nothing.
+class TopicWatch {
+ public:
+  /// What one partition is known to be.
+  struct Place {
+    LogBounds bounds;
+    std::uint64_t round = 0;        ///< The last round that brought `bounds`.
+    std::optional<Error> damage{};  ///< kDamaged: it ends before `known`.
+  };
+
+  /// `found` is how the topic stood when it was opened, `bounds` where its partitions began and ended.
+  TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found, std::vector<LogBounds> bounds);
+  ~TopicWatch();
+  TopicWatch(const TopicWatch&) = delete;
+  TopicWatch& operator=(const TopicWatch&) = delete;
+
+  Place place(PartitionId partition) const;
+  /// How many partitions the topic has; rises when some are added.
+  std::uint16_t partitions() const;
+  /// The topic is gone, or another one. kDamaged, naming what to do.
+  std::optional<Error> damage() const;
+  std::vector<KafkaFinding> findings() const;
+  /// The first finding that forbids to submit.
+  std::optional<std::string> unsafe() const;
+  /// Why the last round brought nothing.
+  std::optional<std::string> silence() const;
+
+  /// Frames below `end` are, or were said to be, in the partition. Rises only.
+  void known(PartitionId partition, Offset end);
+
+  /// Asks for a round soon. A place whose `round` is at least the answer was looked at after this call.
+  std::uint64_t ask();
+  /// Removes the partition's frames below `offset`, in the background, until it is done.
+  void trim(PartitionId partition, Offset offset);
+  /// Does something that waits, in the background, in order.
+  void post(std::function<void()> task);
+
+ private:
+  void run(const std::stop_token& stop);
+  void round();
+  void look_at_topic();
+  void look_at_bounds(std::uint64_t number);
+  void look_at_settings();
+  void trim_now();
+  void damaged(const std::string& what);
+
+  const KafkaOptions& options_;
+  KafkaAdmin admin_;             ///< The thread's.
+  std::int64_t checked_at_ = 0;  ///< The thread's.
+  int gone_ = 0;                 ///< The thread's: how many rounds in a row did not find the topic.
+  std::vector<int> back_;        ///< The thread's: how many rounds in a row said that a partition's end went back.
+
+  mutable std::mutex mutex_;  // All below are under it.
+  std::condition_variable_any changed_;
+  KafkaTopicState topic_;
+  std::vector<Place> places_;
+  std::vector<Offset> known_;
+  std::optional<Error> damage_;
+  std::vector<KafkaFinding> findings_;
+  std::optional<std::string> silence_;
+  std::uint64_t rounds_begun_ = 0;
+  bool asked_ = false;
+  std::map<PartitionId, Offset> trims_;
+  std::deque<std::function<void()>> tasks_;
+
+  std::jthread thread_;  // The last: it ends first.
+};
+
+}  // namespace quipu
