@@ -21,9 +21,9 @@ struct ProducerOptions {
   std::uint32_t boots = 1 << 16;
   /// Frames that wait for their outcome, in bytes. Beyond: busy.
   std::size_t pending_bytes_max = std::size_t{64} << 20;
-  /// Frames of one partition that the log has at a time. Above 1 the log must promise to write nothing of a partition
-  /// behind a frame that it failed, until it was given that frame again; with 1 it need not.
-  std::size_t frames_in_flight_max = 1;
+  /// Frames of one partition that the log has at a time. Above 1 the log must promise that with a frame all fail that
+  /// were submitted behind it before it said so (KafkaLog does): else a chain could get a gap. With 1 it need not.
+  std::size_t frames_in_flight_max = 4;
   std::int64_t give_up_ms = 30'000;    ///< A frame without an outcome for so long is given up.
   std::int64_t resend_ms = 50;         ///< The wait before a failed frame is sent again; doubled with each failure ...
   std::int64_t resend_ms_max = 2'000;  ///< ... up to this.
