@@ -23,7 +23,9 @@ constexpr std::uint16_t kParkPinsMax = Counter::kPinsMax / 2;
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, EventLog& log, CounterStore& store)
-    : core_(options, log, store), applier_(core_), flusher_(core_), jobs_(core_, applier_, flusher_) {}
+    : core_(options, log, store), applier_(core_), flusher_(core_), jobs_(core_, applier_, flusher_) {
+  show({&log.identity(), &core_.options.secret, &core_.spaces, &core_.now});
+}
 
 Engine::~Engine() = default;
 
@@ -257,6 +259,18 @@ void Engine::unpark(std::list<Parked>::iterator parked, StoreCompletion& complet
   }
   applier_.apply(batch, counters_);
   ready.client->batch_done(batch);
+}
+
+Result<Engine::Reach> Engine::reach(std::span<const Position> after) {
+  Reach reach;
+  for (const Position& position : after) {
+    if (position.generation != identity().generation) {
+      return quipu::failure(Code::kConflict, "the position is of another generation of the log");
+    }
+    reach.hold_at = std::max(reach.hold_at, position.offset);
+  }
+  reach.reached = core_.newest >= reach.hold_at;
+  return reach;
 }
 
 std::vector<ShardView> Engine::shards(NamespaceId space, std::string_view name) const {

@@ -31,6 +31,7 @@ struct Operation {
   bool each_alone = false;
   GroupKind group = GroupKind::kPlain;  ///< kAdd: how repeats are told.
   bool memory_ack = false;              ///< kAdd: do not hold the reply for the commit.
+  bool fresh = false;                   ///< kRead: not from a cache, but as the store has it now, or newer.
   /// How many operations from this one on stand or fall together: all are validated, and room for all is there, before
   /// the first is applied, and they are durable as one. The others of the group say 1. From 1.
   std::uint32_t together = 1;
@@ -55,19 +56,22 @@ struct Outcome {
   bool applied = false;     ///< The operation changed something (a repeat, or a condition not met, does not).
   bool duplicate = false;   ///< The id or the sequence was known: counted before.
   bool saturated = false;   ///< The total is held at the end of the 64-bit range.
+  bool exact = true;        ///< kRead: includes every event that the client asked to see included.
   std::int64_t before = 0;  ///< The total before.
   std::int64_t value = 0;   ///< The total now.
   Epoch epoch{};            ///< kReset, kSet: the epoch that began. kRead: the counter's.
   PartitionId partition{};
+  std::uint32_t lag_ms = 0;  ///< kRead: events of the last so many milliseconds may be missing.
   Offset offset{};  ///< Where the event stands in the log; for kRead the newest offset that the value includes.
 };
 
-/// Operations of one client, in order, and their outcomes. The client owns it and reuses it; the engine owns it from
-/// `Engine::submit` until `BatchClient::batch_done`.
+/// Operations of one client, in order, and their outcomes. The client owns it and reuses it; the service owns it from
+/// `CounterService::submit` until `BatchClient::batch_done`.
 struct Batch {
   std::vector<Operation> operations;
-  std::vector<Outcome> outcomes;  ///< One each, filled by the engine.
-  /// The newest offset that any outcome shows or made. Replies may leave when `Engine::durable()` has reached it.
+  std::vector<Outcome> outcomes;  ///< One each, filled by the service.
+  /// The newest offset that any outcome shows or made. Replies may leave when `CounterService::durable()` has reached
+  /// it.
   Offset durable_at{};
 
   /// The memory that it takes.

@@ -32,6 +32,8 @@ struct ScanPage {
   std::vector<NamedTotal> counters;  ///< Existing ones only. May be empty before the end.
   std::uint64_t next = 0;            ///< Where to go on; 0 at the end.
   Offset durable_at{};
+  std::uint32_t lag_ms = 0;  ///< Events of the last so many milliseconds may be missing.
+  bool exact = true;
 };
 
 }  // namespace quipu

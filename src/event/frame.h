@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -68,6 +69,10 @@ class FrameEncoder {
   std::uint64_t last_sequence_ = 0;  ///< Of the open group.
   std::uint32_t last_space_ = 0;     ///< Of the entry before, in the table.
 };
+
+/// Gives a whole frame its place in a chain, in place: for frames that are numbered later than they are encoded.
+/// `frame` must be one that FrameEncoder made.
+void stamp_chain(std::span<std::byte> frame, NodeIdentity writer, std::uint64_t number);
 
 /// Walks the entries of a decoded frame. Cannot fail: `decode_frame` has looked at every byte. Copy it to start from
 /// the same place again. The frame's bytes must outlive it; the Frame itself need not.

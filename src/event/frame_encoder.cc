@@ -169,6 +169,14 @@ ByteView FrameEncoder::finish() {
   return frame;
 }
 
+void stamp_chain(std::span<std::byte> frame, NodeIdentity writer, std::uint64_t number) {
+  QUIPU_CHECK(frame_length(frame) == frame.size());
+  layout::store(frame.data() + layout::kBootAt, writer.boot);
+  layout::store(frame.data() + layout::kNodeAt, writer.node);
+  layout::store(frame.data() + layout::kNumberAt, number);
+  layout::store(frame.data() + layout::kChecksumAt, layout::checksum(frame));
+}
+
 void FrameEncoder::open_group(const Entry& entry) {
   close_group();
   group_at_ = end_;

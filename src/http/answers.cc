@@ -34,12 +34,12 @@ void name_or_encoded(JsonObject& json, std::string_view field, std::string_view 
   json.text(encoded_field, encoded);
 }
 
-void append_freshness(JsonObject& json, TimeMs now) {
+void append_freshness(JsonObject& json, TimeMs now, std::uint32_t lag_ms, bool exact) {
   auto& out = json.begin("as_of");
   out += '"';
-  append_rfc3339(out, now);
+  append_rfc3339(out, now - lag_ms);
   out += '"';
-  json.number("lag_ms", 0).boolean("exact", true);
+  json.number("lag_ms", lag_ms).boolean("exact", exact);
 }
 
 /// Weak: the time that a value was read at differs from answer to answer.
@@ -164,7 +164,7 @@ bool HttpAnswers::failed(std::string& out, const HttpTurn& turn, const HttpPendi
 }
 
 void HttpAnswers::append_position_of(std::string& out, const Outcome& outcome) const {
-  append_position(out, {context_.engine.identity().generation, outcome.partition, outcome.offset});
+  append_position(out, {context_.service.identity().generation, outcome.partition, outcome.offset});
 }
 
 void HttpAnswers::added(std::string& out, const HttpTurn& turn, const HttpPending& pending) {
@@ -199,7 +199,7 @@ void HttpAnswers::events(std::string& out, const HttpTurn& turn, const HttpPendi
     memory |= turn.batch.operations[i].memory_ack;
     const auto known = std::ranges::find(positions, outcome.partition, &Position::partition);
     if (known == positions.end()) {
-      positions.push_back({context_.engine.identity().generation, outcome.partition, outcome.offset});
+      positions.push_back({context_.service.identity().generation, outcome.partition, outcome.offset});
     } else {
       known->offset = std::max(known->offset, outcome.offset);
     }
@@ -223,25 +223,29 @@ void HttpAnswers::value(std::string& out, const HttpTurn& turn, const HttpPendin
     return;
   }
   JsonObject json(body_);
-  json.text("namespace", context_.engine.namespaces().name(pending.space));
+  json.text("namespace", context_.service.namespaces().name(pending.space));
   name_or_encoded(json, "counter", "counter_encoded", counter);
   number_and_text(json, "value", "value_string", outcome.value);
-  append_freshness(json, context_.engine.now());
+  append_freshness(json, context_.service.now(), outcome.lag_ms, outcome.exact);
   json.boolean("exists", outcome.exists);
   if (outcome.saturated) json.boolean("saturated", true);
-  if (pending.shards) append_shards(json.begin("shards"), context_.engine.shards(pending.space, counter));
+  if (pending.shards) append_shards(json.begin("shards"), context_.service.shards(pending.space, counter));
   json.end();
   writer_.reply(out, pending.shape, 200, HttpReplyWriter::kJson, fields_, body_);
 }
 
 void HttpAnswers::values(std::string& out, const HttpTurn& turn, const HttpPending& pending) {
   JsonObject json(body_);
-  json.text("namespace", context_.engine.namespaces().name(pending.space));
+  json.text("namespace", context_.service.namespaces().name(pending.space));
   auto& list = json.begin("counters");
   list += '[';
+  std::uint32_t lag_ms = 0;
+  bool exact = true;
   for (std::size_t i = pending.begin; i < pending.end; ++i) {
     if (i > pending.begin) list += ',';
     const Outcome& outcome = turn.batch.outcomes[i];
+    lag_ms = std::max(lag_ms, outcome.lag_ms);
+    exact &= outcome.exact;
     JsonObject item(list);
     name_or_encoded(item, "counter", "counter_encoded", turn.batch.operations[i].counter);
     number_and_text(item, "value", "value_string", outcome.value);
@@ -250,7 +254,7 @@ void HttpAnswers::values(std::string& out, const HttpTurn& turn, const HttpPendi
     item.end();
   }
   list += ']';
-  append_freshness(json, context_.engine.now());
+  append_freshness(json, context_.service.now(), lag_ms, exact);
   json.end();
   writer_.reply(out, pending.shape, 200, HttpReplyWriter::kJson, "Cache-Control: no-cache\r\n", body_);
 }
@@ -269,26 +273,26 @@ void HttpAnswers::reset(std::string& out, const HttpTurn& turn, const HttpPendin
 
 void HttpAnswers::source(std::string& out, HttpTurn& turn, const HttpPending& pending) {
   // The sequence may be of a frame that is not durable yet.
-  turn.hold_at = std::max(turn.hold_at, context_.engine.newest());
+  turn.hold_at = std::max(turn.hold_at, context_.service.newest());
   JsonObject json(body_);
-  json.text("namespace", context_.engine.namespaces().name(pending.space));
+  json.text("namespace", context_.service.namespaces().name(pending.space));
   name_or_encoded(json, "source", "source_encoded", pending.name);
-  json.count("last_sequence", context_.engine.last_sequence(pending.source)).end();
+  json.count("last_sequence", context_.service.last_sequence(pending.source)).end();
   writer_.reply(out, pending.shape, 200, HttpReplyWriter::kJson, "Cache-Control: no-cache\r\n", body_);
 }
 
 void HttpAnswers::space(std::string& out, HttpTurn& turn, const HttpPending& pending) {
-  turn.hold_at = std::max(turn.hold_at, context_.engine.newest());
-  const NamespaceRegistry& spaces = context_.engine.namespaces();
+  turn.hold_at = std::max(turn.hold_at, context_.service.newest());
+  const NamespaceRegistry& spaces = context_.service.namespaces();
   append_namespace(body_, spaces.name(pending.space), spaces.policy(pending.space),
-                   context_.engine.count({pending.space}));
+                   context_.service.count({pending.space}));
   writer_.reply(out, pending.shape, 200, HttpReplyWriter::kJson, "Cache-Control: no-cache\r\n", body_);
 }
 
 void HttpAnswers::append_top(std::string& out, const HttpErrand& errand, const ScanPage& page) {
   body_.clear();
   JsonObject json(body_);
-  json.text("namespace", context_.engine.namespaces().name(errand.space));
+  json.text("namespace", context_.service.namespaces().name(errand.space));
   auto& list = json.begin("counters");
   list += '[';
   for (const NamedTotal& named : page.counters) {
@@ -299,21 +303,21 @@ void HttpAnswers::append_top(std::string& out, const HttpErrand& errand, const S
     item.end();
   }
   list += ']';
-  append_freshness(json, context_.engine.now());
+  append_freshness(json, context_.service.now(), page.lag_ms, page.exact);
   json.end();
   writer_.reply(out, errand.shape, 200, HttpReplyWriter::kJson, "Cache-Control: no-cache\r\n", body_);
 }
 
 void HttpAnswers::stats(std::string& out, HttpTurn& turn, const HttpPending& pending) {
-  const auto stats = context_.engine.stats();
-  if (context_.engine.state() == EngineState::kServing) turn.hold_at = std::max(turn.hold_at, stats.newest);
+  const auto stats = context_.service.stats();
+  if (context_.service.state() == EngineState::kServing) turn.hold_at = std::max(turn.hold_at, stats.newest);
   JsonObject json(body_);
-  json.text("state", state_name(context_.engine.state())).text("version", context_.version);
+  json.text("state", state_name(context_.service.state())).text("version", context_.version);
   auto& now = json.begin("as_of");
   now += '"';
-  append_rfc3339(now, context_.engine.now());
+  append_rfc3339(now, context_.service.now());
   now += '"';
-  json.count("namespaces", context_.engine.namespaces().size()).count("counters", stats.counters);
+  json.count("namespaces", context_.service.namespaces().size()).count("counters", stats.counters);
   json.count("events_accepted", stats.events_accepted).count("events_duplicate", stats.events_duplicate);
   json.count("operations_refused", stats.operations_refused).count("operations_busy", stats.operations_busy);
   json.count("operations", stats.operations).count("reads", stats.reads);

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/engine.h"
+#include "engine/counter_service.h"
 #include "http/context.h"
 #include "http/turn.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/counter_service.h"
 #include "http/turn.h"
 #include "ingest/api_keys.h"
 #include "model/live_graph.h"
@@ -17,7 +17,7 @@ namespace quipu {
 
 /// What every HTTP session of a process shares. The node fills it once and keeps it alive longer than the sessions.
 struct HttpContext {
-  Engine& engine;
+  CounterService& service;
   NetLimits limits;
   std::vector<std::string> cors_origins;  ///< http.cors_origins; `*` stands for all. Empty: CORS is off.
   std::int64_t future_ms_max = 300'000;   ///< limits.future

@@ -13,29 +13,25 @@ constexpr std::size_t kTopLimit = 10;
 
 }  // namespace
 
-/// Whether the read names a position that was not given out yet: then it runs alone, later.
+/// Whether the read names a position that is not reached yet: then it runs alone, later.
 bool HttpPlanner::must_wait(Work& work) {
   const HttpQuery& query = work.query;
   const auto timeout_ms = query.timeout_ms.value_or(std::min(kAfterWaitMs, context_.limits.after_wait_ms_max));
   if (timeout_ms > context_.limits.after_wait_ms_max) {
     return !refuse(work, Code::kRefused, "the parameter timeout is above limits.after_wait");
   }
-  Offset after{};
-  for (const Position& position : query.after) {
-    if (position.generation != context_.engine.identity().generation) {
-      return !refuse(work, Code::kConflict, "the position is of another generation of the log");
-    }
-    after = std::max(after, position.offset);
-  }
-  if (context_.engine.newest() < after) {
+  if (query.after.empty()) return false;
+  const auto reach = context_.service.reach(query.after);
+  if (!reach) return !refuse(work, reach.error());
+  if (!reach->reached) {
     if (work.waited) return !refuse(work, Code::kTimeout, "the position was not reached in time");
     work.errand.kind = HttpErrand::Kind::kWait;
     work.errand.shape = work.shape;
-    work.errand.after = after;
+    work.errand.after = query.after;
     work.errand.timeout_ms = timeout_ms;
     return true;
   }
-  work.turn.hold_at = std::max(work.turn.hold_at, after);
+  work.turn.hold_at = std::max(work.turn.hold_at, reach->hold_at);
   return false;
 }
 
@@ -47,6 +43,7 @@ void HttpPlanner::plan_value(Work& work) {
   Operation operation;
   operation.space = space;
   operation.counter = counter;
+  operation.fresh = !work.query.after.empty();
   HttpPending& pending = pend(work, HttpReplyKind::kValue);
   pending.space = space;
   pending.shards = work.query.shards;
@@ -79,6 +76,7 @@ void HttpPlanner::plan_values(Work& work) {
     Operation operation;
     operation.space = space;
     operation.counter = counter;
+    operation.fresh = !work.query.after.empty();
     append_operation(work, operation, pending);
   }
 }
@@ -110,7 +108,7 @@ void HttpPlanner::plan_source(Work& work) {
   HttpPending& pending = pend(work, HttpReplyKind::kSource);
   pending.space = space;
   pending.name = source;
-  pending.source = source_hash(context_.engine.secret(), context_.engine.namespaces().name(space), source);
+  pending.source = source_hash(context_.service.secret(), context_.service.namespaces().name(space), source);
 }
 
 void HttpPlanner::plan_namespace(Work& work) {

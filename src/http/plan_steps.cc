@@ -82,7 +82,7 @@ bool HttpPlanner::decode_counter(Work& work, std::string_view& counter) {
 
 /// Whether it is a namespace, or can become one.
 bool HttpPlanner::check_space(Work& work, std::string_view name) {
-  if (context_.engine.namespaces().find(name)) return true;
+  if (context_.service.namespaces().find(name)) return true;
   const auto valid = validate_namespace(name);
   return valid ? true : refuse(work, valid.error());
 }
@@ -90,7 +90,7 @@ bool HttpPlanner::check_space(Work& work, std::string_view name) {
 bool HttpPlanner::find_space(Work& work, NamespaceId& space) {
   std::string_view name;
   if (!decode(work, work.match.first, name)) return false;
-  if (const auto found = context_.engine.namespaces().find(name)) {
+  if (const auto found = context_.service.namespaces().find(name)) {
     space = *found;
     return true;
   }
@@ -99,7 +99,7 @@ bool HttpPlanner::find_space(Work& work, NamespaceId& space) {
 }
 
 bool HttpPlanner::make_space(Work& work, std::string_view name, NamespaceId& space) {
-  const auto made = context_.engine.namespaces().find_or_create(name);
+  const auto made = context_.service.namespaces().find_or_create(name);
   if (made) {
     space = *made;
     return true;
@@ -110,7 +110,7 @@ bool HttpPlanner::make_space(Work& work, std::string_view name, NamespaceId& spa
 }
 
 bool HttpPlanner::choose_ack(Work& work, NamespaceId space, bool& memory) {
-  const NamespacePolicy& policy = context_.engine.namespaces().policy(space);
+  const NamespacePolicy& policy = context_.service.namespaces().policy(space);
   const bool wanted =
       work.query.ack == AckWish::kPolicy ? policy.ack == AckMode::kMemory : work.query.ack == AckWish::kMemory;
   if (wanted && !policy.memory_allowed) {
@@ -156,14 +156,14 @@ bool HttpPlanner::read_headers(Work& work) {
 bool HttpPlanner::identify(Work& work, const AddFields& fields, std::string_view space, Operation& operation) {
   if (fields.time) {
     if (*fields.time < 1) return refuse(work, Code::kRefused, "the field time is not above 0");
-    if (*fields.time > context_.engine.now() + context_.future_ms_max) {
+    if (*fields.time > context_.service.now() + context_.future_ms_max) {
       return refuse(work, Code::kRefused, "the field time is further ahead of the clock than limits.future");
     }
     operation.time = *fields.time;
   }
   if (fields.delta < 0 && !rights_.has(Right::kAdmin)) return refuse_right(work, Right::kAdmin);
   operation.delta = fields.delta;
-  const HashSecret& secret = context_.engine.secret();
+  const HashSecret& secret = context_.service.secret();
   if (work.source) {
     if (fields.id) return refuse(work, Code::kRefused, "an event has an id or a source, not both");
     operation.group = GroupKind::kSource;

@@ -63,7 +63,7 @@ void HttpPlanner::plan_view(Work& work) {
   AddFields fields;
   fields.id = view.event;
   if (!identify(work, fields, kViewSpace, operation)) return;
-  const auto window_ms = context_.engine.namespaces().policy(space).viewer_window_ms;
+  const auto window_ms = context_.service.namespaces().policy(space).viewer_window_ms;
   if (window_ms > 0 && operation.group == GroupKind::kPlain) {
     if (!view.viewer) {
       refuse(work, Code::kRefused, "viewer_id is missing: the namespace counts each viewer once in a window");
@@ -73,9 +73,9 @@ void HttpPlanner::plan_view(Work& work) {
       refuse(work, valid.error());
       return;
     }
-    operation.time = context_.engine.now();  // What the window is made of is what the frame says.
+    operation.time = context_.service.now();  // What the window is made of is what the frame says.
     operation.group = GroupKind::kIds;
-    operation.id = viewer_hash(context_.engine.secret(), kViewSpace, operation.counter, *view.viewer,
+    operation.id = viewer_hash(context_.service.secret(), kViewSpace, operation.counter, *view.viewer,
                                window_number(operation.time, window_ms));
   }
   append_operation(work, operation, pend(work, HttpReplyKind::kAdded));
@@ -118,7 +118,7 @@ bool HttpPlanner::append_event(Work& work, const EventFields& fields, std::vecto
   Operation operation;
   operation.kind = OperationKind::kAdd;
   operation.counter = fields.counter;
-  if (const auto found = context_.engine.namespaces().find(fields.space)) {
+  if (const auto found = context_.service.namespaces().find(fields.space)) {
     operation.space = *found;
     if (!choose_ack(work, *found, operation.memory_ack)) return false;
   } else {

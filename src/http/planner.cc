@@ -115,8 +115,8 @@ void HttpPlanner::plan_route(Work& work) {
     refuse(work, problem);
     return;
   }
-  if (needs_engine(route) && context_.engine.state() != EngineState::kServing) {
-    refuse(work, Code::kBusy, not_serving_text(context_.engine.state()));
+  if (needs_engine(route) && context_.service.state() != EngineState::kServing) {
+    refuse(work, Code::kBusy, not_serving_text(context_.service.state()));
     return;
   }
   switch (route) {
@@ -191,7 +191,7 @@ void HttpPlanner::plan_fixed(Work& work) {
 }
 
 void HttpPlanner::plan_readiness(Work& work) {
-  const auto state = context_.engine.state();
+  const auto state = context_.service.state();
   std::string body;
   JsonObject json(body);
   const bool ready = state == EngineState::kServing;
@@ -201,7 +201,7 @@ void HttpPlanner::plan_readiness(Work& work) {
   }
   json.boolean("ready", ready).text("state", state_name(state)).text("version", context_.version);
   if (state == EngineState::kRecovering) {
-    const auto stats = context_.engine.stats();
+    const auto stats = context_.service.stats();
     json.count("replayed_frames", stats.replayed_frames).count("replay_frames_left", stats.replay_frames_left);
   }
   json.end();
@@ -214,7 +214,7 @@ void HttpPlanner::plan_readiness(Work& work) {
 }
 
 void HttpPlanner::plan_namespaces(Work& work) {
-  const NamespaceRegistry& spaces = context_.engine.namespaces();
+  const NamespaceRegistry& spaces = context_.service.namespaces();
   std::string body = R"({"namespaces":[)";
   for (std::uint32_t i = 0; i < spaces.size(); ++i) {
     if (i > 0) body += ',';

@@ -22,7 +22,7 @@ std::size_t HttpSession::receive(std::string_view bytes) {
   if (busy()) return 0;
   inside_ = true;
   if (!turn_) turn_ = context_.turns.take();
-  planner_.set_time(context_.engine.now());
+  planner_.set_time(context_.service.now());
   std::size_t used = 0;
   while (!busy() && !closing_ && output_.size() <= output_bytes_max) {
     const bool more = take(bytes, used);
@@ -71,7 +71,7 @@ void HttpSession::submit() {
     finish_turn();
   } else {
     parked_ = true;
-    context_.engine.submit(turn_->batch, *this);
+    context_.service.submit(turn_->batch, *this);
   }
 }
 
@@ -80,7 +80,7 @@ void HttpSession::batch_done(Batch& batch) {
   parked_ = false;
   if (inside_) return finish_turn();
   inside_ = true;
-  planner_.set_time(context_.engine.now());
+  planner_.set_time(context_.service.now());
   finish_turn();
   inside_ = false;
   give_turn_back();
@@ -117,17 +117,17 @@ void HttpSession::run_errand() {
     case HttpErrand::Kind::kPutNamespace:
       return run_put_namespace();
     case HttpErrand::Kind::kWait:
-      wait_until_ = context_.engine.now() + errand_.timeout_ms;
-      return try_wait(context_.engine.now());
+      wait_until_ = context_.service.now() + errand_.timeout_ms;
+      return try_wait(context_.service.now());
     case HttpErrand::Kind::kNone:
       break;
   }
 }
 
 void HttpSession::run_top() {
-  context_.engine.top(errand_.space, errand_.limit, [this, alive = alive_](Result<ScanPage> page) {
+  context_.service.top(errand_.space, errand_.limit, [this, alive = alive_](Result<ScanPage> page) {
     if (!*alive || errand_.kind != HttpErrand::Kind::kTop) return;
-    planner_.set_time(context_.engine.now());
+    planner_.set_time(context_.service.now());
     if (!page) {
       planner_.writer().problem(output_.buffer(), errand_.shape,
                                 problem_of(page.error().code, page.error().what, page.error().retry_after_ms));
@@ -139,10 +139,10 @@ void HttpSession::run_top() {
 }
 
 void HttpSession::run_put_namespace() {
-  const bool existed = context_.engine.namespaces().find(errand_.name).has_value();
-  context_.engine.put_namespace(errand_.name, errand_.policy, [this, existed, alive = alive_](Result<void> done) {
+  const bool existed = context_.service.namespaces().find(errand_.name).has_value();
+  context_.service.put_namespace(errand_.name, errand_.policy, [this, existed, alive = alive_](Result<void> done) {
     if (!*alive || errand_.kind != HttpErrand::Kind::kPutNamespace) return;
-    planner_.set_time(context_.engine.now());
+    planner_.set_time(context_.service.now());
     if (!done) {
       auto problem = problem_of(done.error().code, done.error().what, done.error().retry_after_ms);
       if (done.error().code == Code::kTooLarge) problem.status = 400;  // There are too many namespaces.
@@ -165,12 +165,13 @@ void HttpSession::finish_errand(Offset hold_at) {
 
 /// A read that waits: once more, when the position is reached, when the time is over, or when nothing comes any more.
 void HttpSession::try_wait(TimeMs now) {
-  const bool reached = context_.engine.newest() >= errand_.after;
-  const bool over = now >= wait_until_ || context_.engine.state() != EngineState::kServing;
+  const auto reach = context_.service.reach(errand_.after);
+  const bool reached = !reach || reach->reached;  // What is wrong is answered when it is planned again.
+  const bool over = now >= wait_until_ || context_.service.state() != EngineState::kServing;
   if (!reached && !over) return;
   errand_ = HttpErrand{};
   errand_runs_ = false;
-  planner_.set_time(context_.engine.now());
+  planner_.set_time(context_.service.now());
   planner_.plan(parser_.request(), *turn_, errand_, true);
   submit();
 }
@@ -186,7 +187,7 @@ void HttpSession::tick(TimeMs now) {
 void HttpSession::answer_problem(const Problem& problem) {
   HttpReplyShape shape;
   shape.close = true;
-  planner_.set_time(context_.engine.now());
+  planner_.set_time(context_.service.now());
   planner_.writer().problem(output_.buffer(), shape, problem);
 }
 

@@ -11,6 +11,7 @@
 #include "http/arena.h"
 #include "http/reply.h"
 #include "ingest/namespaces.h"
+#include "query/position.h"
 
 namespace quipu {
 
@@ -72,7 +73,7 @@ struct HttpErrand {
     kNone,
     kTop,           ///< Walks the counters of `space`.
     kPutNamespace,  ///< Writes `policy`.
-    kWait,          ///< A read that waits until the engine has given out `after`.
+    kWait,          ///< A read that waits until the service has reached `after`.
   };
   Kind kind = Kind::kNone;
   HttpReplyShape shape;
@@ -80,7 +81,7 @@ struct HttpErrand {
   std::string name;
   std::size_t limit = 0;
   NamespacePolicy policy;
-  Offset after{};
+  std::vector<Position> after;
   std::int64_t timeout_ms = 0;
 };
 

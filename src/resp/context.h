@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/counter_service.h"
 #include "ingest/api_keys.h"
 #include "net/limits.h"
 #include "net/turn_pool.h"
@@ -15,7 +15,7 @@ namespace quipu {
 
 /// What every RESP session of a process shares. The node fills it once and keeps it alive longer than the sessions.
 struct RespContext {
-  Engine& engine;
+  CounterService& service;
   NetLimits limits;
   /// resp.namespaces: a key `name:rest` is counter `rest` of namespace `name` if it is one of these; every other key is
   /// a counter of namespace `default`.

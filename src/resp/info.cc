@@ -27,8 +27,8 @@ std::string resp_info(const RespContext& context, std::span<const std::string> s
              return section == name || section == "all" || section == "default" || section == "everything";
            });
   };
-  const Engine& engine = context.engine;
-  const auto stats = engine.stats();
+  const CounterService& service = context.service;
+  const auto stats = service.stats();
   std::string out;
   const auto begin = [&](std::string_view name, std::string_view title) {
     if (!asked(name)) return false;
@@ -39,7 +39,7 @@ std::string resp_info(const RespContext& context, std::span<const std::string> s
   const auto line = [&](std::string_view name, const auto& value) { out += fmt::format("{}:{}\r\n", name, value); };
 
   if (begin("server", "Server")) {
-    const auto uptime = std::max<std::int64_t>(engine.now() - context.started_at, 0) / 1'000;
+    const auto uptime = std::max<std::int64_t>(service.now() - context.started_at, 0) / 1'000;
     line("redis_version", kLikeRedis);
     line("quipu_version", context.version);
     line("redis_mode", "standalone");
@@ -57,10 +57,10 @@ std::string resp_info(const RespContext& context, std::span<const std::string> s
     line("used_memory_human", human(stats.table_bytes));
   }
   if (begin("persistence", "Persistence")) {
-    line("loading", engine.state() == EngineState::kRecovering ? 1 : 0);
+    line("loading", service.state() == EngineState::kRecovering ? 1 : 0);
     line("async_loading", 0);
     line("aof_enabled", 1);
-    line("aof_last_write_status", engine.state() == EngineState::kFailed ? "err" : "ok");
+    line("aof_last_write_status", service.state() == EngineState::kFailed ? "err" : "ok");
     line("rdb_bgsave_in_progress", 0);
     line("aof_rewrite_in_progress", 0);
   }

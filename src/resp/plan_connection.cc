@@ -285,7 +285,7 @@ void RespPlanner::command(RespArguments arguments, RespTurn& turn) {
 }
 
 void RespPlanner::time(RespTurn& turn) {
-  const TimeMs now = context_.engine.now();
+  const TimeMs now = context_.service.now();
   prepare(turn, [&](RespWriter& writer) {
     writer.array(2);
     writer.bulk_integer(now / 1'000);

@@ -70,7 +70,7 @@ bool RespPlanner::run_counter(const RespCommandInfo& info, RespArguments argumen
 
 /// Sets the counter that a key names. False, and answered, where it names none.
 bool RespPlanner::aim(std::string_view key, Operation& operation, RespTurn& turn) {
-  auto& spaces = context_.engine.namespaces();
+  auto& spaces = context_.service.namespaces();
   operation.counter = key;
   const auto colon = key.find(':');
   const auto prefix = key.substr(0, colon);
@@ -140,9 +140,9 @@ void RespPlanner::add_once(RespArguments arguments, RespTurn& turn) {
   if (const auto valid = validate_id(token, "token"); !valid) return refuse(turn, valid.error().what);
   Operation operation{.kind = OperationKind::kAdd, .group = GroupKind::kIds, .delta = *delta};
   if (!aim(arguments[1], operation, turn)) return;
-  if (context_.engine.state() == EngineState::kServing) {
-    const auto space = context_.engine.namespaces().name(operation.space);
-    operation.id = id_hash(context_.engine.secret(), space, operation.counter, token);
+  if (context_.service.state() == EngineState::kServing) {
+    const auto space = context_.service.namespaces().name(operation.space);
+    operation.id = id_hash(context_.service.secret(), space, operation.counter, token);
   }
   operation.id.body = body_hash(*delta, 0);
   one(RespReplyKind::kIdempotent, operation, arguments[1], turn);

@@ -80,7 +80,7 @@ void RespSession::submit() {
     finish_turn();
   } else {
     parked_ = true;
-    context_.engine.submit(turn_->batch, *this);
+    context_.service.submit(turn_->batch, *this);
   }
 }
 
@@ -113,7 +113,7 @@ void RespSession::finish_turn() {
 /// The namespaces that keys can name.
 std::vector<NamespaceId> RespSession::spaces() const {
   std::vector<NamespaceId> found;
-  auto& registry = context_.engine.namespaces();
+  auto& registry = context_.service.namespaces();
   if (const auto space = registry.find("default")) found.push_back(*space);
   for (const auto& name : context_.namespaces) {
     const auto space = registry.find(name);
@@ -124,7 +124,7 @@ std::vector<NamespaceId> RespSession::spaces() const {
 
 void RespSession::run_errand() {
   errand_runs_ = true;
-  if (context_.engine.state() != EngineState::kServing && errand_.kind != RespErrand::Kind::kInfo) {
+  if (context_.service.state() != EngineState::kServing && errand_.kind != RespErrand::Kind::kInfo) {
     constexpr std::int64_t kRetryMs = 1'000;
     answer_error(Code::kBusy, "the service does not serve now: it is starting or stopping", kRetryMs);
     return finish_errand(kNoOffset);
@@ -136,18 +136,18 @@ void RespSession::run_errand() {
     case RespErrand::Kind::kFlush:
       return run_flush();
     case RespErrand::Kind::kCount:
-      writer.integer(static_cast<std::int64_t>(context_.engine.count(spaces())));
-      return finish_errand(context_.engine.newest());
+      writer.integer(static_cast<std::int64_t>(context_.service.count(spaces())));
+      return finish_errand(context_.service.newest());
     case RespErrand::Kind::kInfo:
-      writer.text(resp_info(context_, errand_.sections, context_.engine.count(spaces())));
-      return finish_errand(context_.engine.newest());
+      writer.text(resp_info(context_, errand_.sections, context_.service.count(spaces())));
+      return finish_errand(context_.service.newest());
     case RespErrand::Kind::kNone:
       break;
   }
 }
 
 void RespSession::run_scan() {
-  context_.engine.scan(spaces(), errand_.cursor, errand_.limit, [this, alive = alive_](Result<ScanPage> page) {
+  context_.service.scan(spaces(), errand_.cursor, errand_.limit, [this, alive = alive_](Result<ScanPage> page) {
     if (!*alive || errand_.kind != RespErrand::Kind::kScan) return;
     if (!page) {
       answer_error(page.error().code, page.error().what, page.error().retry_after_ms);
@@ -160,7 +160,7 @@ void RespSession::run_scan() {
 
 void RespSession::write_page(const ScanPage& page) {
   std::vector<std::string> keys;
-  const auto& registry = context_.engine.namespaces();
+  const auto& registry = context_.service.namespaces();
   for (const NamedTotal& counter : page.counters) {
     const auto space = registry.name(counter.space);
     auto key = space == "default" ? counter.counter : std::string(space) + ":" + counter.counter;
@@ -182,7 +182,7 @@ void RespSession::write_page(const ScanPage& page) {
 }
 
 void RespSession::run_flush() {
-  context_.engine.reset_all(spaces(), [this, alive = alive_](Result<Offset> done) {
+  context_.service.reset_all(spaces(), [this, alive = alive_](Result<Offset> done) {
     if (!*alive || errand_.kind != RespErrand::Kind::kFlush) return;
     if (!done) {
       answer_error(done.error().code, done.error().what, done.error().retry_after_ms);

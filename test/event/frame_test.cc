@@ -27,6 +27,25 @@ void expect_entries(const Frame& frame, const std::vector<OwnedEntry>& expected)
   EXPECT_FALSE(again.next(reused));
 }
 
+TEST(Frame, IsTheSameNumberedBeforeOrBehindItsEncoding) {
+  std::mt19937_64 random(8);
+  FrameEncoder encoder;
+  auto header = sample_header();
+  std::vector<OwnedEntry> entries(40);
+  for (auto& entry : entries) entry = random_entry(random, header.base_time);
+  const auto encode_with = [&](NodeIdentity writer, std::uint64_t number) {
+    header.writer = writer;
+    header.number = number;
+    encoder.begin(header);
+    for (const auto& entry : entries) encoder.add(entry.view());
+    const auto bytes = encoder.finish();
+    return Bytes(bytes.begin(), bytes.end());
+  };
+  auto frame = encode_with({}, 0);
+  stamp_chain(frame, {17, 4}, 1'000'000'000'000);
+  EXPECT_EQ(frame, encode_with({17, 4}, 1'000'000'000'000));
+}
+
 TEST(Frame, ComesBackAsItWasWritten) {
   std::mt19937_64 random(20'261'124);
   FrameEncoder encoder;

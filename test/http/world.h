@@ -83,7 +83,7 @@ class HttpWorld : public World {
   void connect() {
     session_.reset();
     context_ = std::make_unique<HttpContext>(HttpContext{
-        .engine = *engine,
+        .service = *engine,
         .limits = limits,
         .cors_origins = cors_origins,
         .future_ms_max = 300'000,

@@ -34,7 +34,7 @@ class ArchitectureTest : public testing::Test {
   void start() {
     process_ = std::make_unique<Process>(config_);
     ASSERT_EQ(process_->error, "");
-    context_ = std::make_unique<HttpContext>(HttpContext{.engine = process_->engine(),
+    context_ = std::make_unique<HttpContext>(HttpContext{.service = process_->engine(),
                                                          .limits = config_.limits,
                                                          .cors_origins = {},
                                                          .future_ms_max = 300'000,

@@ -31,7 +31,7 @@ class RespKeys : public World, public testing::Test {
 
   void serve() {
     start();
-    context_ = std::make_unique<RespContext>(RespContext{.engine = *engine,
+    context_ = std::make_unique<RespContext>(RespContext{.service = *engine,
                                                          .limits = limits,
                                                          .namespaces = {},
                                                          .version = "1.2.3",

@@ -23,7 +23,7 @@ class RespSessionTest : public World, public testing::Test {
   void serve() {
     start();
     context_ = std::make_unique<RespContext>(RespContext{
-        .engine = *engine, .limits = limits, .namespaces = {"views"}, .version = "1.2.3", .connections = [] {
+        .service = *engine, .limits = limits, .namespaces = {"views"}, .version = "1.2.3", .connections = [] {
           return std::uint64_t{1};
         }});
     session = std::make_unique<RespSession>(*context_);
@@ -66,7 +66,7 @@ TEST_F(RespSessionTest, HoldsAReplyUntilItsEventIsDurable) {
 TEST_F(RespSessionTest, ShowsNoValueThatACrashCouldTakeBack) {
   serve();
   RespContext other{
-      .engine = *engine, .limits = limits, .namespaces = {}, .version = "", .connections = [] { return 1; }};
+      .service = *engine, .limits = limits, .namespaces = {}, .version = "", .connections = [] { return 1; }};
   RespSession reader(other);
   session->receive("INCR a\r\n");
   reader.receive("GET a\r\n");

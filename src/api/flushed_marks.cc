@@ -1,0 +1,40 @@
+#include "api/flushed_marks.h"
+
+#include <algorithm>
+
+namespace quipu {
+
+void FlushedMarks::take(const FlushedMark& mark) {
+  if (mark.generation != log_.identity().generation || mark.partition.value >= marks_.size()) return;
+  // It may go back, where two workers believe that they own the partition or the store has forgotten: the lower one is
+  // the safe one.
+  marks_[mark.partition.value] = mark;
+}
+
+Result<bool> FlushedMarks::reached(std::span<const Position> positions) const {
+  bool all = true;
+  for (const Position& position : positions) {
+    if (position.generation != log_.identity().generation) {
+      return failure(Code::kConflict, "the position is of another generation of the log");
+    }
+    if (position.partition.value >= marks_.size()) {
+      return failure(Code::kRefused, "the position is of a partition that the log does not have");
+    }
+    all &= offset(position.partition) >= position.offset;
+  }
+  return all;
+}
+
+TimeMs FlushedMarks::as_of(TimeMs now) const {
+  auto oldest = now;
+  for (std::uint16_t p = 0; p < marks_.size(); ++p) {
+    if (marks_[p]) {
+      oldest = std::min(oldest, marks_[p]->as_of);
+    } else if (log_.bounds(PartitionId{p}).end > Offset{1}) {
+      return 0;
+    }
+  }
+  return oldest;
+}
+
+}  // namespace quipu

@@ -1,0 +1,148 @@
+#include "api/known_totals.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace quipu {
+namespace {
+
+/// Sums that leave 64 bits wrap, here and back: only the total must fit.
+std::int64_t plus(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+std::int64_t minus(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+
+}  // namespace
+
+KnownTotals::KnownTotals(const KnownTotalsOptions& options, Generation generation)
+    : options_(options), generation_(generation), fates_(kFatesKept) {}
+
+KnownTotals::Known* KnownTotals::find(const Named& counter) {
+  const auto found = counters_.find(counter.routing);
+  if (found == counters_.end()) return nullptr;
+  Known& known = found->second;
+  return known.space == counter.space && known.counter == counter.counter ? &known : nullptr;
+}
+
+const KnownTotals::Known* KnownTotals::find(const Named& counter) const {
+  return const_cast<KnownTotals*>(this)->find(counter);
+}
+
+void KnownTotals::forget(std::unordered_map<std::uint64_t, Known>::iterator known) {
+  adds_ -= known->second.adds.size();
+  used_.erase(known->second.used);
+  counters_.erase(known);
+}
+
+KnownTotals::Known& KnownTotals::use(const Named& counter) {
+  if (Known* const known = find(counter)) {
+    used_.splice(used_.end(), used_, known->used);
+    return *known;
+  }
+  if (const auto other = counters_.find(counter.routing); other != counters_.end()) forget(other);
+  if (counters_.size() >= options_.counters_max) forget(counters_.find(used_.front()));
+  Known& known = counters_[counter.routing];
+  known.space = counter.space;
+  known.counter = counter.counter;
+  known.used = used_.insert(used_.end(), counter.routing);
+  return known;
+}
+
+const KnownTotals::Fate* KnownTotals::fate(std::uint64_t serial) const {
+  const Fate& fate = fates_[serial % kFatesKept];
+  return fate.serial == serial ? &fate : nullptr;
+}
+
+std::int64_t KnownTotals::add(const Named& counter, std::int64_t delta, PartitionId partition, std::uint64_t serial) {
+  Known& known = use(counter);
+  known.sum = plus(known.sum, delta);
+  known.exists = true;
+  if (Fate& fate = fates_[serial % kFatesKept]; fate.serial != serial) fate = {serial, false, std::nullopt};
+  if (!known.adds.empty() && known.adds.back().serial == serial) {
+    known.adds.back().delta = plus(known.adds.back().delta, delta);
+  } else if (known.adds.size() < options_.adds_per_counter_max && adds_ < options_.adds_max) {
+    known.adds.push_back({serial, delta, partition});
+    ++adds_;
+  } else {
+    known.full = true;
+  }
+  return known.sum;
+}
+
+void KnownTotals::set(const Named& counter, std::int64_t value, bool exists, std::uint64_t serial) {
+  Known& known = use(counter);
+  adds_ -= known.adds.size();
+  known.adds.clear();
+  known.anchor = minus(value, known.sum);
+  known.based = true;
+  known.exists = exists;
+  known.full = false;
+  known.reset = serial;
+  if (Fate& fate = fates_[serial % kFatesKept]; fate.serial != serial) fate = {serial, false, std::nullopt};
+}
+
+std::optional<std::int64_t> KnownTotals::value(const Named& counter, std::optional<std::int64_t> sum) const {
+  const Known* const known = find(counter);
+  if (known == nullptr || !known->based) return std::nullopt;
+  return plus(known->anchor, sum.value_or(known->sum));
+}
+
+std::optional<bool> KnownTotals::exists(const Named& counter) const {
+  const Known* const known = find(counter);
+  if (known == nullptr) return std::nullopt;
+  if (known->exists || known->based) return known->exists;
+  return std::nullopt;
+}
+
+bool KnownTotals::wants_base(const Named& counter, TimeMs now) {
+  Known* const known = find(counter);
+  if (known == nullptr) return false;
+  if (known->based && now - known->based_at < options_.rebase_ms && now >= known->based_at) return false;
+  if (known->based) known->based_at = now;  // Asked for; until then it serves as it is.
+  return true;
+}
+
+void KnownTotals::rebase(const Named& counter, const CounterTotal& total, TimeMs now) {
+  Known* const known = find(counter);
+  if (known == nullptr) return;
+  if (known->reset != 0) {
+    const Fate* const reset = fate(known->reset);
+    if (reset != nullptr && !reset->done) return;
+    if (reset != nullptr && reset->offset && total.epoch < epoch_of(generation_, *reset->offset)) return;
+    known->reset = 0;
+  }
+  if (known->based && known->full) return;
+  // What of the own events the rows do not have yet.
+  std::int64_t lacking = 0;
+  std::erase_if(known->adds, [&](const Add& add) {
+    const Fate* const frame = fate(add.serial);
+    if (frame == nullptr || (frame->done && !frame->offset)) {
+      --adds_;
+      return true;
+    }
+    if (frame->done) {
+      const auto row = std::ranges::find(total.shards, ShardId{generation_, add.partition}, &CounterTotal::Shard::id);
+      if (row != total.shards.end() && row->row.applied >= *frame->offset) {
+        --adds_;
+        return true;
+      }
+    }
+    lacking = plus(lacking, add.delta);
+    return false;
+  });
+  known->anchor = minus(total.value, minus(known->sum, lacking));
+  known->exists = total.exists || !known->adds.empty();
+  known->based = true;
+  known->based_at = now;
+}
+
+void KnownTotals::frame_done(std::uint64_t serial, std::optional<Offset> offset) {
+  Fate& fate = fates_[serial % kFatesKept];
+  if (fate.serial != serial) return;  // Nothing of it was noted.
+  fate.done = true;
+  fate.offset = offset;
+}
+
+}  // namespace quipu

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "api/node_frames.h"
+#include "base/identifiers.h"
+#include "query/total_reader.h"
+
+namespace quipu {
+
+struct KnownTotalsOptions {
+  std::size_t counters_max = 100'000;         ///< Beyond: the one not used for longest goes.
+  std::size_t adds_per_counter_max = 16'384;  ///< Own events of a counter, by frame, that its base may lack. Beyond ...
+  std::size_t adds_max = 1'000'000;           ///< ... and beyond this of all: the counter keeps the base that it has.
+  std::int64_t rebase_ms = 5'000;             ///< A base is read again after this, for what other nodes wrote.
+};
+
+/// The best totals that a node knows of the counters that it writes: a base from the store, and its own events since.
+///
+/// A base's rows say up to which offset of each partition they reach, so own events are taken as being in it or not,
+/// each once. Where one node alone writes to a counter, and its base was read when all it had written before was
+/// flushed or is still noted here, the total is exact; else it lacks what others wrote since the base was read.
+/// Pure; one thread.
+class KnownTotals {
+ public:
+  using Named = NodeFrames::Named;
+
+  KnownTotals(const KnownTotalsOptions& options, Generation generation);
+
+  /// Notes an own event that stands in the frame `serial` of the partition. Answers the sum of all own events, which
+  /// `value` makes a total of.
+  std::int64_t add(const Named& counter, std::int64_t delta, PartitionId partition, std::uint64_t serial);
+  /// Notes an own RESET in the frame `serial`, with the value that the counter has behind it.
+  void set(const Named& counter, std::int64_t value, bool exists, std::uint64_t serial);
+
+  /// The total, where a base is known: as of all own events (`sum` omitted), or of those up to that sum.
+  std::optional<std::int64_t> value(const Named& counter, std::optional<std::int64_t> sum = std::nullopt) const;
+  /// Whether the counter surely exists, or surely not; nullopt where that is not known here.
+  std::optional<bool> exists(const Named& counter) const;
+  /// Whether its base should be read, again; says so once.
+  bool wants_base(const Named& counter, TimeMs now);
+
+  /// What the store has.
+  void rebase(const Named& counter, const CounterTotal& total, TimeMs now);
+
+  /// What became of a frame: its offset, or nullopt where it is perhaps or surely not in the log.
+  void frame_done(std::uint64_t serial, std::optional<Offset> offset);
+
+  std::size_t size() const { return counters_.size(); }
+
+ private:
+  static constexpr std::size_t kFatesKept = std::size_t{1} << 16;
+
+  struct Add {
+    std::uint64_t serial = 0;
+    std::int64_t delta = 0;
+    PartitionId partition{};
+  };
+  struct Known {
+    NamespaceId space{};
+    std::string counter;
+    std::int64_t sum = 0;     // Of all own events.
+    std::int64_t anchor = 0;  // total = anchor + sum. Both wrap.
+    bool based = false;
+    bool exists = false;
+    bool full = false;        // An own event was not noted: no new base.
+    std::uint64_t reset = 0;  // The frame of the last own RESET: a base must be of its epoch.
+    TimeMs based_at = 0;
+    std::deque<Add> adds;
+    std::list<std::uint64_t>::iterator used;
+  };
+  struct Fate {
+    std::uint64_t serial = 0;
+    bool done = false;
+    std::optional<Offset> offset;
+  };
+
+  Known* find(const Named& counter);
+  const Known* find(const Named& counter) const;
+  Known& use(const Named& counter);
+  void forget(std::unordered_map<std::uint64_t, Known>::iterator known);
+  /// Null where it is so long ago that it is flushed.
+  const Fate* fate(std::uint64_t serial) const;
+
+  KnownTotalsOptions options_;
+  Generation generation_;
+  std::unordered_map<std::uint64_t, Known> counters_;  // By routing hash.
+  std::list<std::uint64_t> used_;                      // Least recently used first.
+  std::vector<Fate> fates_;                            // By serial, the newest kFatesKept.
+  std::size_t adds_ = 0;
+};
+
+}  // namespace quipu

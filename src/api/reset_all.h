@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/api_node.h"
+#include "engine/operation.h"
+
+namespace quipu {
+
+/// Resets every counter that the store has in some namespaces, a page at a time. Where the log has no room it tries
+/// again.
+class ApiNode::ResetAll final : public BatchClient {
+ public:
+  ResetAll(ApiNode& node, std::vector<NamespaceId> spaces, std::function<void(Result<Offset>)> done)
+      : node_(node), spaces_(std::move(spaces)), done_(std::move(done)), alive_(std::make_shared<bool>(true)) {}
+  ~ResetAll() override {
+    *alive_ = false;
+    if (done_) done_(quipu::busy("the service is stopping", kRetryMs));
+  }
+  ResetAll(const ResetAll&) = delete;
+  ResetAll& operator=(const ResetAll&) = delete;
+
+  /// Does what can be done now. Whether all is over.
+  bool step() {
+    if (waits_) return false;
+    if (error_) return finish(std::unexpected(*error_));
+    if (next_ < page_.counters.size()) return write();
+    if (last_) return finish(kNoOffset);
+    read();
+    return false;
+  }
+
+ private:
+  static constexpr std::size_t kResetsAtOnce = 256;
+  static constexpr std::int64_t kRetryMs = 500;
+
+  void read() {
+    waits_ = true;
+    node_.walks_->scan(spaces_, cursor_, kResetsAtOnce, [this, alive = alive_](Result<ScanPage> page) {
+      if (!*alive) return;
+      waits_ = false;
+      if (!page) {
+        error_ = page.error();
+        return;
+      }
+      cursor_ = page->next;
+      last_ = page->next == 0;
+      page_ = std::move(*page);
+      next_ = 0;
+    });
+  }
+
+  bool write() {
+    batch_.clear();
+    const auto size = std::min(kResetsAtOnce, page_.counters.size() - next_);
+    for (std::size_t i = next_; i < next_ + size; ++i) {
+      Operation operation;
+      operation.kind = OperationKind::kReset;
+      operation.space = page_.counters[i].space;
+      operation.counter = page_.counters[i].counter;
+      batch_.operations.push_back(operation);
+    }
+    waits_ = true;
+    node_.submit(batch_, *this);
+    return false;
+  }
+
+  void batch_done(Batch& batch) override {
+    waits_ = false;
+    for (const Outcome& outcome : batch.outcomes) {
+      if (outcome.error && *outcome.error != Code::kBusy) {
+        error_ = Error{*outcome.error, outcome.error_text};
+        return;
+      }
+      // What found no room is tried again; a second reset of the others does no harm.
+      if (outcome.error) return;
+    }
+    next_ += batch.operations.size();
+  }
+
+  bool finish(Result<Offset> result) {
+    std::exchange(done_, nullptr)(std::move(result));
+    return true;
+  }
+
+  ApiNode& node_;
+  std::vector<NamespaceId> spaces_;
+  std::function<void(Result<Offset>)> done_;
+  std::shared_ptr<bool> alive_;  // What a scan finds out by whether this is still there.
+  Batch batch_;
+  ScanPage page_;
+  std::size_t next_ = 0;  // Of the page.
+  std::uint64_t cursor_ = 0;
+  bool last_ = false;
+  bool waits_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace quipu
