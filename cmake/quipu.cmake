@@ -30,19 +30,15 @@ elseif(QUIPU_HARDENED)
   target_link_options(quipu_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 
-# Takes what needs the drivers, and its tests, out of a list of sources where QUIPU_DISTRIBUTED is off.
-macro(quipu_leave_out_distributed list)
-  if(NOT QUIPU_DISTRIBUTED)
-    list(FILTER ${list} EXCLUDE REGEX "/(cassandra|kafka|postgres|redis)_[a-z_]+\\.cc$")
-  endif()
-endmacro()
-
-# quipu_library(event DEPENDS base [LINK xxhash]): src/<name>/*.cc, or an interface library where there is none.
+# quipu_library(event DEPENDS base [LINK xxhash]): src/<name>/*.cc, or an interface library where there is none. Files
+# named after a server need QUIPU_DISTRIBUTED and are left out without it.
 function(quipu_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
-  quipu_leave_out_distributed(sources)
+  if(NOT QUIPU_DISTRIBUTED)
+    list(FILTER sources EXCLUDE REGEX "/(cassandra|kafka|postgres|redis)_[a-z_]+\\.cc$")
+  endif()
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends PREPEND quipu_)
   if(sources)
@@ -84,14 +80,17 @@ endif()
 
 # quipu_test(event DEPENDS event): test/<name>/*.cc as the program test_<name>. Its tests are found when ctest starts,
 # so that a sanitizer's runtime gets the surroundings that it needs. SERVICES: they need real servers (`tools/test --only
-# services`) and are left out of the unit tests.
+# services`) and are left out of the unit tests. WITH: sources of other folders.
 function(quipu_test name)
-  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "SERVICES" "" "DEPENDS;LINK;WITH" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/${name}/*.cc)
-  quipu_leave_out_distributed(sources)
+  if(NOT QUIPU_DISTRIBUTED)
+    list(FILTER sources EXCLUDE REGEX "/(cassandra|kafka|postgres|redis)_[a-z_]+\\.cc$")
+  endif()
   if(NOT sources)
     return()
   endif()
+  list(APPEND sources ${ARG_WITH})
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends PREPEND quipu_)
   add_executable(test_${name} ${sources})

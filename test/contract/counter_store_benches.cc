@@ -3,9 +3,7 @@
 
 #include <condition_variable>
 #include <filesystem>
-#include <iterator>
 #include <mutex>
-#include <sstream>
 #include <stdexcept>
 
 #include "contract/counter_store_contract.h"
@@ -76,32 +74,9 @@ class RocksdbBench final : public StoreBench {
 
 }  // namespace
 
-StoreUnderTest memory_store_under_test() {
-  return {"Memory", [] { return std::make_unique<MemoryBench>(); }};
-}
-
-StoreUnderTest rocksdb_store_under_test() {
-  return {"Rocksdb", [] { return std::make_unique<RocksdbBench>(); }};
-}
-
-std::vector<StoreCompletion> take_all(StoreBench& bench) {
-  std::vector<StoreCompletion> all;
-  while (bench.store().pending() > 0) {
-    bench.wait();
-    bench.store().take_completions(all);
-  }
-  return all;
-}
-
-std::string text_of(const RowBatch& rows) {
-  std::ostringstream text;
-  for (const auto& item : rows.items()) {
-    text << item.routing << ' ' << rows.space(item) << '/' << rows.counter(item) << " g" << item.shard.generation.value
-         << " p" << item.shard.partition.value << " total " << item.row.total << " events " << item.row.events
-         << " epoch " << item.row.epoch.value << " applied " << item.row.applied.value << " flags "
-         << int{item.row.flags} << '\n';
-  }
-  return text.str();
+std::vector<StoreUnderTest> stores_under_test() {
+  return {{"Memory", [] { return std::make_unique<MemoryBench>(); }},
+          {"Rocksdb", [] { return std::make_unique<RocksdbBench>(); }}};
 }
 
 }  // namespace quipu::testing_contract

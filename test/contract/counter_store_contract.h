@@ -28,11 +28,7 @@ struct StoreUnderTest {
 
 inline void PrintTo(const StoreUnderTest& store, std::ostream* out) { *out << store.name; }
 
-/// One that keeps rows in memory, and one in a temporary directory of its own.
-StoreUnderTest memory_store_under_test();
-StoreUnderTest rocksdb_store_under_test();
-
-/// Those that the suite of this program is about: each program that has the suite says which.
+/// What the suite runs against in this program: each program that it is built into says so for itself.
 std::vector<StoreUnderTest> stores_under_test();
 
 /// Takes completions until nothing is pending.

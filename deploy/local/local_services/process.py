@@ -8,7 +8,6 @@ import subprocess
 import time
 
 STOP_SECONDS_MAX = 30
-REAP_SECONDS_MAX = 3
 LOG_LINES_SHOWN = 25
 
 
@@ -110,11 +109,7 @@ class Process:
             except ChildProcessError:
                 pass
             if not any(start_time(pid) == began for pid, began in family):
-                break
-            time.sleep(0.02)
-        # Init may be slow to take note, and a process id that is still taken looks alive to PostgreSQL.
-        until = min(until, time.monotonic() + REAP_SECONDS_MAX)
-        while time.monotonic() < until and any(os.path.exists(f"/proc/{pid}") for pid, _ in family):
+                return
             time.sleep(0.02)
 
     def last_lines(self):
