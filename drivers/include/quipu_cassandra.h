@@ -78,7 +78,8 @@ void quipu_cassandra_close(quipu_cassandra_session* session);
 int32_t quipu_cassandra_prepare(quipu_cassandra_session* session, const char* cql, int repeatable, uint32_t* statement,
                                 char* error, size_t error_size);
 
-/// Carries out a statement that changes the schema, until all nodes that can be reached have it; waits.
+/// Carries out a statement that changes the schema, until all nodes that can be reached have it; waits, at most a minute for
+/// the statement.
 int32_t quipu_cassandra_run(quipu_cassandra_session* session, const char* cql, char* error, size_t error_size);
 
 /// Carries out a prepared statement `count` times, `concurrency` at once and in any order. `values` has for each: uint16

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Making a table takes a node seconds when it has much to do.
+const SCHEMA_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 struct Prepared {
@@ -56,6 +58,7 @@ impl Requests {
     /// two coordinators could make the same table twice, and lose what is written to one of them.
     pub async fn run(&self, cql: &str) -> Result<Rows, Failure> {
         let mut statement = Statement::new(cql);
+        statement.set_request_timeout(Some(SCHEMA_LIMIT));
         let state = self.session.get_cluster_state();
         let reachable = state.get_nodes_info().iter().filter(|node| node.is_connected());
         if let Some(first) = reachable.min_by_key(|node| node.host_id) {

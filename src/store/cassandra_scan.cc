@@ -4,9 +4,6 @@
 #include <tuple>
 #include <vector>
 
-#include "store/cassandra_rows.h"
-#include "store/cassandra_values.h"
-
 namespace quipu {
 namespace {
 
@@ -15,7 +12,9 @@ constexpr std::int32_t kRowsAtOnceMax = 1 << 20;
 
 }  // namespace
 
-CassandraScan::CassandraScan(const StoreScan& scan) : scan_(scan) { ask_.rows = kRowsAtOnce; }
+CassandraScan::CassandraScan(const StoreScan& scan, ReadRow read_row) : scan_(scan), read_row_(read_row) {
+  ask_.rows = kRowsAtOnce;
+}
 
 Result<bool> CassandraScan::take(std::string_view rows, std::uint32_t count) {
   CassandraReader answer(rows);
@@ -31,7 +30,7 @@ Result<bool> CassandraScan::take(std::string_view rows, std::uint32_t count) {
     }
     begun = first ? token : std::max(begun, token);
     first = false;
-    if (auto read = read_shard(answer, of_token); !read) return std::unexpected(read.error());
+    if (auto read = read_row_(answer, of_token); !read) return std::unexpected(read.error());
   }
   if (!answer.ok() || !answer.at_end()) return failure(Code::kDamaged, "a page of counters that ends too early");
   if (!full) {

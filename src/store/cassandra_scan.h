@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "store/cassandra_values.h"
 #include "store/counter_store.h"
 
 namespace quipu {
@@ -24,7 +25,10 @@ class CassandraScan {
     std::int32_t rows = 0;
   };
 
-  explicit CassandraScan(const StoreScan& scan);
+  /// Adds one row of an answer, behind its token.
+  using ReadRow = Result<void> (*)(CassandraReader&, RowBatch&);
+
+  CassandraScan(const StoreScan& scan, ReadRow read_row);
 
   const Ask& ask() const { return ask_; }
 
@@ -39,6 +43,7 @@ class CassandraScan {
   void add(const RowBatch& rows);
 
   const StoreScan scan_;
+  const ReadRow read_row_;
   Ask ask_;
   std::map<std::uint64_t, RowBatch> groups_;  // By routing hash.
   std::size_t rows_ = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace quipu {
 namespace {
@@ -11,11 +13,8 @@ constexpr std::size_t kNameBytesMax = 48;  // Cassandra's own bound.
 constexpr std::string_view kFormatName = "quipu";
 
 /// The columns of each table, in the order in which docs/formats/cassandra.md explains them.
-constexpr std::array<std::string_view, 8> kTables = {
+constexpr std::array<std::string_view, 7> kTables = {
     "format (name text PRIMARY KEY, version int)",
-    "counters (namespace text, counter blob, generation int, partition int, "
-    "shard frozen<tuple<bigint, bigint, bigint, bigint, int, bigint>>, "
-    "PRIMARY KEY ((namespace, counter), generation, partition))",
     "settings (part int, name blob, value blob, PRIMARY KEY (part, name))",
     "marks (generation int, partition int, "
     "mark frozen<tuple<bigint, frozen<list<bigint>>, frozen<list<bigint>>>>, PRIMARY KEY (generation, partition))",
@@ -27,6 +26,15 @@ constexpr std::array<std::string_view, 8> kTables = {
     "PRIMARY KEY ((generation, partition, version), chunk))",
     "probe (name text PRIMARY KEY, value bigint)",
 };
+
+constexpr std::string_view kExactTable =
+    "counters (namespace text, counter blob, generation int, partition int, "
+    "shard frozen<tuple<bigint, bigint, bigint, bigint, int, bigint>>, "
+    "PRIMARY KEY ((namespace, counter), generation, partition))";
+/// The routing hash is in the key, since nothing but counters may stand beside counters.
+constexpr std::string_view kCounterColumnsTable =
+    "counter_columns (namespace text, counter blob, routing bigint, generation int, partition int, views counter, "
+    "events counter, PRIMARY KEY ((namespace, counter), routing, generation, partition))";
 
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= kNameBytesMax && std::ranges::all_of(name, [](char c) {
@@ -57,15 +65,15 @@ class Preparing {
   Result<void> result_;
 };
 
-/// Says which version the keyspace is of; makes it this one where it is of none.
-Result<void> settle_version(CassandraSession& session, Preparing& prepare) {
+/// Compares which version the keyspace is of; makes it this one where it is of none.
+Result<void> settle_version(CassandraSession& session, Preparing& prepare, std::int32_t wanted) {
   const auto get = prepare("SELECT version FROM KS.format WHERE name = ?");
   const auto claim = prepare("INSERT INTO KS.format (name, version) VALUES (?, ?) IF NOT EXISTS");
   if (!prepare.result()) return prepare.result();
   CassandraValues mine;
   mine.begin(2);
   mine.put_bytes(kFormatName);
-  mine.put_int(kCassandraFormatVersion);
+  mine.put_int(wanted);
   CassandraValues name;
   name.begin(1);
   name.put_bytes(kFormatName);
@@ -75,16 +83,14 @@ Result<void> settle_version(CassandraSession& session, Preparing& prepare) {
     if (found.row_count() > 0) {
       CassandraReader row(found.rows());
       const auto version = row.take_int();
-      if (row.ok() && version == kCassandraFormatVersion) return {};
+      if (row.ok() && version == wanted) return {};
       return failure(Code::kRefused, "the keyspace is of format " + std::to_string(version) +
-                                         ", this program reads format " + std::to_string(kCassandraFormatVersion));
+                                         ", what is asked for is format " + std::to_string(wanted));
     }
     if (auto result = session.call(claim, mine).result(); !result) return result;
   }
   return failure(Code::kDamaged, "the keyspace does not keep which format it is of");
 }
-
-}  // namespace
 
 Result<void> make_keyspace(CassandraSession& session, const CassandraKeyspace& keyspace) {
   if (!is_name(keyspace.name)) {
@@ -96,24 +102,49 @@ Result<void> make_keyspace(CassandraSession& session, const CassandraKeyspace& k
                      std::to_string(keyspace.replication_factor) + "}");
 }
 
-Result<CassandraStatements> open_schema(CassandraSession& session, const CassandraKeyspace& keyspace) {
+void prepare_rows(Preparing& prepare, CassandraRowForm form, CassandraStatements& all) {
+  if (form == CassandraRowForm::kExact) {
+    all.put_shard = prepare(
+        "INSERT INTO KS.counters (namespace, counter, generation, partition, shard) VALUES (?, ?, ?, ?, ?) "
+        "USING TIMESTAMP ?");
+    all.load_counter = prepare(
+        "SELECT namespace, counter, generation, partition, shard FROM KS.counters WHERE namespace = ? AND counter = ?");
+    all.scan_counters = prepare(
+        "SELECT token(namespace, counter), namespace, counter, generation, partition, shard FROM KS.counters "
+        "WHERE token(namespace, counter) >= ? LIMIT ?");
+    return;
+  }
+  // An addition is not repeated by itself: perhaps it was carried out.
+  all.put_shard = prepare(
+      "UPDATE KS.counter_columns SET views = views + ?, events = events + ? WHERE namespace = ? AND counter = ? "
+      "AND routing = ? AND generation = ? AND partition = ?",
+      false);
+  all.load_counter = prepare(
+      "SELECT namespace, counter, routing, generation, partition, views, events FROM KS.counter_columns "
+      "WHERE namespace = ? AND counter = ?");
+  all.scan_counters = prepare(
+      "SELECT token(namespace, counter), namespace, counter, routing, generation, partition, views, events "
+      "FROM KS.counter_columns WHERE token(namespace, counter) >= ? LIMIT ?");
+}
+
+}  // namespace
+
+Result<CassandraStatements> open_schema(CassandraSession& session, const CassandraKeyspace& keyspace,
+                                        CassandraRowForm form) {
   if (auto made = make_keyspace(session, keyspace); !made) return std::unexpected(made.error());
-  for (const auto table : kTables) {
+  const bool exact = form == CassandraRowForm::kExact;
+  std::vector<std::string_view> tables(kTables.begin(), kTables.end());
+  tables.push_back(exact ? kExactTable : kCounterColumnsTable);
+  for (const auto table : tables) {
     const auto cql = "CREATE TABLE IF NOT EXISTS " + keyspace.name + "." + std::string(table);
     if (auto made = session.run(cql); !made) return std::unexpected(made.error());
   }
   Preparing prepare(session, keyspace.name);
-  if (auto settled = settle_version(session, prepare); !settled) return std::unexpected(settled.error());
+  const auto version = exact ? kCassandraFormatVersion : kCassandraCounterColumnsVersion;
+  if (auto settled = settle_version(session, prepare, version); !settled) return std::unexpected(settled.error());
 
   CassandraStatements all;
-  all.put_shard = prepare(
-      "INSERT INTO KS.counters (namespace, counter, generation, partition, shard) VALUES (?, ?, ?, ?, ?) "
-      "USING TIMESTAMP ?");
-  all.load_counter = prepare(
-      "SELECT namespace, counter, generation, partition, shard FROM KS.counters WHERE namespace = ? AND counter = ?");
-  all.scan_counters = prepare(
-      "SELECT token(namespace, counter), namespace, counter, generation, partition, shard FROM KS.counters "
-      "WHERE token(namespace, counter) >= ? LIMIT ?");
+  prepare_rows(prepare, form, all);
   all.put_setting = prepare("INSERT INTO KS.settings (part, name, value) VALUES (0, ?, ?) USING TIMESTAMP ?");
   all.all_settings = prepare("SELECT name, value FROM KS.settings WHERE part = 0");
   all.claim_setting = prepare("INSERT INTO KS.settings (part, name, value) VALUES (0, ?, ?) IF NOT EXISTS");

@@ -14,7 +14,13 @@ struct CassandraKeyspace {
   std::uint32_t replication_factor = 3;  ///< Copies in each datacenter, from 1. A quorum of them must be up.
 };
 
-/// The statements of the exact store (docs/formats/cassandra.md).
+/// How a keyspace keeps the rows of shards.
+enum class CassandraRowForm : std::uint8_t {
+  kExact,           ///< Absolute totals with their offset.
+  kCounterColumns,  ///< Counter columns, to which differences are added.
+};
+
+/// The statements of the store (docs/formats/cassandra.md).
 struct CassandraStatements {
   CassandraSession::Statement put_shard{}, load_counter{}, scan_counters{};
   CassandraSession::Statement put_setting{}, all_settings{}, claim_setting{};
@@ -23,14 +29,13 @@ struct CassandraStatements {
   CassandraSession::Statement put_probe{}, get_probe{};
 };
 
-/// The version of keys and cells together. A keyspace of a newer one is refused.
+/// The version of keys and cells together, of each form. A keyspace of another one is refused.
 inline constexpr std::int32_t kCassandraFormatVersion = 1;
+inline constexpr std::int32_t kCassandraCounterColumnsVersion = 1'001;
 
 /// Makes what is missing of the keyspace and its tables, and prepares all statements; waits. What is there is left as
-/// it is. kRefused where a newer version of the program made it, or where `keyspace` is not a name.
-Result<CassandraStatements> open_schema(CassandraSession& session, const CassandraKeyspace& keyspace);
-
-/// The same for the store on counter columns: its keyspace, and the statement that makes its table beside the others.
-Result<void> make_keyspace(CassandraSession& session, const CassandraKeyspace& keyspace);
+/// it is. kRefused where another version of the program or another form made it, or where `keyspace` is not a name.
+Result<CassandraStatements> open_schema(CassandraSession& session, const CassandraKeyspace& keyspace,
+                                        CassandraRowForm form);
 
 }  // namespace quipu

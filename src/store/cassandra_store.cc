@@ -12,9 +12,11 @@
 
 #include "base/check.h"
 #include "store/cassandra_bases.h"
+#include "store/cassandra_deltas.h"
 #include "store/cassandra_health.h"
 #include "store/cassandra_marks.h"
 #include "store/cassandra_requests.h"
+#include "store/cassandra_rows.h"
 #include "store/cassandra_scan.h"
 #include "store/cassandra_start.h"
 
@@ -27,6 +29,8 @@ constexpr std::uint32_t kNodeCheckMsMin = 10;
 /// How long a bucket's version stays after its successor: longer than any reader needs, and than any former owner of a
 /// partition goes on writing.
 constexpr TimeMs kObsoleteAfterMs = 10 * 60 * 1'000;
+/// Of which counter columns are known, at some 200 bytes each.
+constexpr std::size_t kShardsKnownMax = 1'000'000;
 constexpr std::size_t kDropsInAll = 1'024;
 constexpr std::uint32_t kDropsAtOnce = 4;
 
@@ -105,7 +109,12 @@ class CassandraStore::State {
   void finish(const RequestPtr& request, Result<void> result);
   void complete(Request& request);
 
+  bool exact() const { return options_.form == CassandraRowForm::kExact; }
+  CassandraScan::ReadRow read_row() const { return exact() ? read_shard : read_counter_columns; }
   void begin(const RequestPtr& request, const StoreWrite& write);
+  void put_rows(const RequestPtr& request, const RowBatch& rows);
+  void put_columns(const RequestPtr& request, const RowBatch& rows);
+  void acknowledged(const RequestPtr& request, Result<void> result);
   void stored(const RequestPtr& request);
   void write_marks(const RequestPtr& request);
   void put_buckets(const RequestPtr& request);
@@ -137,6 +146,7 @@ class CassandraStore::State {
   std::vector<StoreCompletion> completions_;
   std::map<PartitionId, Offset> durable_;
   std::int64_t last_timestamp_ = 0;
+  CassandraDeltas deltas_{kShardsKnownMax};
   std::unique_ptr<CassandraMarks> marks_;
   std::unique_ptr<CassandraRequests> requests_;
   std::unique_ptr<CassandraHealth> health_;
@@ -153,7 +163,7 @@ Result<void> CassandraStore::State::start() {
   if (!opened) return std::unexpected(opened.error());
   requests_ = std::make_unique<CassandraRequests>(std::move(*opened));
   auto& session = requests_->session();
-  const auto prepared = open_schema(session, options_.keyspace);
+  const auto prepared = open_schema(session, options_.keyspace, options_.form);
   if (!prepared) return std::unexpected(prepared.error());
   statements_ = *prepared;
   if (auto probed = probe_timestamps(session, statements_, options_.timestamp_base); !probed) return probed;
@@ -235,7 +245,7 @@ void CassandraStore::State::give(StoreLoad load) {
 
 void CassandraStore::State::give(StoreScan scan) {
   Request request;
-  request.what.emplace<CassandraScan>(scan);
+  request.what.emplace<CassandraScan>(scan, read_row());
   give(std::move(request), StoreCompletion::Kind::kScan, scan.token, 0);
 }
 
@@ -308,6 +318,8 @@ bool CassandraStore::State::start_next() {
     return true;
   }
   if (is_read(*request) ? running_writes_ > 0 : running_reads_ > 0) return false;
+  // What has to be added is known only when what was added before is acknowledged.
+  if (!exact() && running_writes_ > 0) return false;
   ++(is_read(*request) ? running_reads_ : running_writes_);
   ++started_;
   request->stage = Stage::kRunning;
@@ -339,30 +351,69 @@ void CassandraStore::State::complete(Request& request) {
 // Writes: rows and settings at once, then what changed in the buckets, then the marks.
 
 void CassandraStore::State::begin(const RequestPtr& request, const StoreWrite& write) {
-  const auto acknowledged = [this, request](const CassandraAnswer& answer) {
-    if (auto result = answer.result(); !result && request->completion.result) {
-      request->completion.result = std::move(result);
-    }
-    if (--request->outstanding == 0) stored(request);
-  };
+  request->outstanding = (write.rows.empty() ? 0 : 1) + (write.settings.empty() ? 0 : 1);
+  if (request->outstanding == 0) return stored(request);
   if (!write.rows.empty()) {
-    CassandraValues values;
-    for (const auto& item : write.rows.items()) put_shard(values, write.rows, item, options_.timestamp_base);
-    ++request->outstanding;
-    requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight, acknowledged);
-  }
-  if (!write.settings.empty()) {
-    CassandraValues values;
-    for (const auto& [name, text] : write.settings) {
-      values.begin(3);
-      values.put_bytes(name);
-      values.put_bytes(text);
-      values.put_bigint(timestamp());
+    if (exact()) {
+      put_rows(request, write.rows);
+    } else {
+      deltas_.make_room(write.rows.size());
+      put_columns(request, write.rows);
     }
-    ++request->outstanding;
-    requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight, acknowledged);
   }
-  if (request->outstanding == 0) stored(request);
+  if (write.settings.empty()) return;
+  CassandraValues values;
+  for (const auto& [name, text] : write.settings) {
+    values.begin(3);
+    values.put_bytes(name);
+    values.put_bytes(text);
+    values.put_bigint(timestamp());
+  }
+  requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight,
+                    [this, request](const CassandraAnswer& answer) { acknowledged(request, answer.result()); });
+}
+
+void CassandraStore::State::put_rows(const RequestPtr& request, const RowBatch& rows) {
+  CassandraValues values;
+  for (const auto& item : rows.items()) put_shard(values, rows, item, options_.timestamp_base);
+  requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
+                    [this, request](const CassandraAnswer& answer) { acknowledged(request, answer.result()); });
+}
+
+void CassandraStore::State::put_columns(const RequestPtr& request, const RowBatch& rows) {
+  const auto unknown = deltas_.unknown(rows);
+  if (!unknown.empty()) {
+    CassandraValues keys;
+    for (const CounterKey& key : unknown) {
+      keys.begin(2);
+      keys.put_bytes(key.space);
+      keys.put_bytes(key.counter);
+    }
+    const auto read = [this, request, &rows](const CassandraAnswer& answer) {
+      if (auto result = answer.result(); !result) return acknowledged(request, std::move(result));
+      CassandraReader reader(answer.rows());
+      RowBatch found;
+      for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
+        if (auto one = read_counter_columns(reader, found); !one) return acknowledged(request, std::move(one));
+      }
+      deltas_.note(found, rows);
+      put_columns(request, rows);
+    };
+    return requests_->submit(statements_.load_counter, keys, options_.connection.requests_in_flight, read);
+  }
+  CassandraValues values;
+  deltas_.put(values, rows);
+  if (values.executions() == 0) return acknowledged(request, {});
+  requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
+                    [this, request, &rows](const CassandraAnswer& answer) {
+                      if (answer.result()) deltas_.note(rows);
+                      acknowledged(request, answer.result());
+                    });
+}
+
+void CassandraStore::State::acknowledged(const RequestPtr& request, Result<void> result) {
+  if (!result && request->completion.result) request->completion.result = std::move(result);
+  if (--request->outstanding == 0) stored(request);
 }
 
 void CassandraStore::State::stored(const RequestPtr& request) {
@@ -439,7 +490,11 @@ void CassandraStore::State::finish_load(const RequestPtr& request, const Cassand
   CassandraReader rows(answer.rows());
   RowBatch all;
   for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
-    if (auto read = read_shard(rows, all); !read) return finish(request, std::move(read));
+    if (auto read = read_row()(rows, all); !read) return finish(request, std::move(read));
+  }
+  if (!exact()) {
+    deltas_.make_room(all.size());
+    deltas_.note(all);
   }
   RowBatch& out = request->completion.rows;
   for (const auto& item : all.items()) {

@@ -18,6 +18,8 @@ namespace quipu {
 struct CassandraStoreOptions {
   CassandraConnection connection;
   CassandraKeyspace keyspace;
+  /// kCounterColumns: the store `cassandra-counters`, which counts at least once and is there to be compared with.
+  CassandraRowForm form = CassandraRowForm::kExact;
   /// Called on a thread of the driver, or within a call of the store, when take_completions has something to do. Must
   /// not block, and not call the store.
   std::function<void()> wake = [] {};

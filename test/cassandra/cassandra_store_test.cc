@@ -22,7 +22,6 @@ using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 using testing_contract::row;
 using testing_contract::shard;
-using testing_contract::text_of;
 using Kind = StoreCompletion::Kind;
 
 const std::vector<CounterKey> kCats{{9, "views", "cats"}};

@@ -3,24 +3,14 @@
 #include <stdlib.h>
 
 #include <cstdio>
-#include <memory>
 #include <stdexcept>
+
+#include "services/shell.h"
 
 namespace quipu::testing_services {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What a shell command prints; throws where it fails.
-std::string output_of(const std::string& command) {
-  const auto close = [](FILE* pipe) { return ::pclose(pipe); };
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) throw std::runtime_error("no shell");
-  std::string text;
-  for (int byte = std::fgetc(pipe); byte != EOF; byte = std::fgetc(pipe)) text.push_back(static_cast<char>(byte));
-  if (close(pipe) != 0) throw std::runtime_error(command + ":\n" + text);
-  return text;
-}
 
 }  // namespace
 
@@ -40,7 +30,7 @@ OwnPostgres::~OwnPostgres() {
 }
 
 std::string OwnPostgres::services(const std::string& verb) const {
-  return output_of(QUIPU_SOURCE_DIR "/deploy/local/services " + verb + " --dir " + (directory_ / "place").string());
+  return local_services(verb + " --dir " + (directory_ / "place").string());
 }
 
 void OwnPostgres::up() {

@@ -1,10 +1,9 @@
 #include "services/postgres_place.h"
 
-#include <sys/random.h>
-
-#include <array>
 #include <chrono>
-#include <cstdint>
+#include <stdexcept>
+
+#include "store/postgres_connection.h"
 
 namespace quipu::testing_services {
 namespace {
@@ -22,9 +21,7 @@ std::string run_at(const std::string& url, const std::string& sql) {
 }  // namespace
 
 PostgresPlace::PostgresPlace(std::string server) : server_(std::move(server)) {
-  std::uint64_t random = 0;
-  if (::getrandom(&random, sizeof(random), 0) != sizeof(random)) throw std::runtime_error("no random bytes");
-  schema_ = "quipu_test_" + std::to_string(random);
+  schema_ = "quipu_test_" + random_name();
   run_at(server_, "CREATE SCHEMA " + schema_);
   url_ = server_ + "?options=-csearch_path%3D" + schema_;
 }

@@ -1,25 +1,16 @@
 #pragma once
 
 #include <condition_variable>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "store/postgres_connection.h"
+#include "services/shell.h"
 #include "store/postgres_store.h"
 
 namespace quipu::testing_services {
-
-/// An address from the environment. Where it is not set the test fails: a test that is left out proves nothing.
-inline std::string address(const char* name) {
-  const char* found = std::getenv(name);
-  if (found == nullptr) throw std::runtime_error(std::string(name) + " is not set: tools/test --only services");
-  return found;
-}
 
 /// A schema of its own in the PostgreSQL of the tests, gone with it.
 class PostgresPlace {

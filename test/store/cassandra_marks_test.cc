@@ -13,7 +13,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::Pair;
 
 constexpr std::int64_t kBase = 1'000'000;
 constexpr PartitionId kPartition{3};

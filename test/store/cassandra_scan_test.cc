@@ -22,7 +22,7 @@ struct Stored {
 std::vector<std::string> page_of(std::vector<Stored> table, StoreScan scan, std::optional<std::uint64_t>& next,
                                  int& asked) {
   std::ranges::sort(table, {}, [](const Stored& row) { return std::tuple(row.token, row.counter, row.partition); });
-  CassandraScan page(scan);
+  CassandraScan page(scan, read_shard);
   asked = 0;
   for (bool more = true; more; ++asked) {
     const auto ask = page.ask();

@@ -1,0 +1,146 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "cassandra/cassandra_bench.h"
+#include "cassandra/own_cassandra.h"
+#include "store/cassandra_store.h"
+
+/// A Cassandra that stands still, dies, starts again, or does not take our timestamps: one of the test's own.
+namespace quipu::testing_cassandra {
+namespace {
+
+using testing::HasSubstr;
+using testing_contract::row;
+using testing_contract::shard;
+using Kind = StoreCompletion::Kind;
+
+StoreWrite write_cats(std::int64_t total, std::uint64_t offset, bool with_mark = false) {
+  StoreWrite write;
+  write.rows.add(9, "views", "cats", shard(1, 2), row(total, offset));
+  if (with_mark) write.watermarks.push_back({PartitionId{2}, Offset{offset}, {}});
+  return write;
+}
+
+Row cats(CassandraBench& bench) {
+  const auto rows = bench.load({{9, "views", "cats"}});
+  EXPECT_EQ(rows.size(), 1u);
+  return rows.empty() ? Row{} : rows.items()[0].row;
+}
+
+TEST(CassandraFaults, AWriteThatTimesOutIsSentAgainAsItIs) {
+  OwnCassandra cassandra;
+  CassandraBench bench(cassandra.contact_points(), [](CassandraStoreOptions& options) {
+    options.connection.request_ms = 2'000;
+    options.node_check_ms = 50;
+  });
+  ASSERT_TRUE(bench.write(write_cats(1, 10)).result);
+  cassandra.pause();
+  bench.store().write(write_cats(2, 20));
+  // A node is called down when it has not answered twice, each time as long as a request has: the write's first one is
+  // over.
+  bench.wait_for(Kind::kForgot);
+  EXPECT_EQ(bench.store().pending(), 1u);
+  cassandra.resume();
+  const auto late = bench.wait_for(Kind::kWrite);
+  EXPECT_TRUE(late.result) << late.result.error().what;
+  EXPECT_GE(bench.store().stats().repeats, 1u);
+  EXPECT_EQ(cats(bench), row(2, 20));
+}
+
+TEST(CassandraFaults, AWriteIsSentAgainForABoundedTimeAndMayBeGivenAgain) {
+  OwnCassandra cassandra;
+  CassandraBench bench(cassandra.contact_points(), [](CassandraStoreOptions& options) {
+    options.connection.request_ms = 2'000;
+    options.connection.retry_ms = 1'000;
+  });
+  ASSERT_TRUE(bench.write(write_cats(1, 10, true)).result);
+  cassandra.pause();
+  bench.store().write(write_cats(2, 20, true));
+  const auto late = bench.wait_for(Kind::kWrite);
+  EXPECT_FALSE(late.result);
+  cassandra.resume();
+  while (!bench.write(write_cats(2, 20, true)).result) continue;
+  EXPECT_EQ(cats(bench), row(2, 20));
+  EXPECT_EQ(bench.store().watermarks().value(), write_cats(2, 20, true).watermarks);
+}
+
+TEST(CassandraFaults, ANodeThatDiesAndComesBackSendsTheOwnerToItsWatermark) {
+  OwnCassandra cassandra;
+  CassandraBench bench(cassandra.contact_points(), [](CassandraStoreOptions& options) {
+    options.node_check_ms = 50;
+    options.connection.request_ms = 5'000;
+  });
+  ASSERT_TRUE(bench.write(write_cats(1, 10, true)).result);
+  ASSERT_TRUE(bench.write(write_cats(2, 20)).result);
+  cassandra.kill();
+  bench.wait_for(Kind::kForgot);
+  cassandra.start();
+  bench.wait_for(Kind::kForgot);
+  EXPECT_EQ(bench.store().stats().forgot, 2u) << "once for its end, once for its start";
+  EXPECT_EQ(bench.store().watermarks().value(), write_cats(1, 10, true).watermarks);
+  // What a worker does then: it writes again what is above its watermark.
+  ASSERT_TRUE(bench.write(write_cats(2, 20, true)).result);
+  EXPECT_EQ(cats(bench), row(2, 20));
+}
+
+TEST(CassandraFaults, AStartThatNobodySawIsFoundBeforeTheNextWatermark) {
+  OwnCassandra cassandra;
+  CassandraBench bench(cassandra.contact_points(), [](CassandraStoreOptions& options) {
+    options.node_check_ms = 600'000;
+    options.connection.request_ms = 5'000;
+  });
+  ASSERT_TRUE(bench.write(write_cats(1, 10)).result);
+  cassandra.kill();
+  cassandra.start();
+  const auto refused = bench.write(write_cats(2, 20, true));
+  ASSERT_FALSE(refused.result) << "it would cover the row at offset 10";
+  EXPECT_EQ(refused.result.error().code, Code::kBusy);
+  EXPECT_THAT(refused.result.error().what, HasSubstr("started again"));
+  bench.wait_for(Kind::kForgot);
+  EXPECT_TRUE(bench.store().watermarks().value().empty());
+  EXPECT_TRUE(bench.write(write_cats(2, 20, true)).result);
+}
+
+/// Cassandra's first user may do everything, also pass guardrails; it is made when the server has started.
+std::unique_ptr<CassandraSession> open_as_administrator(CassandraConnection connection) {
+  connection.user = connection.password = "cassandra";
+  while (true) {
+    auto opened = CassandraSession::open(connection, "system", [] {});
+    if (opened) return *std::move(opened);
+  }
+}
+
+TEST(CassandraFaults, AGuardrailThatRefusesOurTimestampsIsNamedAtTheStart) {
+  OwnCassandra cassandra(
+      "-Dcassandra.settings.maximum_timestamp_fail_threshold=1d "
+      "-Dcassandra.settings.authenticator=PasswordAuthenticator -Dcassandra.superuser_setup_delay_ms=0");
+  auto options = options_for(cassandra.contact_points(), new_keyspace());
+  auto opened = CassandraStore::open(options);
+  ASSERT_FALSE(opened) << "without a login";
+  EXPECT_EQ(opened.error().code, Code::kRefused) << opened.error().what;
+  const auto administrator = open_as_administrator(options.connection);
+  ASSERT_TRUE(administrator->run("CREATE ROLE quipu WITH PASSWORD = 'knots' AND LOGIN = true"));
+  options.connection.user = "quipu";
+  options.connection.password = "wrong";
+  opened = CassandraStore::open(options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kRefused);
+  EXPECT_THAT(opened.error().what, HasSubstr("incorrect"));
+  options.connection.password = "knots";
+  opened = CassandraStore::open(options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kRefused);
+  EXPECT_THAT(opened.error().what, HasSubstr("maximum_timestamp_fail_threshold"));
+  // The way out that the error names.
+  options.keyspace.name = new_keyspace();
+  options.timestamp_base = 1;
+  opened = CassandraStore::open(options);
+  EXPECT_TRUE(opened) << opened.error().what;
+}
+
+}  // namespace
+}  // namespace quipu::testing_cassandra
