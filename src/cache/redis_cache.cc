@@ -109,7 +109,7 @@ class RedisCache::State {
   void send_fill(const FillRequest& fill);
   void send_update(const UpdateRequest& update);
   void send_lease(std::list<RedisGet>::iterator get);
-  void put(std::string command, Sent sent);
+  void put(const std::string& command, Sent sent);
   void take_reply(const redisReply* reply);
   void take_entry(const Sent& sent, const redisReply* reply);
   void take_leases(const Sent& sent, const redisReply* reply);
@@ -254,7 +254,7 @@ void RedisCache::State::load_scripts() {
   }
 }
 
-void RedisCache::State::put(std::string command, Sent sent) {
+void RedisCache::State::put(const std::string& command, Sent sent) {
   if (sent_.empty()) heard_at_ = Clock::now();
   connection_->put(command);
   sent_.push_back(std::move(sent));

@@ -7,8 +7,8 @@
 
 #include "base/result.h"
 
-struct redisReader;
-struct redisReply;
+struct redisReader;  // NOLINT(readability-identifier-naming): as hiredis calls it.
+struct redisReply;   // NOLINT(readability-identifier-naming)
 
 namespace quipu {
 
