@@ -77,7 +77,7 @@ Result<KafkaClient> make_kafka_client(rd_kafka_type_t type, const KafkaOptions& 
   std::array<char, 512> why{};
   KafkaClient client(rd_kafka_new(type, conf.get(), why.data(), why.size()));
   if (!client) return failure(Code::kRefused, std::string("Kafka client: ") + why.data());
-  static_cast<void>(conf.release());  // The client has it now.
+  [[maybe_unused]] const auto* taken = conf.release();  // The client has it now.
   return client;
 }
 

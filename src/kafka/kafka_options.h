@@ -63,7 +63,7 @@ struct KafkaGroupOptions {
   std::int64_t session_timeout_ms = 10'000;
   /// How long a partition that the group takes away is kept for its flush. Then it is lost.
   std::int64_t release_timeout_ms = 60'000;
-  /// An owner that does not call for this long leaves the group. Above the longest flush.
+  /// An owner that does not call `take_changes` or `released` for this long leaves the group. Above the longest flush.
   std::int64_t silence_max_ms = 300'000;
   /// How often hints are committed.
   std::int64_t hint_ms = 5'000;

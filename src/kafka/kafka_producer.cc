@@ -1,6 +1,7 @@
 #include "kafka/kafka_producer.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -26,7 +27,7 @@ std::int64_t now_ms() {
 }
 
 /// What librdkafka carries along with a message: the ordinal of the frame in its partition.
-void* as_opaque(std::uint64_t ordinal) { return reinterpret_cast<void*>(ordinal); }
+void* as_opaque(std::uint64_t ordinal) { return std::bit_cast<void*>(ordinal); }
 
 KafkaSettings producer_settings(const KafkaOptions& options) {
   return {
@@ -141,7 +142,7 @@ void KafkaProducer::fail(std::string why) {
 void KafkaProducer::answered(const rd_kafka_message_t& message,
                              const std::function<void(PartitionId, Offset)>& reached) {
   const Deliveries::Key key{PartitionId(static_cast<std::uint16_t>(message.partition)),
-                            reinterpret_cast<std::uint64_t>(message._private)};
+                            std::bit_cast<std::uint64_t>(message._private)};
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset >= 0) {
     const auto offset = from_kafka(message.offset);
     if (offset.value <= kOffsetMax) {

@@ -21,7 +21,7 @@ constexpr int kRoundsToBelieve = 2;
 }  // namespace
 
 TopicWatch::TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found,
-                       std::vector<LogBounds> bounds)
+                       const std::vector<LogBounds>& bounds)
     : options_(options),
       admin_(client, options),
       checked_at_(now_ms()),

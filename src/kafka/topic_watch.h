@@ -39,7 +39,8 @@ class TopicWatch {
   };
 
   /// `found` is how the topic stood when it was opened, `bounds` where its partitions began and ended.
-  TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found, std::vector<LogBounds> bounds);
+  TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found,
+             const std::vector<LogBounds>& bounds);
   ~TopicWatch();
   TopicWatch(const TopicWatch&) = delete;
   TopicWatch& operator=(const TopicWatch&) = delete;

@@ -326,6 +326,34 @@ TEST_F(KafkaLogTest, AFrameThatTheTopicDoesNotTakeIsTooLargeBeforeItIsSent) {
   fill(1, 5'000);
 }
 
+TEST_F(KafkaLogTest, NothingOvertakesAFrameThatTheBrokerRefuses) {
+  open();
+  fill(1);
+  administrator_.set(options_.topic, "max.message.bytes", "10000");
+  wait(
+      [&] {
+        return std::ranges::any_of(log_->stats().findings, [](const KafkaFinding& finding) {
+          return finding.what.find("max.message.bytes = 10000") != std::string::npos;
+        });
+      },
+      "the broker had taken the setting");
+  for (std::uint64_t number = 2; number <= 9; ++number) send(*log_, 0, number, number == 5 ? 20'000 : 10);
+  const auto done = take(*log_, wakes_, 8);
+  const auto failed = std::ranges::find_if(done, [](const LogCompletion& each) { return !each.offset; });
+  ASSERT_NE(failed, done.end());
+  EXPECT_LE(failed->token, 5u);
+  EXPECT_TRUE(std::all_of(failed, done.end(), [](const LogCompletion& each) { return !each.offset; }));
+  EXPECT_EQ(log_->stats().producers_rebuilt, 1u);
+  // What is sent again goes behind what was acknowledged.
+  Numbers expected;
+  for (std::uint64_t number = 1; number < failed->token; ++number) expected.push_back(number);
+  wait([&] { return log_->room_bytes() > 0; }, "a new client was allowed");
+  send(*log_, 0, failed->token);
+  ASSERT_TRUE(take(*log_, wakes_, 1)[0].offset);
+  expected.push_back(failed->token);
+  EXPECT_EQ(numbers(*log_, wakes_, 0), expected);
+}
+
 TEST_F(KafkaLogTest, MakingATopicThatTheClusterCanNotHoldSaysWhy) {
   remove_ = false;
   options_.replication = 3;
