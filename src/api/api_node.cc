@@ -36,10 +36,11 @@ void answer_all(Batch& batch, Code code, const char* text, std::int64_t retry_af
 }  // namespace
 
 ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& store, SettingsReader& settings,
-                 TotalsCache* cache)
+                 SourceReader& sources, TotalsCache* cache)
     : options_(options),
       log_(log),
       settings_(settings),
+      sources_(sources),
       cache_(cache),
       calls_(store),
       store_(store),
@@ -103,7 +104,7 @@ void ApiNode::poll_settings() {
   if (settings_asked_) {
     if (const auto answer = settings_.take()) {
       settings_asked_ = false;
-      if (*answer) static_cast<void>(take_settings(**answer, puts_ == 0 && !policies_changed_));
+      if (*answer && !take_settings(**answer, puts_ == 0 && !policies_changed_)) ++settings_unread_;
     }
     return;
   }
@@ -148,6 +149,8 @@ TimeMs ApiNode::step(TimeMs now, bool may_commit) {
     });
   }
   take_totals();
+  take_source_answers();
+  if (batches_without_base_ > 0) give_up_bases();
   walks_->step(now);
   for (std::size_t i = 0; i < resets_.size();) {
     if (resets_[i]->step()) {
@@ -220,11 +223,12 @@ std::unique_ptr<ApiNode::Waiting> ApiNode::take_waiting(Batch& batch, BatchClien
     spare_.pop_back();
     waiting->frames.clear();
     waiting->totals.clear();
-    waiting->frames_left = waiting->reads_left = 0;
+    waiting->frames_left = waiting->reads_left = waiting->bases_left = 0;
     waiting->written = false;
   }
   waiting->batch = &batch;
   waiting->client = &client;
+  waiting->since = now_;
   return waiting;
 }
 
@@ -243,9 +247,10 @@ bool ApiNode::submit(Batch& batch, BatchClient& client) {
   auto waiting = take_waiting(batch, client);
   const auto number = next_batch_++;
   begin_reads(*waiting, number);
-  // What depends on whether a counter exists is written when that is known.
-  const bool conditional = std::ranges::any_of(batch.operations, [](const Operation& operation) {
-    return operation.kind == OperationKind::kSet ||
+  look_up_sources(*waiting, number);
+  // What depends on whether a counter exists, or a source, is written when that is known.
+  const bool conditional = std::ranges::any_of(batch.operations, [this](const Operation& operation) {
+    return operation.kind == OperationKind::kSet || begins_unknown(operation) ||
            (operation.kind == OperationKind::kReset && operation.condition != SetCondition::kAlways);
   });
   if (waiting->reads_left == 0 || !conditional) write(*waiting, number);
@@ -270,6 +275,7 @@ void ApiNode::go_on(std::uint64_t batch) {
 }
 
 void ApiNode::finish(std::unique_ptr<Waiting> waiting) {
+  if (waiting->bases_left > 0) --batches_without_base_;  // The node fails.
   Batch& batch = *waiting->batch;
   const std::span<const Operation> operations(batch.operations);
   const std::span<Outcome> outcomes(batch.outcomes);
