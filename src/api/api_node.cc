@@ -38,6 +38,7 @@ void answer_all(Batch& batch, Code code, const char* text, std::int64_t retry_af
 ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& store, SettingsReader& settings,
                  SourceReader& sources, TotalsCache* cache)
     : options_(options),
+      partitions_(options.open_partitions == 0 ? log.partitions() : options.open_partitions),
       log_(log),
       settings_(settings),
       sources_(sources),
@@ -46,7 +47,7 @@ ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& sto
       store_(store),
       spaces_(options.namespaces_max, options.namespaces_auto_create),
       marks_(log),
-      frames_(log.identity(), log.partitions()),
+      frames_(log.identity(), partitions_),
       producer_(options.producer, log),
       hot_(options.hot),
       known_(options.known, log.identity().generation),
@@ -54,7 +55,8 @@ ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& sto
       walks_(std::make_unique<StoreWalks>(calls_, spaces_)),
       ids_(options.ids_max) {
   QUIPU_CHECK(options.id_partitions >= 1);
-  QUIPU_CHECK(options.id_partitions <= log.partitions());
+  QUIPU_CHECK(options.id_partitions <= partitions_);
+  QUIPU_CHECK(partitions_ <= log.partitions());
   show({&log.identity(), &options_.secret, &spaces_, &now_});
 }
 
@@ -332,7 +334,7 @@ EngineStats ApiNode::stats() const {
   stats.rows_loaded = stats.counters_missed;
   stats.table_rows = known_.size();
   stats.parked_batches = waiting_.size();
-  for (std::uint16_t p = 0; p < log_.partitions(); ++p) {
+  for (std::uint16_t p = 0; p < partitions_; ++p) {
     PartitionStats partition;
     partition.partition = PartitionId{p};
     partition.flushed = marks_.offset(PartitionId{p});

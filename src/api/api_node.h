@@ -38,6 +38,9 @@ namespace quipu {
 struct ApiNodeOptions {
   HashSecret secret;                 ///< Of the log; the same on all nodes.
   std::uint16_t id_partitions = 16;  ///< P0: ids, sources and resets keep to these partitions.
+  /// How many partitions take events; 0: all that the log has at the start. Those that are added later are opened only
+  /// when they were told of all resets.
+  std::uint16_t open_partitions = 0;
   std::size_t namespaces_max = 1'000;
   bool namespaces_auto_create = true;
   std::vector<std::string> namespaces_present = {"default", "views"};
@@ -194,6 +197,7 @@ class ApiNode final : public CounterService {
   TimeMs next_step() const;
 
   const ApiNodeOptions options_;
+  const std::uint16_t partitions_;  // Open ones. The log may get more meanwhile.
   EventLog& log_;
   SettingsReader& settings_;
   SourceReader& sources_;

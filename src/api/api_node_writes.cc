@@ -105,13 +105,12 @@ PartitionId ApiNode::partition_of(const Operation& operation, std::uint64_t rout
   // Ids and sources keep to the partitions that the log began with, so that a repeat meets what it repeats.
   if (operation.group == GroupKind::kIds) return partition(operation.id.id.low % options_.id_partitions);
   if (operation.group == GroupKind::kSource) return partition(routing % options_.id_partitions);
-  const auto partitions = log_.partitions();
-  if (!hot_.count(routing)) return partition(routing % partitions);
+  if (!hot_.count(routing)) return partition(routing % partitions_);
   // Another one with each batch, and not in a row: within a batch, events of one counter add up in one entry, and
   // batches of other counters between them may come in a row.
   constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
-  const auto turn = (turn_ * kGolden >> 32) % std::min(options_.hot.partitions, partitions);
-  return partition((routing + turn) % partitions);
+  const auto turn = (turn_ * kGolden >> 32) % std::min(options_.hot.partitions, partitions_);
+  return partition((routing + turn) % partitions_);
 }
 
 /// Makes sure that the open frame can take more.
@@ -221,7 +220,7 @@ void ApiNode::close_frame(PartitionId partition) {
 /// Closes what is full, what has waited for long enough, and what can be sent at once. Whether there was any.
 bool ApiNode::close_due_frames() {
   bool closed = false;
-  for (std::uint16_t p = 0; p < log_.partitions(); ++p) {
+  for (std::uint16_t p = 0; p < partitions_; ++p) {
     const PartitionId partition{p};
     if (frames_.empty(partition)) continue;
     const auto age = now_ - frames_.opened_at(partition);

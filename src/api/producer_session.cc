@@ -178,8 +178,8 @@ void ProducerSession::fail(const Error& error, std::vector<FrameOutcome>& out) {
   tokens_.clear();
 }
 
-void ProducerSession::end(Lane& lane, PartitionId partition, std::deque<Pending>::iterator frame, Result<Offset> offset,
-                          std::vector<FrameOutcome>& out) {
+void ProducerSession::end(Lane& lane, PartitionId partition, const std::deque<Pending>::iterator& frame,
+                          Result<Offset> offset, std::vector<FrameOutcome>& out) {
   bytes_ -= frame->frame.size();
   out.push_back({frame->tag, partition, std::move(offset)});
   lane.frames.erase(frame);

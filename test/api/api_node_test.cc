@@ -229,6 +229,19 @@ TEST_F(ApiNodeTest, KeepsIdsAndResetsToTheFirstPartitionsWhenTheLogHasMore) {
   EXPECT_EQ(plain.size(), 4U);
 }
 
+TEST_F(ApiNodeTest, WritesToOpenPartitionsOnly) {
+  log_options.partitions = 8;
+  options.id_partitions = 2;
+  options.open_partitions = 3;
+  start();
+  std::vector<std::string> names;
+  for (int i = 0; i < 100; ++i) names.push_back("counter " + std::to_string(i));
+  std::vector<Operation> batch;
+  for (const auto& name : names) batch.push_back(add(name));
+  for (const auto& outcome : run(batch)) EXPECT_LT(outcome.partition, PartitionId{3});
+  for (std::uint16_t p = 0; p < 8; ++p) EXPECT_EQ(frames(p) > 0, p < 3);
+}
+
 TEST_F(ApiNodeTest, TakesASourceFromWhereAnotherNodeLeftIt) {
   start();
   run(together({add_of_source("a", "s", 1), add_of_source("b", "s", 2), add_of_source("a", "s", 3)}));
