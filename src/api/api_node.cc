@@ -36,16 +36,18 @@ void answer_all(Batch& batch, Code code, const char* text, std::int64_t retry_af
 }  // namespace
 
 ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& store, SettingsReader& settings,
-                 TotalsCache* cache)
+                 SourceReader& sources, TotalsCache* cache)
     : options_(options),
+      partitions_(options.open_partitions == 0 ? log.partitions() : options.open_partitions),
       log_(log),
       settings_(settings),
+      sources_(sources),
       cache_(cache),
       calls_(store),
       store_(store),
       spaces_(options.namespaces_max, options.namespaces_auto_create),
       marks_(log),
-      frames_(log.identity(), log.partitions()),
+      frames_(log.identity(), partitions_),
       producer_(options.producer, log),
       hot_(options.hot),
       known_(options.known, log.identity().generation),
@@ -53,7 +55,8 @@ ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& sto
       walks_(std::make_unique<StoreWalks>(calls_, spaces_)),
       ids_(options.ids_max) {
   QUIPU_CHECK(options.id_partitions >= 1);
-  QUIPU_CHECK(options.id_partitions <= log.partitions());
+  QUIPU_CHECK(options.id_partitions <= partitions_);
+  QUIPU_CHECK(partitions_ <= log.partitions());
   show({&log.identity(), &options_.secret, &spaces_, &now_});
 }
 
@@ -103,7 +106,7 @@ void ApiNode::poll_settings() {
   if (settings_asked_) {
     if (const auto answer = settings_.take()) {
       settings_asked_ = false;
-      if (*answer) static_cast<void>(take_settings(**answer, puts_ == 0 && !policies_changed_));
+      if (*answer && !take_settings(**answer, puts_ == 0 && !policies_changed_)) ++settings_unread_;
     }
     return;
   }
@@ -148,6 +151,8 @@ TimeMs ApiNode::step(TimeMs now, bool may_commit) {
     });
   }
   take_totals();
+  take_source_answers();
+  if (batches_without_base_ > 0) give_up_bases();
   walks_->step(now);
   for (std::size_t i = 0; i < resets_.size();) {
     if (resets_[i]->step()) {
@@ -220,11 +225,12 @@ std::unique_ptr<ApiNode::Waiting> ApiNode::take_waiting(Batch& batch, BatchClien
     spare_.pop_back();
     waiting->frames.clear();
     waiting->totals.clear();
-    waiting->frames_left = waiting->reads_left = 0;
+    waiting->frames_left = waiting->reads_left = waiting->bases_left = 0;
     waiting->written = false;
   }
   waiting->batch = &batch;
   waiting->client = &client;
+  waiting->since = now_;
   return waiting;
 }
 
@@ -243,9 +249,10 @@ bool ApiNode::submit(Batch& batch, BatchClient& client) {
   auto waiting = take_waiting(batch, client);
   const auto number = next_batch_++;
   begin_reads(*waiting, number);
-  // What depends on whether a counter exists is written when that is known.
-  const bool conditional = std::ranges::any_of(batch.operations, [](const Operation& operation) {
-    return operation.kind == OperationKind::kSet ||
+  look_up_sources(*waiting, number);
+  // What depends on whether a counter exists, or a source, is written when that is known.
+  const bool conditional = std::ranges::any_of(batch.operations, [this](const Operation& operation) {
+    return operation.kind == OperationKind::kSet || begins_unknown(operation) ||
            (operation.kind == OperationKind::kReset && operation.condition != SetCondition::kAlways);
   });
   if (waiting->reads_left == 0 || !conditional) write(*waiting, number);
@@ -270,6 +277,7 @@ void ApiNode::go_on(std::uint64_t batch) {
 }
 
 void ApiNode::finish(std::unique_ptr<Waiting> waiting) {
+  if (waiting->bases_left > 0) --batches_without_base_;  // The node fails.
   Batch& batch = *waiting->batch;
   const std::span<const Operation> operations(batch.operations);
   const std::span<Outcome> outcomes(batch.outcomes);
@@ -326,7 +334,7 @@ EngineStats ApiNode::stats() const {
   stats.rows_loaded = stats.counters_missed;
   stats.table_rows = known_.size();
   stats.parked_batches = waiting_.size();
-  for (std::uint16_t p = 0; p < log_.partitions(); ++p) {
+  for (std::uint16_t p = 0; p < partitions_; ++p) {
     PartitionStats partition;
     partition.partition = PartitionId{p};
     partition.flushed = marks_.offset(PartitionId{p});

@@ -31,12 +31,16 @@
 #include "log/event_log.h"
 #include "query/total_reader.h"
 #include "store/settings_reader.h"
+#include "store/source_reader.h"
 
 namespace quipu {
 
 struct ApiNodeOptions {
   HashSecret secret;                 ///< Of the log; the same on all nodes.
   std::uint16_t id_partitions = 16;  ///< P0: ids, sources and resets keep to these partitions.
+  /// How many partitions take events; 0: all that the log has at the start. Those that are added later are opened only
+  /// when they were told of all resets.
+  std::uint16_t open_partitions = 0;
   std::size_t namespaces_max = 1'000;
   bool namespaces_auto_create = true;
   std::vector<std::string> namespaces_present = {"default", "views"};
@@ -46,7 +50,11 @@ struct ApiNodeOptions {
   std::size_t ids_max = 100'000;  ///< Ids that the node knows again by itself, to tell a client of its repeat.
   HotCounterOptions hot{};
   KnownTotalsOptions known{};
-  TotalReaderOptions reader{};          ///< Its secret is set from the one above.
+  TotalReaderOptions reader{};  ///< Its secret is set from the one above.
+  /// A source that neither this node nor the store knows, and that does not begin with 1, may be one that another node
+  /// has just written: it is answered as busy for so long, then refused.
+  std::int64_t source_settle_ms = 10'000;
+  std::int64_t base_wait_ms = 500;  ///< A write waits for the first base of its counter for so long, then does without.
   std::int64_t settings_ms = 1'000;     ///< How often the store's settings are read ...
   std::int64_t settings_wait_ms = 100;  ///< ... and how often while a read waits for a position.
 };
@@ -70,7 +78,7 @@ class ApiNode final : public CounterService {
  public:
   /// `cache` may be null.
   ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& store, SettingsReader& settings,
-          TotalsCache* cache);
+          SourceReader& sources, TotalsCache* cache);
   ~ApiNode() override;
 
   /// Reads the store's settings (this waits for the store), and serves. kDamaged where they can not be read.
@@ -85,7 +93,7 @@ class ApiNode final : public CounterService {
   /// By what the workers say of the partitions' rows, which is asked for again and again while somebody waits.
   Result<Reach> reach(std::span<const Position> after) override;
 
-  /// The newest that this node has acknowledged.
+  /// The newest that this node has acknowledged, or was told of by the store when it was last asked.
   std::uint64_t last_sequence(const Hash128& source) const override;
   std::vector<ShardView> shards(NamespaceId space, std::string_view counter) const override;
   std::uint64_t count(const std::vector<NamespaceId>& spaces) const override { return walks_->count(spaces); }
@@ -101,6 +109,8 @@ class ApiNode final : public CounterService {
   const ProducerSession& producer() const { return producer_; }
   const TotalReader& reader() const { return reader_; }
   std::size_t hot_counters() const { return hot_.hot(); }
+  /// How often the store's settings came and had something in them that can not be read: what was known stays.
+  std::uint64_t settings_unread() const { return settings_unread_; }
 
  private:
   using Named = NodeFrames::Named;
@@ -111,14 +121,16 @@ class ApiNode final : public CounterService {
     std::uint64_t serial = 0;
     Result<Offset> offset{Offset{}};
   };
-  /// A batch on its way. While it is, an outcome's `offset` is the place of its frame in `frames`, from 1, and a
-  /// write's `before` the sum of the node's own events up to it.
+  /// A batch on its way. While it is, an outcome's `offset` is the place of its frame in `frames`, from 1; a write's
+  /// `before` is the sum of the node's own events up to it, and `saturated` says that its `value` is settled.
   struct Waiting {
     Batch* batch = nullptr;
     BatchClient* client = nullptr;
     std::vector<FrameWait> frames;
     std::size_t frames_left = 0;
     std::size_t reads_left = 0;
+    std::size_t bases_left = 0;  // Of those: first bases of what is written.
+    TimeMs since = 0;
     bool written = false;
     std::vector<TotalReader::Total> totals;  // By operation; empty where none was read.
 
@@ -129,12 +141,14 @@ class ApiNode final : public CounterService {
     std::uint64_t batch = 0;
     std::size_t place = 0;
   };
-  /// What a total was asked for: an operation of a batch, or (batch 0) a new base of what this node writes.
+  /// What was asked for: a total for an operation of a batch, or (batch 0) a new base of what this node writes; or what
+  /// the store knows of a source.
   struct Asked {
     std::uint64_t batch = 0;
     std::size_t operation = 0;
     NamespaceId space{};
     std::string counter;
+    std::optional<Hash128> source{};
   };
 
   // api_node_writes.cc
@@ -153,13 +167,20 @@ class ApiNode final : public CounterService {
   void take_frame_outcomes();
   static void settle_group(std::span<const Operation> group, std::span<Outcome> outcomes);
   void settle_write(const Waiting& waiting, const Operation& operation, Outcome& outcome);
-  void note_sequences(const Operation& operation);
+
+  // api_node_sources.cc
+  bool begins_unknown(const Operation& operation) const;
+  void look_up_sources(Waiting& waiting, std::uint64_t batch);
+  void take_source_answers();
+  bool check_source(const Operation& operation, Outcome& outcome);
+  void note_sequence(const Hash128& source, std::uint64_t sequence);
 
   // api_node_reads.cc
   void begin_reads(Waiting& waiting, std::uint64_t batch);
   void read(Waiting& waiting, std::uint64_t batch, std::size_t at);
-  void ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter);
+  void ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter, bool first);
   void take_total(const TotalReader::Answer& answer);
+  void give_up_bases();
   void take_totals();
   void show_total(Outcome& outcome, const Operation& operation, const CounterTotal& total) const;
   Named named(NamespaceId space, std::string_view counter) const;
@@ -176,8 +197,10 @@ class ApiNode final : public CounterService {
   TimeMs next_step() const;
 
   const ApiNodeOptions options_;
+  const std::uint16_t partitions_;  // Open ones. The log may get more meanwhile.
   EventLog& log_;
   SettingsReader& settings_;
+  SourceReader& sources_;
   TotalsCache* cache_;
   StoreCalls calls_;
   CounterStore& store_;
@@ -200,13 +223,16 @@ class ApiNode final : public CounterService {
   std::uint64_t next_batch_ = 1;
   std::uint64_t next_ticket_ = 1;
   const Waiting* answering_ = nullptr;                                          // Whose client is being told.
-  boost::unordered_flat_map<Hash128, std::uint64_t, Hash128Hasher> sequences_;  // Acknowledged here, by source.
+  boost::unordered_flat_map<Hash128, std::uint64_t, Hash128Hasher> sequences_;  // The last ones known, by source.
+  boost::unordered_flat_map<Hash128, TimeMs, Hash128Hasher> strangers_;         // When unknown sources were first met.
   boost::unordered_flat_map<Hash128, std::uint32_t, Hash128Hasher> group_ids_;  // Of the group that is validated.
   IdWindow ids_;  // Of late, here; empty after a frame whose events may not be in the log.
   std::uint64_t turn_ = 0;
+  std::size_t batches_without_base_ = 0;  // That wait for one.
 
   TimeMs settings_asked_at_ = 0;
   bool settings_asked_ = false;
+  std::uint64_t settings_unread_ = 0;
   TimeMs reach_asked_at_ = 0;
   bool policies_changed_ = false;  // Since the settings were asked for.
   std::size_t puts_ = 0;           // Of policies, under way.
@@ -216,6 +242,7 @@ class ApiNode final : public CounterService {
   std::vector<FrameOutcome> frame_outcomes_;
   std::vector<StoreLoad> loads_;
   std::vector<TotalReader::Answer> totals_;
+  std::vector<SourceReader::Answer> source_answers_;
 };
 
 }  // namespace quipu

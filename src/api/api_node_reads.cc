@@ -48,15 +48,27 @@ void ApiNode::read(Waiting& waiting, std::uint64_t batch, std::size_t at) {
 }
 
 /// Asks for the base of what a write answers with: the batch waits for the first, a newer one comes when it comes.
-void ApiNode::ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter) {
-  const bool first = !known_.value(counter);
-  if (!known_.wants_base(counter, now_)) return;
+void ApiNode::ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter, bool first) {
   const auto space = spaces_.name(counter.space);
   const auto ticket = next_ticket_++;
   // Where too many wait, the node knows of its own events only.
   if (!reader_.ask(space, counter.counter, false, ticket)) return;
   asked_.emplace(ticket, Asked{first ? batch : 0, at, counter.space, std::string(counter.counter)});
-  if (first) ++waiting.reads_left;
+  if (!first) return;
+  ++waiting.reads_left;
+  if (++waiting.bases_left == 1) ++batches_without_base_;
+}
+
+/// Lets those go on that have waited for long enough for what they can do without.
+void ApiNode::give_up_bases() {
+  std::vector<std::uint64_t> tired;
+  for (auto& [number, waiting] : waiting_) {
+    if (waiting->bases_left == 0 || (now_ - waiting->since < options_.base_wait_ms && now_ >= waiting->since)) continue;
+    waiting->reads_left -= std::exchange(waiting->bases_left, 0);
+    --batches_without_base_;
+    if (waiting->done()) tired.push_back(number);
+  }
+  for (const auto number : tired) go_on(number);
 }
 
 void ApiNode::take_totals() {
@@ -73,7 +85,14 @@ void ApiNode::take_total(const TotalReader::Answer& answer) {
   const Asked asked = std::move(found->second);
   asked_.erase(found);
   // A write: it only gets to know its base by this, and is durable whatever the store says.
-  if (!asked.counter.empty() && answer.total) known_.rebase(named(asked.space, asked.counter), **answer.total, now_);
+  if (!asked.counter.empty()) {
+    const auto counter = named(asked.space, asked.counter);
+    if (answer.total) {
+      known_.rebase(counter, **answer.total, now_);
+    } else {
+      known_.base_failed(counter, now_);
+    }
+  }
   if (asked.batch == 0) return;
   const auto waits = waiting_.find(asked.batch);
   if (waits == waiting_.end()) return;
@@ -87,6 +106,9 @@ void ApiNode::take_total(const TotalReader::Answer& answer) {
       outcome.error_text = kStoreBusy;
       outcome.retry_after_ms = answer.total.error().retry_after_ms;
     }
+  } else {
+    if (waiting.bases_left == 0) return;  // It goes on without.
+    if (--waiting.bases_left == 0) --batches_without_base_;
   }
   --waiting.reads_left;
   go_on(asked.batch);

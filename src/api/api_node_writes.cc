@@ -17,8 +17,6 @@ constexpr const char* kFrameTooLarge = "the log takes no frame of this size";
 constexpr const char* kTooLarge = "the batch is larger than what may wait for the log";
 /// A frame that can not be sent is closed after this all the same, so that its age counts.
 constexpr std::int64_t kOpenMsMax = 1'000;
-/// Sources of which the last sequence is remembered.
-constexpr std::size_t kSequencesMax = 100'000;
 
 void refuse(Outcome& outcome, Code code, const char* text, std::int64_t retry_after_ms = 0) {
   outcome.error = code;
@@ -84,6 +82,7 @@ bool ApiNode::admit(std::span<const Operation> group, std::span<Outcome> outcome
 bool ApiNode::validate(std::span<const Operation> group, std::span<Outcome> outcomes) {
   group_ids_.clear();
   for (std::size_t i = 0; i < group.size(); ++i) {
+    if (i == 0 && !check_source(group[i], outcomes[i])) return false;
     if (group[i].kind != OperationKind::kAdd || group[i].group != GroupKind::kIds) continue;
     const auto [known, fresh] = group_ids_.try_emplace(group[i].id.id, group[i].id.body);
     const bool same = fresh || known->second == group[i].id.body;
@@ -106,13 +105,12 @@ PartitionId ApiNode::partition_of(const Operation& operation, std::uint64_t rout
   // Ids and sources keep to the partitions that the log began with, so that a repeat meets what it repeats.
   if (operation.group == GroupKind::kIds) return partition(operation.id.id.low % options_.id_partitions);
   if (operation.group == GroupKind::kSource) return partition(routing % options_.id_partitions);
-  const auto partitions = log_.partitions();
-  if (!hot_.count(routing)) return partition(routing % partitions);
+  if (!hot_.count(routing)) return partition(routing % partitions_);
   // Another one with each batch, and not in a row: within a batch, events of one counter add up in one entry, and
   // batches of other counters between them may come in a row.
   constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
-  const auto turn = (turn_ * kGolden >> 32) % std::min(options_.hot.partitions, partitions);
-  return partition((routing + turn) % partitions);
+  const auto turn = (turn_ * kGolden >> 32) % std::min(options_.hot.partitions, partitions_);
+  return partition((routing + turn) % partitions_);
 }
 
 /// Makes sure that the open frame can take more.
@@ -134,15 +132,6 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
   const Operation& operation = waiting.batch->operations[at];
   Outcome& outcome = waiting.batch->outcomes[at];
   const auto counter = named(operation.space, operation.counter);
-  if (shows_total) {
-    const auto total = known_.value(counter);
-    std::int64_t sum = 0;
-    if (total && __builtin_add_overflow(*total, operation.delta, &sum)) {
-      ++stats_.operations_refused;
-      return refuse(outcome, Code::kRefused, kOverflow);
-    }
-    outcome.existed = known_.exists(counter).value_or(false);
-  }
   const auto time = operation.time != 0 ? operation.time : now_;
   if (operation.group == GroupKind::kIds) {
     const auto verdict = ids_.find(operation.id);
@@ -151,18 +140,35 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
       return refuse(outcome, Code::kConflict, kOtherBody);
     }
     outcome.duplicate = verdict == IdWindow::Verdict::kRepeat;
-    ids_.appear(operation.id, time);
   } else if (operation.group == GroupKind::kSource) {
+    if (shows_total && !check_source(operation, outcome)) return;
     outcome.duplicate = operation.sequence <= last_sequence(operation.source);
   }
   const auto partition = partition_of(operation, counter.routing);
   make_room(partition);
   const auto serial = frames_.serial(partition);
+  const auto counted = outcome.duplicate ? 0 : operation.delta;
+  KnownTotals::Added known;
+  if (shows_total) {
+    known = known_.add(counter, counted, partition, serial, batch, now_);
+    if (known.overflows) {
+      ++stats_.operations_refused;
+      return refuse(outcome, Code::kRefused, kOverflow);
+    }
+    outcome.existed = known.existed;
+    outcome.before = known.sum;
+    outcome.value = known.total;
+    outcome.saturated = known.based;  // The total is settled: see settle_write.
+  } else {
+    known_.note(counter, counted, partition, serial);
+    outcome.saturated = true;
+  }
   switch (operation.group) {
     case GroupKind::kPlain:
       frames_.add_plain(partition, counter, operation.delta, time, now_);
       break;
     case GroupKind::kIds:
+      ids_.appear(operation.id, time);
       frames_.add_with_id(partition, counter, operation.delta, time, operation.id, now_);
       break;
     case GroupKind::kSource:
@@ -174,9 +180,7 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
   outcome.partition = partition;
   ++(outcome.duplicate ? stats_.events_duplicate : stats_.events_accepted);
   if (!operation.memory_ack || outcome.duplicate) wait_for(waiting, batch, serial, outcome);
-  if (!shows_total) return;
-  outcome.before = known_.add(counter, outcome.duplicate ? 0 : operation.delta, partition, serial);
-  if (!operation.memory_ack) ask_base(waiting, batch, at, counter);
+  if (known.wants_base && !operation.memory_ack) ask_base(waiting, batch, at, counter, !known.based);
 }
 
 /// kReset and kSet.
@@ -216,7 +220,7 @@ void ApiNode::close_frame(PartitionId partition) {
 /// Closes what is full, what has waited for long enough, and what can be sent at once. Whether there was any.
 bool ApiNode::close_due_frames() {
   bool closed = false;
-  for (std::uint16_t p = 0; p < log_.partitions(); ++p) {
+  for (std::uint16_t p = 0; p < partitions_; ++p) {
     const PartitionId partition{p};
     if (frames_.empty(partition)) continue;
     const auto age = now_ - frames_.opened_at(partition);
@@ -272,10 +276,14 @@ void ApiNode::settle_write(const Waiting& waiting, const Operation& operation, O
     return;
   }
   if (!outcome.applied && !outcome.duplicate) return;  // Its group was refused.
-  note_sequences(operation);
-  const auto counter = named(operation.space, operation.counter);
-  const auto sum = outcome.before;
-  outcome.value = known_.value(counter, sum).value_or(sum);
+  // What is only in memory may be lost: who asks for the last sequence would go on behind it.
+  if (operation.group == GroupKind::kSource && outcome.offset != kNoOffset) {
+    note_sequence(operation.source, operation.sequence);
+  }
+  if (!std::exchange(outcome.saturated, false)) {
+    const auto sum = outcome.before;
+    outcome.value = known_.value(named(operation.space, operation.counter), sum).value_or(sum);
+  }
   std::int64_t before = 0;
   const auto counted = outcome.duplicate ? 0 : operation.delta;
   outcome.before = __builtin_sub_overflow(outcome.value, counted, &before) ? outcome.value : before;
@@ -289,25 +297,13 @@ void ApiNode::settle_group(std::span<const Operation> group, std::span<Outcome> 
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (!writes(group[i])) continue;
     const auto& error = outcomes[i].error;
-    counted |= !error || *error == Code::kUnknown;
+    counted |= error ? *error == Code::kUnknown : outcomes[i].applied || outcomes[i].duplicate;
     failed |= error && (*error == Code::kBusy || *error == Code::kTooLarge || *error == Code::kUnknown);
   }
   if (!counted || !failed || group.front().each_alone) return;
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (writes(group[i]) && outcomes[i].error) refuse(outcomes[i], Code::kUnknown, kUnknown);
   }
-}
-
-void ApiNode::note_sequences(const Operation& operation) {
-  if (operation.group != GroupKind::kSource) return;
-  if (sequences_.size() >= kSequencesMax && !sequences_.contains(operation.source)) sequences_.clear();
-  auto& last = sequences_[operation.source];
-  last = std::max(last, operation.sequence);
-}
-
-std::uint64_t ApiNode::last_sequence(const Hash128& source) const {
-  const auto known = sequences_.find(source);
-  return known == sequences_.end() ? 0 : known->second;
 }
 
 }  // namespace quipu

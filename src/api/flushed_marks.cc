@@ -27,10 +27,10 @@ Result<bool> FlushedMarks::reached(std::span<const Position> positions) const {
 
 TimeMs FlushedMarks::as_of(TimeMs now) const {
   auto oldest = now;
-  for (std::uint16_t p = 0; p < marks_.size(); ++p) {
+  for (std::size_t p = 0; p < marks_.size(); ++p) {
     if (marks_[p]) {
       oldest = std::min(oldest, marks_[p]->as_of);
-    } else if (log_.bounds(PartitionId{p}).end > Offset{1}) {
+    } else if (log_.bounds(PartitionId{static_cast<std::uint16_t>(p)}).end > Offset{1}) {
       return 0;
     }
   }

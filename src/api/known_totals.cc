@@ -55,8 +55,23 @@ const KnownTotals::Fate* KnownTotals::fate(std::uint64_t serial) const {
   return fate.serial == serial ? &fate : nullptr;
 }
 
-std::int64_t KnownTotals::add(const Named& counter, std::int64_t delta, PartitionId partition, std::uint64_t serial) {
+KnownTotals::Added KnownTotals::add(const Named& counter, std::int64_t delta, PartitionId partition,
+                                    std::uint64_t serial, std::uint64_t batch, TimeMs now) {
   Known& known = use(counter);
+  Added added;
+  added.based = known.based;
+  added.existed = known.exists;
+  if (known.based && __builtin_add_overflow(plus(known.anchor, known.sum), delta, &added.total)) {
+    added.overflows = true;
+    return added;
+  }
+  note(known, delta, partition, serial);
+  added.sum = known.sum;
+  added.wants_base = wants_base(known, batch, now);
+  return added;
+}
+
+void KnownTotals::note(Known& known, std::int64_t delta, PartitionId partition, std::uint64_t serial) {
   known.sum = plus(known.sum, delta);
   known.exists = true;
   if (Fate& fate = fates_[serial % kFatesKept]; fate.serial != serial) fate = {serial, false, std::nullopt};
@@ -68,14 +83,14 @@ std::int64_t KnownTotals::add(const Named& counter, std::int64_t delta, Partitio
   } else {
     known.full = true;
   }
-  return known.sum;
 }
 
 void KnownTotals::set(const Named& counter, std::int64_t value, bool exists, std::uint64_t serial) {
   Known& known = use(counter);
   adds_ -= known.adds.size();
   known.adds.clear();
-  known.anchor = minus(value, known.sum);
+  // The sums that were answered before go on meaning the totals that they meant.
+  known.sum = minus(value, known.anchor);
   known.based = true;
   known.exists = exists;
   known.full = false;
@@ -96,12 +111,18 @@ std::optional<bool> KnownTotals::exists(const Named& counter) const {
   return std::nullopt;
 }
 
-bool KnownTotals::wants_base(const Named& counter, TimeMs now) {
-  Known* const known = find(counter);
-  if (known == nullptr) return false;
-  if (known->based && now - known->based_at < options_.rebase_ms && now >= known->based_at) return false;
-  if (known->based) known->based_at = now;  // Asked for; until then it serves as it is.
+bool KnownTotals::wants_base(Known& known, std::uint64_t batch, TimeMs now) const {
+  if (!known.based) {
+    const bool failed = known.failed_at != 0 && now - known.failed_at < options_.retry_ms && now >= known.failed_at;
+    return !failed && std::exchange(known.asked_for, batch) != batch;
+  }
+  if (now - known.based_at < options_.rebase_ms && now >= known.based_at) return false;
+  known.based_at = now;  // Asked for; until then it serves as it is.
   return true;
+}
+
+void KnownTotals::base_failed(const Named& counter, TimeMs now) {
+  if (Known* const known = find(counter)) known->failed_at = now;
 }
 
 void KnownTotals::rebase(const Named& counter, const CounterTotal& total, TimeMs now) {
@@ -136,6 +157,7 @@ void KnownTotals::rebase(const Named& counter, const CounterTotal& total, TimeMs
   known->exists = total.exists || !known->adds.empty();
   known->based = true;
   known->based_at = now;
+  known->failed_at = 0;
 }
 
 void KnownTotals::frame_done(std::uint64_t serial, std::optional<Offset> offset) {

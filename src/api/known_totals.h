@@ -19,7 +19,8 @@ struct KnownTotalsOptions {
   std::size_t counters_max = 100'000;         ///< Beyond: the one not used for longest goes.
   std::size_t adds_per_counter_max = 16'384;  ///< Own events of a counter, by frame, that its base may lack. Beyond ...
   std::size_t adds_max = 1'000'000;           ///< ... and beyond this of all: the counter keeps the base that it has.
-  std::int64_t rebase_ms = 5'000;             ///< A base is read again after this, for what other nodes wrote.
+  std::int64_t rebase_ms = 5'000;             ///< A base is read again after this, for what other nodes wrote ...
+  std::int64_t retry_ms = 1'000;              ///< ... and after this where it could not be read.
 };
 
 /// The best totals that a node knows of the counters that it writes: a base from the store, and its own events since.
@@ -34,9 +35,22 @@ class KnownTotals {
 
   KnownTotals(const KnownTotalsOptions& options, Generation generation);
 
-  /// Notes an own event that stands in the frame `serial` of the partition. Answers the sum of all own events, which
-  /// `value` makes a total of.
-  std::int64_t add(const Named& counter, std::int64_t delta, PartitionId partition, std::uint64_t serial);
+  struct Added {
+    std::int64_t sum = 0;     ///< Of all own events; `value` makes a total of it.
+    std::int64_t total = 0;   ///< Where `based`: the total with this event.
+    bool based = false;       ///< A base is known.
+    bool existed = false;     ///< As far as is known.
+    bool overflows = false;   ///< The total is known and would leave 64 bits: nothing was noted.
+    bool wants_base = false;  ///< Its base should be read for the batch, or read again: once a batch and once a time.
+  };
+  /// Notes an own event of `batch` that stands in the frame `serial` of the partition.
+  Added add(const Named& counter, std::int64_t delta, PartitionId partition, std::uint64_t serial, std::uint64_t batch,
+            TimeMs now);
+  /// The same for an event of which nobody asks for the total: only where the counter is known already.
+  void note(const Named& counter, std::int64_t delta, PartitionId partition, std::uint64_t serial) {
+    if (counters_.empty()) return;
+    if (Known* const known = find(counter)) note(*known, delta, partition, serial);
+  }
   /// Notes an own RESET in the frame `serial`, with the value that the counter has behind it.
   void set(const Named& counter, std::int64_t value, bool exists, std::uint64_t serial);
 
@@ -44,8 +58,8 @@ class KnownTotals {
   std::optional<std::int64_t> value(const Named& counter, std::optional<std::int64_t> sum = std::nullopt) const;
   /// Whether the counter surely exists, or surely not; nullopt where that is not known here.
   std::optional<bool> exists(const Named& counter) const;
-  /// Whether its base should be read, again; says so once.
-  bool wants_base(const Named& counter, TimeMs now);
+  /// A base could not be read.
+  void base_failed(const Named& counter, TimeMs now);
 
   /// What the store has.
   void rebase(const Named& counter, const CounterTotal& total, TimeMs now);
@@ -73,6 +87,8 @@ class KnownTotals {
     bool full = false;        // An own event was not noted: no new base.
     std::uint64_t reset = 0;  // The frame of the last own RESET: a base must be of its epoch.
     TimeMs based_at = 0;
+    TimeMs failed_at = 0;         // 0: the last base could be read.
+    std::uint64_t asked_for = 0;  // The last batch that a first base was asked for.
     std::deque<Add> adds;
     std::list<std::uint64_t>::iterator used;
   };
@@ -85,6 +101,8 @@ class KnownTotals {
   Known* find(const Named& counter);
   const Known* find(const Named& counter) const;
   Known& use(const Named& counter);
+  void note(Known& known, std::int64_t delta, PartitionId partition, std::uint64_t serial);
+  bool wants_base(Known& known, std::uint64_t batch, TimeMs now) const;
   void forget(std::unordered_map<std::uint64_t, Known>::iterator known);
   /// Null where it is so long ago that it is flushed.
   const Fate* fate(std::uint64_t serial) const;

@@ -26,7 +26,7 @@ void NodeFrames::append(Filling& frame, const Named& counter, Pending entry, Tim
   const bool first = frame.entries.empty();
   if (first) frame.opened_at = now;
   // A namespace stands once in a frame; taking each change of it as a new one keeps this an upper bound.
-  const bool same_space = !first && frame.last_space == counter.space;
+  const bool same_space = first || frame.last_space == counter.space;
   const auto bytes = kEntryBytes + counter.counter.size() + (same_space ? 0 : kSpaceBytes) + (first ? kFrameBytes : 0);
   frame.last_space = counter.space;
   entry.space = counter.space;

@@ -46,11 +46,12 @@ void ProducerSession::step(TimeMs now, std::vector<FrameOutcome>& out) {
   for (const LogCompletion& completion : completions_) {
     if (!failure_) take(completion, now, out);
   }
-  for (std::uint16_t p = 0; p < lanes_.size() && !failure_; ++p) {
+  for (std::size_t p = 0; p < lanes_.size() && !failure_; ++p) {
     Lane& lane = lanes_[p];
+    const PartitionId partition{static_cast<std::uint16_t>(p)};
     if (lane.frames.empty()) continue;
-    if (now - lane.frames.front().offered_at >= options_.give_up_ms) give_up(lane, PartitionId{p}, now, out);
-    if (!failure_) send(lane, PartitionId{p}, now, out);
+    if (now - lane.frames.front().offered_at >= options_.give_up_ms) give_up(lane, partition, now, out);
+    if (!failure_) send(lane, partition, now, out);
   }
   log_.commit();
 }
@@ -163,12 +164,13 @@ void ProducerSession::begin_boot(Lane& lane) {
 
 void ProducerSession::fail(const Error& error, std::vector<FrameOutcome>& out) {
   failure_ = error;
-  for (std::uint16_t p = 0; p < lanes_.size(); ++p) {
+  for (std::size_t p = 0; p < lanes_.size(); ++p) {
     Lane& lane = lanes_[p];
+    const PartitionId partition{static_cast<std::uint16_t>(p)};
     while (!lane.frames.empty()) {
       const auto frame = lane.frames.begin();
       const bool doubtful = frame->doubtful || frame->token != 0;
-      end(lane, PartitionId{p}, frame,
+      end(lane, partition, frame,
           std::unexpected(Error{doubtful ? Code::kUnknown : Code::kBusy, error.what, options_.resend_ms_max}), out);
     }
     lane.with_log = 0;
@@ -176,8 +178,8 @@ void ProducerSession::fail(const Error& error, std::vector<FrameOutcome>& out) {
   tokens_.clear();
 }
 
-void ProducerSession::end(Lane& lane, PartitionId partition, std::deque<Pending>::iterator frame, Result<Offset> offset,
-                          std::vector<FrameOutcome>& out) {
+void ProducerSession::end(Lane& lane, PartitionId partition, const std::deque<Pending>::iterator& frame,
+                          Result<Offset> offset, std::vector<FrameOutcome>& out) {
   bytes_ -= frame->frame.size();
   out.push_back({frame->tag, partition, std::move(offset)});
   lane.frames.erase(frame);

@@ -116,7 +116,7 @@ class ProducerSession {
   void begin_boot(Lane& lane);
   void fail_lane(Lane& lane, TimeMs now);
   void fail(const Error& error, std::vector<FrameOutcome>& out);
-  void end(Lane& lane, PartitionId partition, std::deque<Pending>::iterator frame, Result<Offset> offset,
+  void end(Lane& lane, PartitionId partition, const std::deque<Pending>::iterator& frame, Result<Offset> offset,
            std::vector<FrameOutcome>& out);
 
   const ProducerOptions options_;

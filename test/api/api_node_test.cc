@@ -14,7 +14,6 @@ namespace quipu {
 namespace {
 
 using Fate = MemoryLog::Fate;
-using testing::ElementsAre;
 
 class ApiNodeTest : public ApiWorld, public testing::Test {};
 
@@ -230,6 +229,46 @@ TEST_F(ApiNodeTest, KeepsIdsAndResetsToTheFirstPartitionsWhenTheLogHasMore) {
   EXPECT_EQ(plain.size(), 4U);
 }
 
+TEST_F(ApiNodeTest, WritesToOpenPartitionsOnly) {
+  log_options.partitions = 8;
+  options.id_partitions = 2;
+  options.open_partitions = 3;
+  start();
+  std::vector<std::string> names;
+  for (int i = 0; i < 100; ++i) names.push_back("counter " + std::to_string(i));
+  std::vector<Operation> batch;
+  for (const auto& name : names) batch.push_back(add(name));
+  for (const auto& outcome : run(batch)) EXPECT_LT(outcome.partition, PartitionId{3});
+  for (std::uint16_t p = 0; p < 8; ++p) EXPECT_EQ(frames(p) > 0, p < 3);
+}
+
+TEST_F(ApiNodeTest, TakesASourceFromWhereAnotherNodeLeftIt) {
+  start();
+  run(together({add_of_source("a", "s", 1), add_of_source("b", "s", 2), add_of_source("a", "s", 3)}));
+  EXPECT_EQ(node->last_sequence(source_hash(options.secret, "default", "s")), 3U);
+  node = make_node();  // It knows nothing of the first one's.
+  // Not flushed: nobody can tell whether 4 follows something.
+  const auto early = run(together({add_of_source("a", "s", 4), add_of_source("a", "s", 5)}));
+  EXPECT_EQ(early[0].error, Code::kBusy);
+  EXPECT_GT(early[0].retry_after_ms, 0);
+  flush();
+  EXPECT_FALSE(run(together({add_of_source("a", "s", 4), add_of_source("a", "s", 5)}))[0].error);
+  EXPECT_TRUE(run(add_of_source("a", "s", 2)).duplicate);
+  flush();
+  EXPECT_EQ(read("a").value, 4);
+  EXPECT_EQ(read("b").value, 1);
+}
+
+TEST_F(ApiNodeTest, RefusesASourceThatNobodyKnowsAndThatDoesNotBegin) {
+  start();
+  EXPECT_EQ(run(add_of_source("a", "s", 2)).error, Code::kBusy);
+  now += options.source_settle_ms;
+  EXPECT_EQ(run(add_of_source("a", "s", 2)).error, Code::kRefused);
+  EXPECT_EQ(frames(), 0U);
+  EXPECT_FALSE(run(add_of_source("a", "s", 1)).error);
+  EXPECT_FALSE(run(add_of_source("a", "s", 2)).error);
+}
+
 TEST_F(ApiNodeTest, ResetsInTheHomePartitionWithTheEpochOfItsPlace) {
   start();
   run(add("a", 5));
@@ -345,6 +384,24 @@ TEST_F(ApiNodeTest, IsDurableThoughTheStoreCanNotBeRead) {
   EXPECT_FALSE(outcome.error);
   EXPECT_EQ(outcome.value, 4);
   EXPECT_EQ(run(get("b")).error, Code::kBusy);
+}
+
+TEST_F(ApiNodeTest, DoesNotWaitForLongForAStoreThatDoesNotAnswer) {
+  with_cache = false;
+  options.base_wait_ms = 50;
+  start();
+  run(add("a", 7));
+  flush();
+  node = make_node();
+  store.hold(true);
+  const auto began = now;
+  const auto outcome = run({add("a", 4), add("a", 1)});
+  EXPECT_FALSE(outcome[0].error);
+  EXPECT_EQ(outcome[1].value, 5);
+  EXPECT_LE(now - began, 60);
+  store.hold(false);
+  steps(3);
+  EXPECT_EQ(run(add("a", 1)).value, 13);  // The base came in the end.
 }
 
 TEST_F(ApiNodeTest, RefusesAnOverflowWhereItKnowsTheTotal) {
@@ -472,23 +529,23 @@ TEST_F(ApiNodeTest, ScansCountsAndResetsAllOfTheStore) {
   steps(20'000 / 10, 10);
   EXPECT_EQ(node->count({space()}), 700U);
   std::set<std::string> found;
-  for (std::uint64_t cursor = 0;;) {
-    std::optional<Result<ScanPage>> page;
-    node->scan({space()}, cursor, 50, [&](Result<ScanPage> given) { page = std::move(given); });
-    for (int i = 0; i < 10 && !page; ++i) step();
-    ASSERT_TRUE(page && page->has_value());
-    for (const auto& named : (**page).counters) found.insert(named.counter);
-    cursor = (**page).next;
-    if (cursor == 0) break;
-  }
+  std::vector<ScanPage> pages;
+  const auto take = [&](const Result<ScanPage>& given) {
+    if (given) pages.push_back(*given);
+  };
+  do {
+    const auto before = pages.size();
+    node->scan({space()}, pages.empty() ? 0 : pages.back().next, 50, take);
+    for (int i = 0; i < 10 && pages.size() == before; ++i) step();
+    ASSERT_EQ(pages.size(), before + 1);
+    for (const auto& named : pages.back().counters) found.insert(named.counter);
+  } while (pages.back().next != 0);
   EXPECT_EQ(found.size(), 700U);
-  std::optional<Result<ScanPage>> top;
-  node->top(space(), 2, [&](Result<ScanPage> given) { top = std::move(given); });
-  for (int i = 0; i < 10 && !top; ++i) step();
-  ASSERT_TRUE(top && top->has_value());
-  ASSERT_EQ((**top).counters.size(), 2U);
-  EXPECT_EQ((**top).counters[0].value, 700);
-  EXPECT_EQ((**top).counters[1].value, 699);
+  node->top(space(), 2, take);
+  steps(10);
+  ASSERT_EQ(pages.back().counters.size(), 2U);
+  EXPECT_EQ(pages.back().counters[0].value, 700);
+  EXPECT_EQ(pages.back().counters[1].value, 699);
   bool done = false;
   node->reset_all({space()}, [&](const Result<Offset>& result) { done = result.has_value(); });
   for (int i = 0; i < 1'000 && !done; ++i) step();

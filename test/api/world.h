@@ -17,6 +17,7 @@
 #include "store/flushed_mark.h"
 #include "store/memory_store.h"
 #include "store/settings_reader.h"
+#include "store/source_reader.h"
 
 namespace quipu {
 
@@ -56,18 +57,21 @@ class ApiWorld {
   MemoryStore store;
   MemoryCache cache;
   std::unique_ptr<DirectSettingsReader> settings;
+  std::unique_ptr<DirectSourceReader> sources;
   std::unique_ptr<ApiNode> node;
   std::unique_ptr<Replayer> worker;
 
   void start() {
     log = std::make_unique<MemoryLog>(log_options);
     settings = std::make_unique<DirectSettingsReader>(store);
+    sources = std::make_unique<DirectSourceReader>(store);
     worker = std::make_unique<Replayer>(*log, options.secret);
     node = make_node();
   }
-  /// One more node over the same log and store; its completions must not come through the same log object.
+  /// Another start of the node, over the same log and store; in place of the one before, which took the log's answers.
   std::unique_ptr<ApiNode> make_node() {
-    auto made = std::make_unique<ApiNode>(options, *log, store, *settings, with_cache ? &cache : nullptr);
+    options.producer.writer.boot += options.producer.boots;  // Each start of it has its own.
+    auto made = std::make_unique<ApiNode>(options, *log, store, *settings, *sources, with_cache ? &cache : nullptr);
     const auto started = made->start(now);
     EXPECT_TRUE(started.has_value()) << started.error().what;
     EXPECT_EQ(made->state(), EngineState::kServing);
@@ -102,6 +106,7 @@ class ApiWorld {
       write.settings.emplace_back(flushed_setting(partition),
                                   flushed_text({partition, log->identity().generation, worker->read(partition), now}));
     }
+    for (auto& partition : worker->partitions) partition.sources().take_changes(write.sources);
     const auto rows = write.rows;
     store.write(std::move(write));
     store.perform(store.pending());
