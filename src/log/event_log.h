@@ -81,21 +81,29 @@ class EventLog {
   virtual void commit() = 0;
   virtual bool committing() const = 0;
 
-  /// Appends what has become known since the last call, in the order of submission. Also does the log's own
-  /// upkeep (a new segment, trimming), so it is called at every turn of the engine.
+  /// Appends what has become known since the last call: of one partition in the order of submission, and of all in
+  /// that order for logs that reserve. Also does the log's own upkeep (a new segment, trimming), so it is called at
+  /// every turn of the engine.
   virtual void take_completions(std::vector<LogCompletion>& out) = 0;
 
   /// Reads frames from `from` on: of one partition, or of all when nullopt; about `bytes_max` bytes, at least one
-  /// frame if there is one. An empty answer with `next == end` means the end of what is durable. An offset below
-  /// `bounds().begin` is kRefused: it was trimmed. Bytes that are not what was written are kDamaged, naming file and
-  /// position.
+  /// frame if there is one. An empty answer with `next == end` means the end of what is durable; with `next == from`
+  /// below the end, that the frames are not here yet (Kafka): ask again. An offset below `bounds().begin` is kRefused:
+  /// it was trimmed; one above the end is kRefused when the log has made sure of its end. Bytes that are not what was
+  /// written are kDamaged, naming file and position.
   virtual Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) = 0;
 
   /// The time, once a turn, for what a log retries or retains by the clock.
   virtual void tick(TimeMs now) { static_cast<void>(now); }
 
   /// Frames below `offset` are no longer needed by recovery. The log drops them when its retention allows it too.
+  /// For logs that number the frames of all partitions together.
   virtual void allow_trim(Offset offset) = 0;
+  /// The same for the frames of one partition, for logs whose partitions have offsets of their own.
+  virtual void allow_partition_trim(PartitionId partition, Offset offset) {
+    static_cast<void>(partition);
+    static_cast<void>(offset);
+  }
 };
 
 }  // namespace quipu

@@ -97,12 +97,12 @@ Result<LogRead> MemoryLog::read(std::optional<PartitionId> partition, Offset fro
   return out;
 }
 
-void MemoryLog::allow_trim(Offset offset) {
-  for (auto& kept : partitions_) {
-    while (!kept.frames.empty() && kept.begin < offset) {
-      kept.frames.pop_front();
-      ++kept.begin.value;
-    }
+void MemoryLog::allow_partition_trim(PartitionId partition, Offset offset) {
+  if (partition.value >= options_.partitions) return;
+  auto& kept = partitions_[partition.value];
+  while (!kept.frames.empty() && kept.begin < offset) {
+    kept.frames.pop_front();
+    ++kept.begin.value;
   }
 }
 

@@ -58,7 +58,9 @@ class MemoryLog final : public EventLog {
   void take_completions(std::vector<LogCompletion>& out) override;
   /// Of one partition only: offsets of different partitions have no order. kRefused for all of them.
   Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) override;
-  void allow_trim(Offset offset) override;
+  /// Says nothing to this log: its partitions have offsets of their own.
+  void allow_trim(Offset) override {}
+  void allow_partition_trim(PartitionId partition, Offset offset) override;
 
  private:
   struct Queued {

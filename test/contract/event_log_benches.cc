@@ -107,14 +107,11 @@ class RemoteInMemory final : public LogBench {
 
 }  // namespace
 
-LogUnderTest segment_log_in_memory_under_test() {
-  return {"SegmentsInMemory", [] { return std::make_unique<SegmentsInMemory>(); }};
-}
-LogUnderTest segment_log_on_disk_under_test() {
-  return {"SegmentsOnDisk", [] { return std::make_unique<SegmentsOnDisk>(); }};
-}
-LogUnderTest memory_log_under_test() {
-  return {"RemoteInMemory", [] { return std::make_unique<RemoteInMemory>(); }};
+/// Segments in memory, segments in a temporary directory of their own, and a log that behaves as a remote one.
+std::vector<LogUnderTest> logs_under_test() {
+  return {{"SegmentsInMemory", [] { return std::make_unique<SegmentsInMemory>(); }},
+          {"SegmentsOnDisk", [] { return std::make_unique<SegmentsOnDisk>(); }},
+          {"RemoteInMemory", [] { return std::make_unique<RemoteInMemory>(); }}};
 }
 
 }  // namespace quipu::testing_contract

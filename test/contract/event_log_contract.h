@@ -4,8 +4,10 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "log/event_log.h"
+#include "log/log_samples.h"
 
 namespace quipu::testing_contract {
 
@@ -16,8 +18,10 @@ class LogBench {
   virtual EventLog& log() = 0;
   /// Ends it in good order, and begins again with what it kept. Nothing is under way.
   virtual void reopen() = 0;
-  /// Returns when at least one completion may be there. Called only while something is under way.
+  /// Returns when at least one completion may be there, or something to read. Called only while something is awaited.
   virtual void wait() = 0;
+  /// What the log must say it is.
+  virtual LogIdentity identity() const { return testing_log::sample_identity(); }
 };
 
 struct LogUnderTest {
@@ -27,10 +31,8 @@ struct LogUnderTest {
 
 inline void PrintTo(const LogUnderTest& log, std::ostream* out) { *out << log.name; }
 
-/// Segments in memory, segments in a temporary directory of their own, and a log that behaves as a remote one. All of
-/// them have 3 partitions, take 256 KiB of waiting frames, and trim as soon as they may.
-LogUnderTest segment_log_in_memory_under_test();
-LogUnderTest segment_log_on_disk_under_test();
-LogUnderTest memory_log_under_test();
+/// The logs that this program holds the contract against. All of them have 3 partitions, take 256 KiB of waiting
+/// frames, and trim as soon as they may.
+std::vector<LogUnderTest> logs_under_test();
 
 }  // namespace quipu::testing_contract
