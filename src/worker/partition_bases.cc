@@ -39,7 +39,7 @@ void PartitionBases::step(Offset watermark, Offset durable) {
   trimmed_ = sure;
   while (kept_.front().offset < sure) kept_.pop_front();
   core_.worker.parts.partitions.drop_bases(core_.shard.partition, sure);
-  core_.worker.parts.trimmer.delete_below(core_.shard.partition, Offset{sure.value + 1});
+  core_.worker.parts.log.allow_partition_trim(core_.shard.partition, Offset{sure.value + 1});
 }
 
 void PartitionBases::give() {

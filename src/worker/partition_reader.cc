@@ -137,7 +137,11 @@ Result<bool> PartitionReader::place_is_there() {
 Result<void> PartitionReader::read_stretch() {
   auto read = core_.worker.parts.log.read(core_.shard.partition, next_, core_.worker.options.read_bytes);
   if (!read) {
-    if (read.error().code == Code::kDamaged) return failure(Code::kDamaged, named() + ": " + read.error().what);
+    // Trimmed since the bounds were known: whether that is an alarm is decided as for every trimmed place.
+    const bool trimmed = core_.worker.parts.log.bounds(core_.shard.partition).begin > next_;
+    if (read.error().code == Code::kDamaged && !trimmed) {
+      return failure(Code::kDamaged, named() + ": " + read.error().what);
+    }
     ask_at_ = core_.worker.steady + core_.worker.options.retry_ms;
     return {};
   }

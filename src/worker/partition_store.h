@@ -36,6 +36,7 @@ class PartitionStore {
   virtual ~PartitionStore() = default;
 
   virtual void restore(PartitionId partition, std::uint64_t token) = 0;
+  /// The answer may also come as a completion of the CounterStore, of kind kBase and with this token.
   virtual void write_base(PartitionId partition, Base base, std::uint64_t token) = 0;
   /// Bases below `offset` are not needed any more.
   virtual void drop_bases(PartitionId partition, Offset offset) = 0;

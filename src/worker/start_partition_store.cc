@@ -22,10 +22,16 @@ Result<PartitionRestored> StartPartitionStore::restored(PartitionId partition) {
   for (const SourceRow& row : *sources) {
     if (row.partition == partition) out.sources.push_back(row);
   }
+  if (bases_.newest && out.watermark) {
+    auto base = bases_.newest(partition, out.watermark->offset);
+    if (!base) return std::unexpected(base.error());
+    out.base = std::move(*base);
+  }
   return out;
 }
 
-void StartPartitionStore::write_base(PartitionId partition, Base, std::uint64_t token) {
+void StartPartitionStore::write_base(PartitionId partition, Base base, std::uint64_t token) {
+  if (bases_.write) return bases_.write(partition, std::move(base), token);
   answers_.push_back(
       {token, failure(Code::kRefused, "this store keeps no base of partition " + std::to_string(partition.value) +
                                           ": its log is not trimmed")});

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "store/counter_store.h"
@@ -7,14 +10,22 @@
 
 namespace quipu {
 
-/// A PartitionStore over what a CounterStore answers at start, for stores that have no answers by partition.
+/// How a store that keeps bases by partition is asked for them; both or neither.
+struct PartitionBaseCalls {
+  std::function<Result<std::optional<Base>>(PartitionId, Offset)> newest;
+  /// Completed by the CounterStore itself, with this token.
+  std::function<void(PartitionId, Base, std::uint64_t)> write;
+};
+
+/// A PartitionStore over what a CounterStore answers at start, for stores that may be asked that at any time.
 ///
 /// Promises, and how: `restore` reads the watermark first and the sources after it, so they are never older; it waits
-/// for the store, and so do all partitions. It keeps no bases: ids are rebuilt by reading back, and the log is not
-/// trimmed.
+/// for the store, and so do all partitions. The store drops old bases by its own rule. Without `PartitionBaseCalls`
+/// there are none: ids are rebuilt by reading back, and the log is not trimmed.
 class StartPartitionStore final : public PartitionStore {
  public:
-  explicit StartPartitionStore(CounterStore& store) : store_(store) {}
+  explicit StartPartitionStore(CounterStore& store, PartitionBaseCalls bases = {})
+      : store_(store), bases_(std::move(bases)) {}
 
   void restore(PartitionId partition, std::uint64_t token) override;
   void write_base(PartitionId partition, Base base, std::uint64_t token) override;
@@ -25,6 +36,7 @@ class StartPartitionStore final : public PartitionStore {
   Result<PartitionRestored> restored(PartitionId partition);
 
   CounterStore& store_;
+  PartitionBaseCalls bases_;
   std::vector<Answer> answers_;
 };
 

@@ -55,6 +55,10 @@ void WorkerCalls::take(TimeMs steady, TimeMs wall, const std::function<void()>& 
   for (StoreCompletion& completion : completions_) {
     if (completion.kind == StoreCompletion::Kind::kForgot) {
       forgot();
+    } else if (completion.kind == StoreCompletion::Kind::kBase) {
+      Result<PartitionRestored> answer;
+      if (!completion.result) answer = std::unexpected(completion.result.error());
+      hand_out(restores_, completion.token, answer);
     } else {
       hand_out(stores_, completion.token, completion);
     }

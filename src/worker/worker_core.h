@@ -9,7 +9,6 @@
 #include "log/log_group.h"
 #include "store/counter_store.h"
 #include "worker/entry_appender.h"
-#include "worker/log_trimmer.h"
 #include "worker/partition_store.h"
 #include "worker/worker_calls.h"
 #include "worker/worker_options.h"
@@ -24,7 +23,6 @@ struct WorkerParts {
   PartitionStore& partitions;
   TotalsCache& cache;
   EntryAppender& appender;
-  LogTrimmer& trimmer;
 };
 
 /// Counted since the worker was made.

@@ -170,7 +170,7 @@ class ScheduleRun {
       return pick({LogView::Fate::kWrittenUnknown, LogView::Fate::kLostUnknown, LogView::Fate::kRefused});
     };
     process->view.not_yet = [this] { return chance(20); };
-    process->trimmer.asked = [this](PartitionId partition, Offset offset) { trim(partition, offset); };
+    process->view.trim_asked = [this](PartitionId partition, Offset offset) { trim(partition, offset); };
     return process;
   }
 

@@ -11,7 +11,6 @@
 
 #include "event/frame.h"
 #include "log/event_log.h"
-#include "worker/log_trimmer.h"
 
 namespace quipu::testing_worker {
 
@@ -127,6 +126,8 @@ class LogView final : public EventLog {
     return out;
   }
   void allow_trim(Offset) override {}
+  std::function<void(PartitionId, Offset)> trim_asked = [](PartitionId, Offset) {};
+  void allow_partition_trim(PartitionId partition, Offset offset) override { trim_asked(partition, offset); }
 
  private:
   struct Waiting {

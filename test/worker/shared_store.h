@@ -186,6 +186,13 @@ class StoreHandle final : public CounterStore, public PartitionStore {
     news.kind = StoreCompletion::Kind::kForgot;
     completions_.push_back({std::move(news), store_.now + news_ms});
   }
+  /// A base of another keeper is written.
+  void complete_base(std::uint64_t token) {
+    StoreCompletion completion;
+    completion.kind = StoreCompletion::Kind::kBase;
+    completion.token = token;
+    completions_.push_back({std::move(completion), 0});
+  }
   /// The process dies: of what is on its way some arrives yet.
   void die(const std::function<bool()>& arrives) {
     for (auto& request : waiting_) {

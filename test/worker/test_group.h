@@ -8,7 +8,6 @@
 
 #include "cache/totals_cache.h"
 #include "log/log_group.h"
-#include "worker/log_trimmer.h"
 
 namespace quipu::testing_worker {
 

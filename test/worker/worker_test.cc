@@ -57,7 +57,7 @@ class WorkerTest : public testing::Test {
   /// A process that owns these partitions, in place of the one before it.
   void start(std::vector<PartitionId> partitions = {kFirst, kSecond}) {
     process_ = std::make_unique<WorkerProcess>(log_, store_, late_, options_, ++processes_);
-    process_->trimmer.asked = [this](PartitionId partition, Offset offset) { log_.trim(partition, offset); };
+    process_->view.trim_asked = [this](PartitionId partition, Offset offset) { log_.trim(partition, offset); };
     for (const PartitionId partition : partitions) process_->group.change(Kind::kAssigned, partition);
   }
   Offset append(PartitionId partition, const std::vector<Entry>& entries) {
@@ -474,9 +474,52 @@ TEST_F(WorkerTest, SaysWhenTheNextStepIsNeeded) {
   EXPECT_EQ(watermark(kFirst), Offset{1}) << steps;
 }
 
-TEST_F(WorkerTest, RestoresFromAStoreThatAnswersOnlyAtStart) {
-  StartPartitionStore plain(process_ ? process_->store : (start(), process_->store));
+/// Takes over from the answers at start, and keeps bases as a store by partition does: completed by the store itself.
+TEST_F(WorkerTest, RunsOverAStoreThatAnswersAtStart) {
+  options_.base_interval_ms = 10;
+  std::optional<Base> kept;
+  StoreHandle handle(store_, late_);
+  StartPartitionStore plain(handle, {[&](PartitionId partition, Offset offset) -> Result<std::optional<Base>> {
+                                       if (partition != kFirst || !kept || kept->offset > offset) return std::nullopt;
+                                       return kept;
+                                     },
+                                     [&](PartitionId, Base base, std::uint64_t token) {
+                                       kept = std::move(base);
+                                       handle.complete_base(token);
+                                     }});
+  LogView view(log_);
+  view.trim_asked = [this](PartitionId partition, Offset offset) { log_.trim(partition, offset); };
+  TestGroup group;
+  TestCache cache;
+  InOrderAppender appender(view, {99, 1}, 3);
+  const auto run = [&](Worker& worker, int turns) {
+    for (int i = 0; i < turns; ++i) {
+      ++store_.now;
+      worker.step(store_.now, kWall + store_.now);
+      handle.perform(1'000, [] { return StoreHandle::Fate::kDone; });
+    }
+  };
+  append(kFirst, {with_id("a", 1)});
+  {
+    Worker worker(options_, WorkerParts{view, group, handle, plain, cache, appender});
+    group.change(Kind::kAssigned, kFirst);
+    run(worker, 150);
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(log_.bounds(kFirst).begin, Offset{2});
+  }
+  append(kFirst, {with_id("a", 1), with_id("a", 2)});
+  Worker worker(options_, WorkerParts{view, group, handle, plain, cache, appender});
+  group.change(Kind::kAssigned, kFirst);
+  run(worker, 30);
+  EXPECT_EQ(worker.health().front().alarm, "");
+  EXPECT_EQ(row(kFirst, "a")->total, 2);
+}
+
+TEST_F(WorkerTest, TrimsNothingWhereTheStoreKeepsNoBases) {
+  StoreHandle handle(store_, late_);
+  StartPartitionStore plain(handle);
   append(kFirst, {add("a")});
+  start();
   mark();
   plain.restore(kFirst, 7);
   plain.write_base(kFirst, {Offset{1}, {}}, 8);
@@ -485,6 +528,7 @@ TEST_F(WorkerTest, RestoresFromAStoreThatAnswersOnlyAtStart) {
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0].token, 7u);
   EXPECT_EQ(answers[0].restored->watermark->offset, Offset{1});
+  EXPECT_FALSE(answers[0].restored->base);
   EXPECT_EQ(answers[1].restored.error().code, Code::kRefused);
 }
 

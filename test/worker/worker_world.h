@@ -25,13 +25,6 @@ namespace quipu::testing_worker {
 inline constexpr TimeMs kSyncMs = 20;  ///< The store syncs what it acknowledged within this.
 inline constexpr TimeMs kNewsMs = 10;  ///< A worker hears of a restart of the store within this.
 
-/// What is deleted from the log when a worker asks for it.
-class TestTrimmer final : public LogTrimmer {
- public:
-  std::function<void(PartitionId, Offset)> asked = [](PartitionId, Offset) {};
-  void delete_below(PartitionId partition, Offset offset) override { asked(partition, offset); }
-};
-
 /// One worker's process: the real worker over what the test controls.
 struct WorkerProcess {
   WorkerProcess(SharedLog& log, SharedStore& shared, StoreHandle::Late& late, const WorkerOptions& options,
@@ -39,14 +32,13 @@ struct WorkerProcess {
       : view(log),
         store(shared, late),
         appender(view, {node, 1}, options.retry_ms),
-        worker(options, WorkerParts{view, group, store, store, cache, appender, trimmer}) {}
+        worker(options, WorkerParts{view, group, store, store, cache, appender}) {}
 
   LogView view;
   TestGroup group;
   StoreHandle store;
   TestCache cache;
   InOrderAppender appender;
-  TestTrimmer trimmer;
   Worker worker;
 };
 
