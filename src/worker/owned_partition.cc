@@ -65,7 +65,7 @@ PartitionHealth OwnedPartition::health(bool paused) const {
   health.read = core_.aggregator.read();
   health.flushed = flush_.flushed();
   health.watermark = flush_.watermark();
-  health.log_end = core_.worker.parts.log.bounds(core_.shard.partition).end;
+  if (reader_.known()) health.log_end = core_.worker.parts.log.bounds(core_.shard.partition).end;
   const auto next = health.read.value + 1;
   health.lag = health.log_end.value > next ? health.log_end.value - next : 0;
   if (health.lag > 0 && core_.newest_time > 0) {

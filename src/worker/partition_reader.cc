@@ -17,6 +17,8 @@ Result<void> PartitionReader::step(bool may_read) {
   if (alarm_) return std::unexpected(*alarm_);
   if (begin_again_) return {};
   if (state_ == State::kRestoring) {
+    // A group may know of an added partition before the log does.
+    if (!known()) return {};
     if (!asked_ && ask_at_ <= core_.worker.steady) restore();
     return {};
   }

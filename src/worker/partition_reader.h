@@ -34,6 +34,8 @@ class PartitionReader {
   Result<void> step(bool may_read);
 
   State state() const { return state_; }
+  /// The log has this partition.
+  bool known() const { return core_.shard.partition.value < core_.worker.parts.log.partitions(); }
   /// A stretch waits for its counters.
   bool parked() const { return !frames_.empty(); }
   /// Begin again, with `restored_at` as `trimmed_at`.

@@ -16,12 +16,16 @@ std::optional<Offset> ResetRelay::oldest() const {
 
 void ResetRelay::step() {
   if (owed_.empty()) return;
-  // A log may have got more partitions: they are told of what is still owed, like the others.
-  while (targets_.size() < core_.parts.log.partitions()) targets_.push_back({finished_});
-  for (std::uint16_t target = 0; target < targets_.size(); ++target) {
+  know_targets();
+  for (std::uint16_t target = 0; target < core_.parts.log.partitions(); ++target) {
     if (target != home_.value) send(target);
   }
   drop_finished();
+}
+
+/// A log may have got more partitions: they are told of what is still owed, like the others.
+void ResetRelay::know_targets() {
+  while (targets_.size() < core_.parts.log.partitions()) targets_.push_back({finished_});
 }
 
 void ResetRelay::send(std::uint16_t number) {
@@ -55,8 +59,9 @@ void ResetRelay::send(std::uint16_t number) {
 }
 
 void ResetRelay::drop_finished() {
+  know_targets();
   auto all_have = finished_ + owed_.size();
-  for (std::uint16_t target = 0; target < targets_.size(); ++target) {
+  for (std::size_t target = 0; target < targets_.size(); ++target) {
     if (target != home_.value) all_have = std::min(all_have, targets_[target].has);
   }
   for (; finished_ < all_have; ++finished_) {

@@ -50,6 +50,7 @@ class ResetRelay {
     bool sending = false;
     TimeMs send_at = 0;
   };
+  void know_targets();
   void send(std::uint16_t target);
   void drop_finished();
 

@@ -246,6 +246,23 @@ TEST_F(WorkerTest, PassesAResetOnBeforeItsWatermarkPassesIt) {
   EXPECT_EQ(log_.bounds(kSecond).end, Offset{5}) << "sent three times, since two answers were lost";
 }
 
+TEST_F(WorkerTest, TellsAnAddedPartitionOfWhatIsStillOwed) {
+  append(kFirst, {reset("a")});
+  start();
+  process_->view.held = true;
+  flush();
+  ASSERT_EQ(health(kFirst).resets_owed, 1u);
+  const PartitionId added{2};
+  process_->group.change(Kind::kAssigned, added);  // The group hears of it before the log.
+  turns(5);
+  EXPECT_EQ(health(added).state, State::kRestoring);
+  log_.add_partition();
+  process_->view.held = false;
+  mark();
+  EXPECT_EQ(health(kFirst).resets_owed, 0u);
+  EXPECT_EQ(row(added, "a")->epoch, epoch_of(Generation{1}, Offset{1}));
+}
+
 TEST_F(WorkerTest, FlushesARevokedPartitionAndWritesNoWatermarkBeforeItsTime) {
   append(kFirst, {add("a")});
   start();
