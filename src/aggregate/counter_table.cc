@@ -12,6 +12,9 @@ CounterTable::CounterTable(std::uint64_t hash_seed, HashSecret routing_secret, G
   QUIPU_CHECK(partitions >= 1 && partitions <= kPartitionsMax);
 }
 
+CounterTable::CounterTable(std::uint64_t hash_seed, ShardId only)
+    : hash_seed_(hash_seed), generation_(only.generation), only_(only.partition) {}
+
 std::uint32_t CounterTable::tag(NamespaceId space, std::string_view counter) const {
   const auto hash = hash64(as_bytes(counter), hash_seed_ + space.value * std::uint64_t{0x9e3779b97f4a7c15});
   return static_cast<std::uint32_t>(hash ^ (hash >> 32));
@@ -56,7 +59,9 @@ CounterIndex CounterTable::wake(RecordRef ref) {
 
 CounterIndex CounterTable::insert(NamespaceId space, std::string_view space_name, std::string_view name) {
   QUIPU_CHECK(!name.empty() && name.size() <= 0xffff);
-  const PartitionId home{static_cast<std::uint16_t>(routing_hash(routing_secret_, space_name, name) % partitions_)};
+  const PartitionId home =
+      only_ ? *only_
+            : PartitionId{static_cast<std::uint16_t>(routing_hash(routing_secret_, space_name, name) % partitions_)};
   const auto ref = append(!Record::compact(space, home, name.size()), space, home, name);
   index_.insert(tag(space, name), ref);
   const auto index = pool_.take();

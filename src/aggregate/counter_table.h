@@ -48,6 +48,8 @@ class CounterTable {
  public:
   /// `partitions`: the log's; a counter's home partition is its routing hash modulo that.
   CounterTable(std::uint64_t hash_seed, HashSecret routing_secret, Generation generation, std::uint16_t partitions);
+  /// A table of one partition alone: every counter's home is there.
+  CounterTable(std::uint64_t hash_seed, ShardId only);
 
   /// The counter's index, or kNoCounter. Wakes it, and marks it as referenced.
   CounterIndex find(NamespaceId space, std::string_view counter) { return find(tag(space, counter), space, counter); }
@@ -188,7 +190,8 @@ class CounterTable {
   std::uint64_t hash_seed_;
   HashSecret routing_secret_;
   Generation generation_;
-  std::uint16_t partitions_;
+  std::uint16_t partitions_ = 0;
+  std::optional<PartitionId> only_;
   RecordIndex index_;
   RecordArena arena_;
   CounterPool pool_;

@@ -22,6 +22,8 @@ struct ShardRef {
 class LiveTotals {
  public:
   LiveTotals(std::uint64_t hash_seed, HashSecret routing_secret, Generation generation, std::uint16_t partitions);
+  /// Of one partition alone.
+  LiveTotals(std::uint64_t hash_seed, ShardId only) : table_(hash_seed, only) {}
 
   CounterTable& table() { return table_; }
   const CounterTable& table() const { return table_; }

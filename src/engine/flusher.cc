@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "aggregate/partition_state.h"
 #include "base/check.h"
 #include "base/phases.h"
 #include "ingest/policy_text.h"
@@ -12,7 +13,6 @@ namespace quipu {
 namespace {
 
 constexpr std::size_t kWindowBytesPerStep = std::size_t{1} << 20;
-constexpr std::uint8_t kWindowsVersion = 1;
 /// A base that failed is tried again after this, if the interval between bases is longer.
 constexpr std::int64_t kBaseRetryMs = 60'000;
 
@@ -61,9 +61,8 @@ void Flusher::start() {
   flight.shards = core_.totals.take_dirty();
   for (Aggregator& partition : core_.partitions) {
     // A replay may still be below what the store has; a watermark never goes back.
-    flight.marks.push_back({partition.shard().partition, std::max(flight.watermark, partition.read()), {}});
-    put(flight.marks.back().chains, partition.shard().generation.value);
-    put(flight.marks.back().chains, partition.chains().encode());
+    flight.marks.push_back(
+        {partition.shard().partition, std::max(flight.watermark, partition.read()), watermark_chains(partition)});
     partition.sources().take_changes(flight.sources);
   }
   flight.sync = std::exchange(requested_sync_, false) || core_.now - last_sync_ >= core_.options.sync_interval_ms;
@@ -74,10 +73,7 @@ void Flusher::start() {
     // The watermark must surely be there before the base is: where a crash took back a watermark, and the bases below
     // it were dropped, nothing would be left to begin at.
     flight.sync = true;
-    BaseInMaking base;
-    base.offset = flight.watermark;
-    for (const Aggregator& partition : core_.partitions) base.windows.push_back(partition.ids().snapshot());
-    base_ = std::move(base);
+    base_.emplace(flight.watermark, BaseWindows(core_.partitions));
     last_base_ = core_.now;
     base_log_bytes_ = core_.stats.bytes_written;
     log_bytes_before_ = 0;
@@ -178,27 +174,9 @@ void Flusher::finish(bool stored) {
 void Flusher::step_base() {
   if (!base_ || base_->given) return;
   BaseInMaking& base = *base_;
-  if (base.bytes.empty()) {
-    put(base.bytes, kWindowsVersion);
-    put(base.bytes, core_.log.identity().generation.value);
-    put(base.bytes, static_cast<std::uint16_t>(base.windows.size()));
-  }
-  for (auto left = kWindowBytesPerStep; left > 0 && base.next < base.windows.size();) {
-    const auto before = base.bytes.size();
-    if (base.header_at == 0) {
-      put(base.bytes, static_cast<std::uint64_t>(base.windows[base.next].size()));
-      base.header_at = base.bytes.size();
-    }
-    const bool more = base.windows[base.next].take(base.bytes, left);
-    left -= std::min(left, base.bytes.size() - before);
-    if (!more) {
-      ++base.next;
-      base.header_at = 0;
-    }
-  }
-  if (base.next < base.windows.size() || !base.flushed) return;
+  if (!base.windows.copy(kWindowBytesPerStep) || !base.flushed) return;
   base.given = true;
-  core_.write_base({base.offset, std::move(base.bytes)}, [this](StoreCompletion& completion) {
+  core_.write_base({base.offset, base.windows.take()}, [this](StoreCompletion& completion) {
     if (!completion.result) {
       failure_ = completion.result.error().what;
       return base_failed();
@@ -223,35 +201,6 @@ void Flusher::allow_trim() {
     if (core_.store.durable_watermark(partition.shard().partition) < newest_base_) return;
   }
   core_.log.allow_trim(Offset{oldest.value + 1});
-}
-
-Result<void> Flusher::restore_windows(ByteView bytes, std::vector<Aggregator>& partitions) {
-  ByteCursor cursor(bytes);
-  const auto version = cursor.take<std::uint8_t>();
-  const auto generation = cursor.take<std::uint32_t>();
-  const auto count = cursor.take<std::uint16_t>();
-  if (!version || *version != kWindowsVersion || !generation || !count || *count != partitions.size() ||
-      *generation != partitions.front().shard().generation.value) {
-    return failure(Code::kDamaged, "the base's id windows are not those of this log");
-  }
-  for (Aggregator& partition : partitions) {
-    const auto size = cursor.take<std::uint64_t>();
-    const auto window = size ? cursor.take(*size) : std::nullopt;
-    if (!window) return failure(Code::kDamaged, "the base's id windows end too early");
-    if (auto restored = partition.ids().restore(*window); !restored) return restored;
-  }
-  if (cursor.remaining() != 0) return failure(Code::kDamaged, "the base's id windows go on behind their end");
-  return {};
-}
-
-Result<Generation> Flusher::generation_of_windows(ByteView bytes) {
-  ByteCursor cursor(bytes);
-  const auto version = cursor.take<std::uint8_t>();
-  const auto generation = cursor.take<std::uint32_t>();
-  if (!version || *version != kWindowsVersion || !generation) {
-    return failure(Code::kDamaged, "the base's id windows are of a version that is not known here");
-  }
-  return Generation{*generation};
 }
 
 }  // namespace quipu

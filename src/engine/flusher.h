@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "aggregate/id_window.h"
+#include "aggregate/base_windows.h"
 #include "base/identifiers.h"
 #include "engine/core.h"
 #include "store/counter_store.h"
@@ -61,11 +61,6 @@ class Flusher {
   static constexpr std::size_t kChunkRows = 4096;
   static constexpr std::size_t kChunksWaiting = 8;
 
-  /// Restores the windows of all partitions from a base (docs/formats/checkpoint.md).
-  static Result<void> restore_windows(ByteView bytes, std::vector<Aggregator>& partitions);
-  /// The generation of the log that a base's windows belong to.
-  static Result<Generation> generation_of_windows(ByteView bytes);
-
  private:
   struct Chunk {
     Offset edge{};
@@ -87,10 +82,7 @@ class Flusher {
   };
   struct BaseInMaking {
     Offset offset{};
-    std::vector<IdWindow::Snapshot> windows;
-    std::size_t next = 0;  // Which window is being copied.
-    std::size_t header_at = 0;
-    Bytes bytes;
+    BaseWindows windows;
     bool flushed = false;  // The flush of the same watermark is over.
     bool given = false;
   };

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <span>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
+#include "aggregate/base_windows.h"
+#include "aggregate/missing_counters.h"
+#include "aggregate/partition_state.h"
 #include "base/check.h"
-#include "base/hash.h"
 #include "event/frame.h"
 #include "ingest/names.h"
 #include "ingest/policy_text.h"
@@ -51,12 +52,6 @@ Result<void> Recovery::restore_settings() {
   return {};
 }
 
-std::optional<Generation> Recovery::generation_of(const Watermark& mark) {
-  const auto generation = ByteCursor(mark.chains).take<std::uint32_t>();
-  if (!generation) return std::nullopt;
-  return Generation{*generation};
-}
-
 Result<void> Recovery::restore_watermarks() {
   const auto watermarks = core_.store.watermarks();
   if (!watermarks) return std::unexpected(watermarks.error());
@@ -65,32 +60,11 @@ Result<void> Recovery::restore_watermarks() {
       return failure(Code::kDamaged, "the store has a watermark of partition " + std::to_string(mark.partition.value) +
                                          ", the log only " + std::to_string(core_.partitions.size()) + " partitions");
     }
-    Aggregator& partition = core_.partitions[mark.partition.value];
-    ByteCursor cursor(mark.chains);
-    const auto generation = cursor.take<std::uint32_t>();
-    if (!generation) return failure(Code::kDamaged, "a watermark of the store has no generation");
-    // Of the generation before: its rows are frozen, and this log is read from its beginning.
-    if (*generation < core_.log.identity().generation.value) continue;
-    if (*generation > core_.log.identity().generation.value) {
-      return failure(Code::kDamaged, "the store has counted generation " + std::to_string(*generation) +
-                                         ", but the log is of generation " +
-                                         std::to_string(core_.log.identity().generation.value));
-    }
-    auto chains = ChainTable::decode(ByteView(mark.chains).subspan(cursor.position()));
-    if (!chains) return std::unexpected(chains.error());
-    partition.restore_chains(std::move(*chains));
-    partition.set_read(mark.offset);
+    if (auto restored = restore_watermark(mark, core_.partitions[mark.partition.value]); !restored) return restored;
   }
   const auto sources = core_.store.sources();
   if (!sources) return std::unexpected(sources.error());
-  for (const SourceRow& row : *sources) {
-    if (row.partition.value >= core_.partitions.size()) continue;
-    Aggregator& partition = core_.partitions[row.partition.value];
-    SourceRow kept = row;
-    // Touched in the log of an older generation: before everything in this one.
-    if (kept.touched > partition.read()) kept.touched = kNoOffset;
-    partition.sources().restore(kept);
-  }
+  for (Aggregator& partition : core_.partitions) restore_sources(*sources, partition);
   watermark_ = core_.partitions.front().read();
   for (const Aggregator& partition : core_.partitions) watermark_ = std::min(watermark_, partition.read());
   return {};
@@ -101,11 +75,11 @@ Result<void> Recovery::restore_base() {
     const auto base = core_.store.newest_base(limit);
     if (!base) return std::unexpected(base.error());
     if (!*base) break;
-    const auto generation = Flusher::generation_of_windows((*base)->windows);
+    const auto generation = generation_of_windows((*base)->windows);
     if (!generation) return std::unexpected(generation.error());
     if (*generation == core_.log.identity().generation) {
       base_ = (*base)->offset;
-      if (auto restored = Flusher::restore_windows((*base)->windows, core_.partitions); !restored) return restored;
+      if (auto restored = restore_windows((*base)->windows, core_.partitions); !restored) return restored;
       break;
     }
     limit = Offset{(*base)->offset.value - 1};  // Of another log: its offsets mean nothing here.
@@ -212,20 +186,14 @@ Result<void> Recovery::read_stretch() {
 
 bool Recovery::load_missing() {
   if (core_.totals.complete()) return true;
-  StoreLoad load;
-  std::unordered_set<std::string, SeededHasher> asked(0, SeededHasher{core_.options.table_hash_seed});
+  MissingCounters missing(core_.options.secret, core_.options.table_hash_seed);
   for (const LogRead::Item& item : stretch_.frames) {
     const auto frame = decode_frame(stretch_.frame(item));
     if (!frame || item.offset <= core_.partitions[item.partition.value].read()) continue;
-    auto entries = frame->entries();
-    while (const auto entry = entries.next()) {
-      const auto space = core_.spaces.restore(entry->space);
-      if (core_.totals.table().contains(space, entry->counter)) continue;
-      if (!asked.insert(std::string(entry->space).append("/").append(entry->counter)).second) continue;
-      load.keys.push_back({routing_hash(core_.options.secret, entry->space, entry->counter), std::string(entry->space),
-                           std::string(entry->counter)});
-    }
+    missing.look(*frame, core_.totals.table(), core_.spaces);
   }
+  StoreLoad load;
+  load.keys = missing.take();
   if (load.keys.empty()) return true;
   waiting_ = true;
   auto keys = load.keys;

@@ -27,9 +27,6 @@ class Recovery {
   /// Does a stretch of the work. True when all of it is done.
   Result<bool> step();
 
-  /// Which generation of the log a watermark of the store belongs to; nullopt when it does not say.
-  static std::optional<Generation> generation_of(const Watermark& mark);
-
   /// How many offsets are left to read.
   std::uint64_t left() const;
 

@@ -16,6 +16,7 @@
 #include <tuple>
 #include <utility>
 
+#include "aggregate/partition_state.h"
 #include "engine/engine.h"
 #include "log/posix_log_disk.h"
 #include "node/data_directory.h"
@@ -68,7 +69,7 @@ Result<Counted> counted_by(RocksdbStore& store, Generation generation, std::uint
   Offset least{std::numeric_limits<std::uint64_t>::max()};
   std::size_t count = 0;
   for (const Watermark& mark : *marks) {
-    if (Recovery::generation_of(mark) != generation) continue;
+    if (generation_of(mark) != generation) continue;
     least = std::min(least, mark.offset);
     counted.by_any = std::max(counted.by_any, mark.offset);
     ++count;

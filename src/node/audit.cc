@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "aggregate/aggregator.h"
+#include "aggregate/base_windows.h"
+#include "aggregate/partition_state.h"
 #include "aggregate/shard.h"
-#include "engine/flusher.h"
-#include "engine/recovery.h"
 #include "event/frame.h"
 #include "log/posix_log_disk.h"
 #include "log/salvaged_log.h"
@@ -96,7 +96,7 @@ Result<void> Audit::read_store() {
   const auto marks = (*store)->watermarks();
   if (!marks) return std::unexpected(marks.error());
   for (const Watermark& mark : *marks) {
-    if (Recovery::generation_of(mark) != generation()) continue;
+    if (generation_of(mark) != generation()) continue;
     if (mark.partition.value >= watermarks_.size()) {
       return failure(Code::kDamaged, "the store has a watermark of partition " + std::to_string(mark.partition.value) +
                                          ", the log only " + std::to_string(watermarks_.size()) + " partitions");
@@ -149,10 +149,10 @@ Result<void> Audit::begin() {
     if (offset.value + 1 < begins.value) continue;
     const auto base = bases->read(offset);
     if (!base) return std::unexpected(base.error());
-    const auto of = Flusher::generation_of_windows(base->windows);
+    const auto of = generation_of_windows(base->windows);
     if (!of) return std::unexpected(of.error());
     if (*of != generation()) continue;
-    if (auto restored = Flusher::restore_windows(base->windows, partitions_); !restored) return restored;
+    if (auto restored = restore_windows(base->windows, partitions_); !restored) return restored;
     return begin_with(*bases, offset);
   }
   return failure(Code::kDamaged, "the log begins at offset " + std::to_string(begins.value) +
@@ -166,7 +166,7 @@ Result<void> Audit::begin_with(const BaseFiles& bases, Offset base) {
   const auto marks = (*store)->watermarks();
   if (!marks) return std::unexpected(marks.error());
   for (const Watermark& mark : *marks) {
-    if (Recovery::generation_of(mark) != generation() || mark.partition.value >= partitions_.size()) continue;
+    if (generation_of(mark) != generation() || mark.partition.value >= partitions_.size()) continue;
     ByteCursor cursor(mark.chains);
     cursor.take<std::uint32_t>();
     auto chains = ChainTable::decode(ByteView(mark.chains).subspan(cursor.position()));

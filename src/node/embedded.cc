@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "aggregate/partition_state.h"
 #include "node/allocator.h"
 #include "node/engine_setup.h"
 #include "node/node_clock.h"
@@ -18,7 +19,7 @@ Result<Offset> counted_by(RocksdbStore& store, Generation generation) {
   if (!marks) return std::unexpected(marks.error());
   Offset newest{};
   for (const Watermark& mark : *marks) {
-    if (Recovery::generation_of(mark) == generation) newest = std::max(newest, mark.offset);
+    if (generation_of(mark) == generation) newest = std::max(newest, mark.offset);
   }
   return newest;
 }

@@ -267,6 +267,19 @@ TEST(CounterTable, KeepsAwakeWhatIsPinnedDirtyOrHasOtherShards) {
   EXPECT_FALSE(table.rest(index));
 }
 
+TEST(CounterTable, HoldsEveryCounterAsARecordWhereItIsOfOnePartitionAlone) {
+  const ShardId only{Generation{1}, PartitionId{5}};
+  CounterTable table(7, only);
+  for (int i = 0; i < 100; ++i) {
+    const auto index = table.insert(NamespaceId{0}, "default", "c" + std::to_string(i));
+    table.shard(index, only).row = {i, static_cast<std::uint64_t>(i), {}, Offset{9}, 0};
+    ASSERT_EQ(table.at(index).home_partition, only.partition);
+    ASSERT_TRUE(table.rest(index));
+  }
+  EXPECT_EQ(table.with_extras(), 0u);
+  EXPECT_EQ(table.total(NamespaceId{0}, "c42")->value, 42);
+}
+
 TEST(CounterTable, MovesCountersTogetherWhereMostOfItsMemoryIsHoles) {
   CounterTable table(1, kSecret, kGeneration, kPartitions);
   const std::string long_name(200, 'x');

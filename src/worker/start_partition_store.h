@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "store/counter_store.h"
+#include "worker/partition_store.h"
+
+namespace quipu {
+
+/// How a store that keeps bases by partition is asked for them; both or neither.
+struct PartitionBaseCalls {
+  std::function<Result<std::optional<Base>>(PartitionId, Offset)> newest;
+  /// Completed by the CounterStore itself, with this token.
+  std::function<void(PartitionId, Base, std::uint64_t)> write;
+};
+
+/// A PartitionStore over what a CounterStore answers at start, for stores that may be asked that at any time.
+///
+/// Promises, and how: `restore` reads the watermark first and the sources after it, so they are never older; it waits
+/// for the store, and so do all partitions. The store drops old bases by its own rule. Without `PartitionBaseCalls`
+/// there are none: ids are rebuilt by reading back, and the log is not trimmed.
+class StartPartitionStore final : public PartitionStore {
+ public:
+  explicit StartPartitionStore(CounterStore& store, PartitionBaseCalls bases = {})
+      : store_(store), bases_(std::move(bases)) {}
+
+  void restore(PartitionId partition, std::uint64_t token) override;
+  void write_base(PartitionId partition, Base base, std::uint64_t token) override;
+  void drop_bases(PartitionId, Offset) override {}
+  void take_answers(std::vector<Answer>& out) override;
+
+ private:
+  Result<PartitionRestored> restored(PartitionId partition);
+
+  CounterStore& store_;
+  PartitionBaseCalls bases_;
+  std::vector<Answer> answers_;
+};
+
+}  // namespace quipu

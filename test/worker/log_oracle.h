@@ -1,0 +1,159 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "event/frame.h"
+#include "store/counter_store.h"
+
+namespace quipu::testing_worker {
+
+/// What the log means, told a second time and in the plainest way: for each frame, as it gets its offset, what every
+/// counter's shard is after it. Nothing of the code under test but the frame's decoder.
+class LogOracle {
+ public:
+  LogOracle(std::uint16_t partitions, std::size_t window) : partitions_(partitions), window_(window) {}
+
+  void add_partition() { partitions_.emplace_back(); }
+
+  void appended(PartitionId partition, Offset offset, ByteView bytes) {
+    Partition& log = partitions_[partition.value];
+    const auto frame = decode_frame(bytes);
+    const FrameHeader& header = frame->header();
+    bool counts = true;
+    if (header.number > 0) {
+      auto& last = log.chains[{header.writer.node, header.writer.boot}];
+      counts = header.number > last;
+      if (header.number > last + 1) gap = true;
+      last = std::max(last, header.number);
+    }
+    auto entries = frame->entries();
+    while (const auto entry = entries.next()) {
+      const bool fresh = take(log, *entry, counts);
+      if (counts && fresh) apply(log, partition, *entry, offset);
+    }
+    log.end = offset;
+  }
+
+  /// The shard as of exactly this offset, at which it must have been touched.
+  std::optional<Row> at(PartitionId partition, const std::string& counter, Offset applied) const {
+    const auto& history = partitions_[partition.value].history;
+    const auto found = history.find(counter);
+    if (found == history.end()) return std::nullopt;
+    for (const Row& row : found->second) {
+      if (row.applied == applied) return row;
+    }
+    return std::nullopt;
+  }
+  /// Calls `each(counter, row)` for the shards of a partition as of an offset.
+  template <class Each>
+  void as_of(PartitionId partition, Offset offset, Each each) const {
+    for (const auto& [counter, rows] : partitions_[partition.value].history) {
+      const Row* newest = nullptr;
+      for (const Row& row : rows) {
+        if (row.applied <= offset) newest = &row;
+      }
+      if (newest != nullptr) each(counter, *newest);
+    }
+  }
+  Offset end(PartitionId partition) const { return partitions_[partition.value].end; }
+  std::uint16_t partitions() const { return static_cast<std::uint16_t>(partitions_.size()); }
+
+  /// The total of a counter: the sum over the shards of its highest epoch.
+  std::int64_t total(const std::string& counter) const {
+    std::int64_t sum = 0;
+    Epoch highest{};
+    for (const Partition& partition : partitions_) {
+      const auto found = partition.history.find(counter);
+      if (found == partition.history.end()) continue;
+      const Row& row = found->second.back();
+      if (row.epoch > highest) sum = 0;
+      highest = std::max(highest, row.epoch);
+      if (row.epoch == highest) sum += row.total;
+    }
+    return sum;
+  }
+
+  struct Reset {
+    PartitionId home{};
+    Offset offset{};
+    std::string counter;
+    Epoch epoch{};
+    std::set<std::uint16_t> told;  ///< Other partitions that have it.
+    std::optional<std::int64_t> done_at;
+  };
+  /// The resets that clients asked for and that stand in the log. Its time is set from outside.
+  std::vector<Reset> resets;
+  std::int64_t now = 0;
+  bool gap = false;
+  /// Ids that came again only when they were not in the window any more: those count again.
+  std::set<Hash128> beyond_window;
+  std::uint64_t repeats = 0;
+
+ private:
+  struct Partition {
+    std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> chains;
+    std::deque<Hash128> ids;  // Distinct, oldest first.
+    std::set<Hash128> ever;
+    std::map<Hash128, std::uint64_t> sources;
+    std::map<std::string, std::vector<Row>> history;
+    Offset end{};
+  };
+
+  bool take(Partition& log, const Entry& entry, bool counts) {
+    if (entry.group == GroupKind::kIds) {
+      const auto at = std::find(log.ids.begin(), log.ids.end(), entry.id.id);
+      const bool known = at != log.ids.end();
+      if (known) log.ids.erase(at);
+      if (!known && !log.ever.insert(entry.id.id).second) beyond_window.insert(entry.id.id);
+      log.ids.push_back(entry.id.id);
+      if (log.ids.size() > window_) log.ids.pop_front();
+      repeats += known ? 1 : 0;
+      return !known;
+    }
+    if (entry.group == GroupKind::kSource && counts) {
+      auto& last = log.sources[entry.source];
+      if (entry.sequence <= last) return false;
+      last = entry.sequence;
+    }
+    return true;
+  }
+
+  void apply(Partition& log, PartitionId partition, const Entry& entry, Offset offset) {
+    auto& rows = log.history[std::string(entry.counter)];
+    Row row = rows.empty() ? Row{} : rows.back();
+    row.applied = offset;
+    if (entry.kind == EntryKind::kReset) {
+      const auto epoch = entry.epoch == Epoch{} ? epoch_of(Generation{1}, offset) : entry.epoch;
+      note_reset(partition, entry, offset, epoch);
+      if (epoch > row.epoch) row = {0, 0, epoch, offset, 0};
+    } else {
+      row.total += entry.delta;
+      row.events += entry.events;
+    }
+    if (!rows.empty() && rows.back().applied == offset) rows.pop_back();
+    rows.push_back(row);
+  }
+
+  void note_reset(PartitionId partition, const Entry& entry, Offset offset, Epoch epoch) {
+    if (entry.epoch == Epoch{}) resets.push_back({partition, offset, std::string(entry.counter), epoch, {}, {}});
+    for (Reset& reset : resets) {
+      if (reset.epoch != epoch || reset.counter != entry.counter) continue;
+      if (partition != reset.home) reset.told.insert(partition.value);
+      if (reset.told.size() + 1 >= partitions_.size() && !reset.done_at) reset.done_at = now;
+    }
+  }
+
+  std::vector<Partition> partitions_;
+  std::size_t window_;
+};
+
+}  // namespace quipu::testing_worker
