@@ -24,19 +24,13 @@ class RedisBench final : public CacheBench {
   TimeMs now() override { return now_; }
 
  private:
-  static RedisCacheOptions patient() {
-    RedisCacheOptions options;
-    options.answer_timeout_ms = 30'000;
-    options.stall_timeout_ms = 30'000;
-    return options;
-  }
   void for_each_key(const std::string& lua) const {
     server_.run(
         {"EVAL", "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do " + lua + " end", "0", cache_.prefix() + "*"});
   }
 
   RedisServer server_{testing_services::address("QUIPU_TEST_REDIS")};
-  OpenCache cache_{server_.address(), patient()};
+  OpenCache cache_{server_.address()};
   TimeMs now_ = 1'700'000'000'000;
 };
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -139,34 +140,40 @@ TEST(RedisCache, UnderMemoryPressureWholeCountersGoAndTheRestIsRight) {
   OwnRedis redis;
   redis.server().run({"CONFIG", "SET", "maxmemory", "2mb"});
   OpenCache cache(redis.server().address());
-  int found = 0;
-  int missed = 0;
-  for (int number = 0; number < 20'000; number += 100) {
+  const auto keys_from = [](int number) {
     std::vector<CounterKey> keys;
+    for (int at = number; at < number + 100; ++at) keys.push_back(key(at));
+    return keys;
+  };
+  constexpr int kCounters = 20'000;
+  for (int number = 0; number < kCounters; number += 100) {
+    const auto keys = keys_from(number);
     RowBatch batch;
-    for (int at = number; at < number + 100; ++at) {
-      keys.push_back(key(at));
+    for (const auto& one : keys) {
       for (std::uint16_t partition = 0; partition < 3; ++partition) {
-        batch.add(key(at).routing, key(at).space, key(at).counter, {Generation{1}, PartitionId{partition}},
-                  {at, 1, Epoch{}, Offset{1}, 0});
+        batch.add(one.routing, one.space, one.counter, {Generation{1}, PartitionId{partition}},
+                  {static_cast<std::int64_t>(one.routing), 1, Epoch{}, Offset{1}, 0});
       }
     }
     cache.get(keys);
     cache->fill(keys, batch);
   }
-  for (int number = 0; number < 20'000; ++number) {
-    const auto answer = cache.get({key(number)});
-    if (answer.states.at(0) == State::kMiss) {
-      ++missed;
-      continue;
+  // The newest first: a miss takes room too, and would drive out what is still to be looked for.
+  std::size_t found = 0;
+  std::size_t missed = 0;
+  for (int number = kCounters - 100; number >= 0; number -= 100) {
+    const auto answer = cache.get(keys_from(number));
+    const auto whole = std::count(answer.states.begin(), answer.states.end(), State::kFound);
+    found += static_cast<std::size_t>(whole);
+    missed += answer.states.size() - static_cast<std::size_t>(whole);
+    EXPECT_EQ(answer.rows.size(), 3 * static_cast<std::size_t>(whole)) << "a part of a counter";
+    for (const auto& item : answer.rows.items()) {
+      EXPECT_EQ(item.row.total, static_cast<std::int64_t>(item.routing));
     }
-    ++found;
-    ASSERT_EQ(answer.rows.size(), 3u) << "a part of a counter";
-    for (const auto& item : answer.rows.items()) ASSERT_EQ(item.row.total, number);
   }
-  EXPECT_GT(found, 0);
-  EXPECT_GT(missed, 0) << "nothing was evicted";
-  EXPECT_NE(redis.server().run({"INFO", "stats"}).find("evicted_keys:"), std::string::npos);
+  EXPECT_GT(found, 0u);
+  EXPECT_GT(missed, 0u) << "nothing was evicted";
+  EXPECT_EQ(redis.server().run({"INFO", "stats"}).find("evicted_keys:0\r"), std::string::npos);
 }
 
 TEST(RedisCache, AFullServerThatEvictsNothingCostsUpdatesAlone) {

@@ -70,6 +70,13 @@ int OwnRedis::pid() const {
 void OwnRedis::stop() const { ::kill(pid(), SIGSTOP); }
 void OwnRedis::go_on() const { ::kill(pid(), SIGCONT); }
 
+RedisCacheOptions patient() {
+  RedisCacheOptions options;
+  options.answer_timeout_ms = 30'000;
+  options.stall_timeout_ms = 30'000;
+  return options;
+}
+
 OpenCache::OpenCache(const std::string& address, RedisCacheOptions options) : prefix_("test:" + random_name() + ":") {
   options.address = address;
   options.prefix = prefix_;

@@ -46,10 +46,13 @@ class OwnRedis {
   std::unique_ptr<RedisServer> server_;
 };
 
+/// Options under which no answer is late because a machine is slow.
+RedisCacheOptions patient();
+
 /// A cache with what is needed to wait for it, whose keys begin with a prefix of their own.
 class OpenCache {
  public:
-  explicit OpenCache(const std::string& address, RedisCacheOptions options = {});
+  explicit OpenCache(const std::string& address, RedisCacheOptions options = patient());
 
   RedisCache* operator->() { return cache_.get(); }
   RedisCache& operator*() { return *cache_; }
