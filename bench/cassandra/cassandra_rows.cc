@@ -1,0 +1,165 @@
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "store/cassandra_store.h"
+
+/// How many rows a second the Cassandra store takes and gives, in its exact form and on counter columns: the same
+/// counters, the same driver, the server of QUIPU_TEST_CASSANDRA. Rounds of the two forms alternate; each line is one
+/// round.
+namespace quipu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t kCounters = 20'000;
+constexpr std::uint64_t kRowsAtOnce = 1'000;
+constexpr std::size_t kWritesAtOnce = 4;
+constexpr double kRoundSeconds = 5;
+
+class Measured {
+ public:
+  Measured(const std::string& contact_points, CassandraRowForm form, std::uint32_t in_flight) {
+    CassandraStoreOptions options;
+    options.connection.contact_points = contact_points;
+    options.connection.requests_in_flight = in_flight;
+    options.connection.request_ms = 20'000;
+    options.keyspace.name =
+        "quipu_bench_" + std::to_string(::getpid()) + (form == CassandraRowForm::kExact ? "e" : "c");
+    options.keyspace.replication_factor = 1;
+    options.form = form;
+    options.wake = [this] {
+      {
+        const std::scoped_lock lock(mutex_);
+        woken_ = true;
+      }
+      condition_.notify_one();
+    };
+    auto opened = CassandraStore::open(std::move(options));
+    if (!opened) throw std::runtime_error(opened.error().what);
+    store_ = std::move(*opened);
+  }
+
+  /// Rows a second over a round: each row is one higher than in the write before.
+  double write_rows() {
+    const auto began = Clock::now();
+    std::uint64_t rows = 0;
+    while (seconds_since(began) < kRoundSeconds) {
+      while (store_->pending() < kWritesAtOnce) give_write();
+      rows += take() * kRowsAtOnce;
+    }
+    while (store_->pending() > 0) rows += take() * kRowsAtOnce;
+    return static_cast<double>(rows) / seconds_since(began);
+  }
+
+  double load_counters() {
+    const auto began = Clock::now();
+    std::uint64_t counters = 0;
+    std::uint64_t next = 0;
+    while (seconds_since(began) < kRoundSeconds) {
+      while (store_->pending() < kWritesAtOnce) {
+        StoreLoad load;
+        for (std::uint64_t i = 0; i < kRowsAtOnce; ++i) {
+          const auto counter = next++ % kCounters;
+          load.keys.push_back({counter, "views", name(counter)});
+        }
+        store_->load(std::move(load));
+      }
+      counters += take() * kRowsAtOnce;
+    }
+    while (store_->pending() > 0) counters += take() * kRowsAtOnce;
+    return static_cast<double>(counters) / seconds_since(began);
+  }
+
+ private:
+  static double seconds_since(Clock::time_point began) {
+    return std::chrono::duration<double>(Clock::now() - began).count();
+  }
+  static std::string name(std::uint64_t counter) { return "video-" + std::to_string(1'000'000 + counter); }
+
+  void give_write() {
+    StoreWrite write;
+    for (std::uint64_t i = 0; i < kRowsAtOnce; ++i) {
+      const auto counter = next_++ % kCounters;
+      const auto offset = next_ / kCounters + 1;
+      write.rows.add(counter, "views", name(counter), {Generation{1}, PartitionId{0}},
+                     {static_cast<std::int64_t>(offset), offset, Epoch{}, Offset{offset}, 0});
+    }
+    store_->write(std::move(write));
+  }
+
+  std::uint64_t take() {
+    {
+      std::unique_lock lock(mutex_);
+      condition_.wait(lock, [this] { return woken_; });
+      woken_ = false;
+    }
+    std::vector<StoreCompletion> done;
+    store_->take_completions(done);
+    for (const auto& completion : done) {
+      if (!completion.result) throw std::runtime_error(completion.result.error().what);
+    }
+    return done.size();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool woken_ = false;
+  std::uint64_t next_ = 0;
+  std::unique_ptr<CassandraStore> store_;
+};
+
+double cpu_seconds() { return static_cast<double>(::clock()) / CLOCKS_PER_SEC; }
+
+int run() {
+  const char* contact_points = ::getenv("QUIPU_TEST_CASSANDRA");
+  if (!contact_points) {
+    std::fputs("QUIPU_TEST_CASSANDRA is not set: deploy/local/services up\n", stderr);
+    return 2;
+  }
+  for (const std::uint32_t in_flight : {64u, 256u, 1'024u}) {
+    Measured exact(contact_points, CassandraRowForm::kExact, in_flight);
+    Measured columns(contact_points, CassandraRowForm::kCounterColumns, in_flight);
+    for (int round = 0; round < 2; ++round) {
+      const auto line = [&](const char* what, double a_second, double cpu) {
+        std::printf("%-34s %5u in flight  %8.0f /s  %5.1f us of this program's CPU each\n", what, in_flight, a_second,
+                    cpu / (a_second * kRoundSeconds) * 1e6);
+        std::fflush(stdout);
+      };
+      auto cpu = cpu_seconds();
+      const auto rows = exact.write_rows();
+      line("exact rows written", rows, cpu_seconds() - cpu);
+      cpu = cpu_seconds();
+      const auto additions = columns.write_rows();
+      line("counter columns added to", additions, cpu_seconds() - cpu);
+    }
+    auto cpu = cpu_seconds();
+    const auto loads = exact.load_counters();
+    std::printf("%-34s %5u in flight  %8.0f /s  %5.1f us of this program's CPU each\n", "counters read", in_flight,
+                loads, (cpu_seconds() - cpu) / (loads * kRoundSeconds) * 1e6);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace quipu
+
+int main() {
+  try {
+    return quipu::run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
