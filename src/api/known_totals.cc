@@ -19,34 +19,29 @@ std::int64_t minus(std::int64_t a, std::int64_t b) {
 KnownTotals::KnownTotals(const KnownTotalsOptions& options, Generation generation)
     : options_(options), generation_(generation), fates_(kFatesKept) {}
 
-KnownTotals::Known* KnownTotals::find(const Named& counter) {
-  const auto found = counters_.find(counter.routing);
-  if (found == counters_.end()) return nullptr;
-  Known& known = found->second;
-  return known.space == counter.space && known.counter == counter.counter ? &known : nullptr;
-}
-
-const KnownTotals::Known* KnownTotals::find(const Named& counter) const {
-  return const_cast<KnownTotals*>(this)->find(counter);
-}
-
-void KnownTotals::forget(std::unordered_map<std::uint64_t, Known>::iterator known) {
-  adds_ -= known->second.adds.size();
-  used_.erase(known->second.used);
-  counters_.erase(known);
-}
-
 KnownTotals::Known& KnownTotals::use(const Named& counter) {
-  if (Known* const known = find(counter)) {
-    used_.splice(used_.end(), used_, known->used);
-    return *known;
+  Known* const known = find(counter);
+  Known& used = known != nullptr ? *known : make(counter.routing);
+  used.used = true;
+  return used;
+}
+
+/// A slot for a new counter: another one, or that of the first that the hand meets and that was not used since it
+/// passed.
+KnownTotals::Known& KnownTotals::make(std::uint64_t routing) {
+  if (slots_.size() < options_.counters_max) {
+    places_.emplace(routing, static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back().routing = routing;
+    return slots_.back();
   }
-  if (const auto other = counters_.find(counter.routing); other != counters_.end()) forget(other);
-  if (counters_.size() >= options_.counters_max) forget(counters_.find(used_.front()));
-  Known& known = counters_[counter.routing];
-  known.space = counter.space;
-  known.counter = counter.counter;
-  known.used = used_.insert(used_.end(), counter.routing);
+  while (std::exchange(slots_[hand_].used, false)) hand_ = (hand_ + 1) % slots_.size();
+  Known& known = slots_[hand_];
+  adds_ -= known.adds.size();
+  places_.erase(known.routing);
+  places_.emplace(routing, static_cast<std::uint32_t>(hand_));
+  known = Known{};
+  known.routing = routing;
+  hand_ = (hand_ + 1) % slots_.size();
   return known;
 }
 

@@ -1,12 +1,9 @@
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <list>
 #include <optional>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "api/node_frames.h"
@@ -16,7 +13,7 @@
 namespace quipu {
 
 struct KnownTotalsOptions {
-  std::size_t counters_max = 100'000;         ///< Beyond: the one not used for longest goes.
+  std::size_t counters_max = 100'000;         ///< Beyond: one that was not used of late goes.
   std::size_t adds_per_counter_max = 16'384;  ///< Own events of a counter, by frame, that its base may lack. Beyond ...
   std::size_t adds_max = 1'000'000;           ///< ... and beyond this of all: the counter keeps the base that it has.
   std::int64_t rebase_ms = 5'000;             ///< A base is read again after this, for what other nodes wrote ...
@@ -28,7 +25,8 @@ struct KnownTotalsOptions {
 /// A base's rows say up to which offset of each partition they reach, so own events are taken as being in it or not,
 /// each once. Where one node alone writes to a counter, and its base was read when all it had written before was
 /// flushed or is still noted here, the total is exact; else it lacks what others wrote since the base was read.
-/// Pure; one thread.
+/// Counters are told apart by their routing hash alone, 64 bits under the log's secret: two of one hash would be
+/// answered with each other's total, and counted right all the same. Pure; one thread.
 class KnownTotals {
  public:
   using Named = NodeFrames::Named;
@@ -48,7 +46,7 @@ class KnownTotals {
             TimeMs now);
   /// The same for an event of which nobody asks for the total: only where the counter is known already.
   void note(const Named& counter, std::int64_t delta, PartitionId partition, std::uint64_t serial) {
-    if (counters_.empty()) return;
+    if (slots_.empty()) return;
     if (Known* const known = find(counter)) note(*known, delta, partition, serial);
   }
   /// Notes an own RESET in the frame `serial`, with the value that the counter has behind it.
@@ -67,7 +65,7 @@ class KnownTotals {
   /// What became of a frame: its offset, or nullopt where it is perhaps or surely not in the log.
   void frame_done(std::uint64_t serial, std::optional<Offset> offset);
 
-  std::size_t size() const { return counters_.size(); }
+  std::size_t size() const { return slots_.size(); }
 
  private:
   static constexpr std::size_t kFatesKept = std::size_t{1} << 16;
@@ -78,10 +76,10 @@ class KnownTotals {
     PartitionId partition{};
   };
   struct Known {
-    NamespaceId space{};
-    std::string counter;
+    std::uint64_t routing = 0;
     std::int64_t sum = 0;     // Of all own events.
     std::int64_t anchor = 0;  // total = anchor + sum. Both wrap.
+    bool used = false;        // Since the hand passed.
     bool based = false;
     bool exists = false;
     bool full = false;        // An own event was not noted: no new base.
@@ -89,8 +87,7 @@ class KnownTotals {
     TimeMs based_at = 0;
     TimeMs failed_at = 0;         // 0: the last base could be read.
     std::uint64_t asked_for = 0;  // The last batch that a first base was asked for.
-    std::deque<Add> adds;
-    std::list<std::uint64_t>::iterator used;
+    std::vector<Add> adds;
   };
   struct Fate {
     std::uint64_t serial = 0;
@@ -98,20 +95,24 @@ class KnownTotals {
     std::optional<Offset> offset;
   };
 
-  Known* find(const Named& counter);
-  const Known* find(const Named& counter) const;
+  Known* find(const Named& counter) {
+    const auto found = places_.find(counter.routing);
+    return found == places_.end() ? nullptr : &slots_[found->second];
+  }
+  const Known* find(const Named& counter) const { return const_cast<KnownTotals*>(this)->find(counter); }
   Known& use(const Named& counter);
+  Known& make(std::uint64_t routing);
   void note(Known& known, std::int64_t delta, PartitionId partition, std::uint64_t serial);
   bool wants_base(Known& known, std::uint64_t batch, TimeMs now) const;
-  void forget(std::unordered_map<std::uint64_t, Known>::iterator known);
   /// Null where it is so long ago that it is flushed.
   const Fate* fate(std::uint64_t serial) const;
 
   KnownTotalsOptions options_;
   Generation generation_;
-  std::unordered_map<std::uint64_t, Known> counters_;  // By routing hash.
-  std::list<std::uint64_t> used_;                      // Least recently used first.
-  std::vector<Fate> fates_;                            // By serial, the newest kFatesKept.
+  std::vector<Known> slots_;
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t> places_;  // By routing hash: the slot.
+  std::size_t hand_ = 0;                                            // Of the clock that says which slot goes.
+  std::vector<Fate> fates_;                                         // By serial, the newest kFatesKept.
   std::size_t adds_ = 0;
 };
 
