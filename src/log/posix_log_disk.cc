@@ -10,7 +10,9 @@
 
 #include "base/check.h"
 #include "base/phases.h"
+#include "log/posix_file_system.h"
 #include "log/segment_files.h"
+#include "log/segment_writer.h"
 
 namespace quipu {
 
@@ -20,6 +22,7 @@ class PosixLogDisk::State {
   State(SegmentFiles files, PosixLogDiskOptions options)
       : files_(std::move(files)),
         options_(std::move(options)),
+        writer_(files_),
         sync_thread_([this] { run_sync(); }),
         files_thread_([this] { run_files(); }) {}
 
@@ -101,7 +104,7 @@ class PosixLogDisk::State {
       const auto work = *std::exchange(write_, std::nullopt);
       writing_ = true;
       lock.unlock();
-      auto outcome = write_and_sync(work);
+      auto outcome = write(work);
       lock.lock();
       writing_ = false;
       done_.push_back({DiskCompletion::Kind::kWrite, work.segment, std::move(outcome)});
@@ -112,38 +115,9 @@ class PosixLogDisk::State {
     }
   }
 
-  Result<void> write_and_sync(const Write& work) {
-    if (write_error_) return std::unexpected(*write_error_);
+  Result<void> write(const Write& work) {
     const PhaseScope phase(Phase::kCommit);
-    auto done = try_write(work);
-    if (!done) {
-      done.error().what = files_.name(work.segment) + ": " + done.error().what;
-      done.error().code = Code::kUnknown;
-      write_error_ = done.error();
-      writer_.close();
-    }
-    return done;
-  }
-
-  Result<void> try_write(const Write& work) {
-    if (!writer_ || writer_segment_ != work.segment) {
-      auto opened = files_.open_for_writing(work.segment, direct_);
-      if (!opened) return std::unexpected(opened.error());
-      writer_ = std::move(*opened);
-      writer_segment_ = work.segment;
-    }
-    bool invalid = false;
-    auto done = write_fully(writer_, work.at, work.bytes, invalid);
-    if (!done && invalid && direct_) {
-      // The file system takes the flag but not the write: the same again through the page cache. Nothing was written.
-      direct_ = false;
-      auto opened = files_.open_for_writing(work.segment, direct_);
-      if (!opened) return std::unexpected(opened.error());
-      writer_ = std::move(*opened);
-      done = write_fully(writer_, work.at, work.bytes, invalid);
-    }
-    if (!done) return done;
-    return sync_data(writer_);
+    return writer_.write(work.segment, work.at, work.bytes);
   }
 
   void run_files() {
@@ -176,10 +150,7 @@ class PosixLogDisk::State {
   std::map<SegmentNumber, FileDescriptor> readers_;
 
   // The sync thread.
-  FileDescriptor writer_;
-  SegmentNumber writer_segment_{};
-  bool direct_ = true;
-  std::optional<Error> write_error_;
+  SegmentWriter writer_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -197,7 +168,7 @@ class PosixLogDisk::State {
 };
 
 Result<std::unique_ptr<PosixLogDisk>> PosixLogDisk::open(const std::string& directory, PosixLogDiskOptions options) {
-  SegmentFiles files(directory, options.free_bytes_min);
+  SegmentFiles files(posix_file_system(), directory, options.free_bytes_min);
   if (!options.only_read) {
     if (auto made = files.make_directory(); !made) return std::unexpected(made.error());
   }
