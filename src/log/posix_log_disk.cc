@@ -185,14 +185,7 @@ Result<void> PosixLogDisk::read(SegmentNumber segment, std::uint64_t at, std::sp
 }
 
 Result<void> PosixLogDisk::write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
-  bool direct = false;
-  auto file = state_->files().open_for_writing(segment, direct);
-  if (!file) return std::unexpected(file.error());
-  bool invalid = false;
-  auto done = write_fully(*file, at, bytes, invalid);
-  if (done) done = sync_data(*file);
-  if (!done) done.error().what = name(segment) + ": " + done.error().what;
-  return done;
+  return state_->files().write(segment, at, bytes);
 }
 
 Result<void> PosixLogDisk::create(SegmentNumber segment, std::uint64_t bytes) {

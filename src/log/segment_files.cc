@@ -80,6 +80,9 @@ Result<std::vector<SegmentFile>> SegmentFiles::list(UnfinishedFiles unfinished) 
     }
   }
   std::sort(files.begin(), files.end(), [](const SegmentFile& a, const SegmentFile& b) { return a.number < b.number; });
+  if (unfinished == UnfinishedFiles::kStay) return files;
+  // The process that named them may have ended before it synced the directory, or the sync failed.
+  if (auto synced = sync_directory(); !synced) return std::unexpected(synced.error());
   return files;
 }
 
@@ -102,6 +105,17 @@ Result<FileDescriptor> SegmentFiles::open(const std::string& path, FileUse use, 
   }
   if (fd < 0) return system_failure(what + path, -fd);
   return FileDescriptor(*system_, fd);
+}
+
+Result<void> SegmentFiles::write(SegmentNumber segment, std::uint64_t at, ByteView bytes) const {
+  bool direct = false;
+  auto file = open_for_writing(segment, direct);
+  if (!file) return std::unexpected(file.error());
+  bool invalid = false;
+  auto done = write_fully(*file, at, bytes, invalid);
+  if (done) done = sync_data(*file);
+  if (!done) done.error().what = name(segment) + ": " + done.error().what;
+  return done;
 }
 
 Result<void> SegmentFiles::create(SegmentNumber segment, std::uint64_t bytes) const {
