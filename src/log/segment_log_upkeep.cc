@@ -9,10 +9,21 @@ namespace quipu {
 namespace {
 
 constexpr std::int64_t kRetryMs = 1'000;
+/// A clock that jumped makes a segment no dearer than that.
+constexpr std::int64_t kCreateMsMax = 60'000;
 
 }  // namespace
 
-void SegmentLog::tick(TimeMs now) { now_ = std::max(now_, now); }
+void SegmentLog::tick(TimeMs now) {
+  if (now < now_) {
+    // The clock jumped back. What is waited for is near all the same, and not when the clock is again where it was.
+    create_retry_at_ = std::min(create_retry_at_, now + kRetryMs);
+    remove_retry_at_ = std::min(remove_retry_at_, now + kRetryMs);
+    create_begun_ = std::min(create_begun_, now);
+    writing_begun_ = std::min(writing_begun_, now);
+  }
+  now_ = now;
+}
 
 void SegmentLog::allow_trim(Offset offset) { trim_below_ = std::max(trim_below_, std::min(offset, durable_end_)); }
 
@@ -33,7 +44,7 @@ void SegmentLog::finish_create(const DiskCompletion& done) {
   }
   QUIPU_CHECK(done.segment == next_number_);
   create_error_.reset();
-  create_ms_ = std::max<std::int64_t>(1, now_ - create_begun_);
+  create_ms_ = std::clamp<std::int64_t>(now_ - create_begun_, 1, kCreateMsMax);
   spare_ = next_number_;
   ++next_number_.value;
 }
