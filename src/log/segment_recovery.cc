@@ -173,11 +173,13 @@ Result<void> Recovery::walk_last() {
   while (true) {
     const auto header = reader.group_header(log_.write_at, seed, log_.end);
     if (!header) {
-      if (header.error().code == Code::kRefused) return std::unexpected(header.error());
+      // What can not be read may be sound: it must not be taken for a torn write, and be overwritten.
+      if (header.error().code == Code::kRefused || reader.unreadable()) return std::unexpected(header.error());
       end_reason_ = header.error().what;
       break;
     }
     if (const auto group = reader.group(*header, seed); !group) {
+      if (reader.unreadable()) return std::unexpected(group.error());
       end_reason_ = group.error().what;
       break;
     }
@@ -274,6 +276,19 @@ Result<void> Recovery::rewrite_last_group() {
   const auto begin = log_.last_group_at == kBlockBytes ? 0 : log_.last_group_at;
   Bytes bytes(log_.write_at - begin);
   if (auto read = disk_.read(last.number, begin, bytes); !read) return read;
+  // It was sound a moment ago. What a bad read brings now must not be made durable in its place.
+  const auto group = ByteView(bytes).subspan(log_.last_group_at - begin);
+  const auto seed = segment_seed(options_.identity, last.number);
+  const auto header = decode_group_header(group, seed);
+  if (!header) return damaged(last.number, log_.last_group_at, header.error().what);
+  if (header->total_bytes() != group.size()) return damaged(last.number, log_.last_group_at, "its size has changed");
+  if (auto sound = check_group_body(*header, group, seed); !sound) {
+    return damaged(last.number, log_.last_group_at, sound.error().what);
+  }
+  if (begin == 0) {
+    const auto segment = decode_segment_header(ByteView(bytes).first(kBlockBytes));
+    if (!segment) return damaged(last.number, 0, segment.error().what);
+  }
   return disk_.write(last.number, begin, bytes);
 }
 
