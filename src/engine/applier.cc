@@ -64,6 +64,9 @@ bool Applier::has_room(std::size_t bytes) const {
          core_.dirty_bytes() <= core_.options.dirty_bytes_max && !core_.table_overfull();
 }
 
+/// What one commit can take.
+std::size_t Applier::most_bytes() const { return std::min(core_.log.group_bytes_max(), core_.options.open_bytes_max); }
+
 bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcomes) {
   std::size_t needed = 0;
   for (const Operation& operation : group) needed += bytes_needed(operation);
@@ -72,7 +75,7 @@ bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcome
   Code code = Code::kBusy;
   const char* text = "too many frames wait for the disk";
   std::int64_t retry_after_ms = core_.log.room_error().retry_after_ms;
-  if (needed > std::min(core_.log.group_bytes_max(), core_.options.open_bytes_max)) {
+  if (needed > most_bytes()) {
     code = Code::kTooLarge;
     text = "the batch is larger than the log can take in one commit";
     retry_after_ms = 0;
@@ -373,6 +376,10 @@ Offset Applier::reset(CounterIndex counter) {
 
 bool Applier::room_for_resets(std::size_t count, std::size_t name_size) const {
   return has_room(count * OpenFrames::entry_bytes(name_size) * core_.partitions.size());
+}
+
+bool Applier::reset_can_fit(std::size_t name_size) const {
+  return OpenFrames::entry_bytes(name_size) * core_.partitions.size() <= most_bytes();
 }
 
 std::uint64_t Applier::last_sequence(const Hash128& source) const {
