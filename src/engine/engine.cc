@@ -145,7 +145,7 @@ void Engine::finish_drain() {
     return;
   }
   if (!flusher_.idle() || core_.store.pending() > 0) return;
-  if (flusher_.flushed() < core_.newest || core_.totals.dirty_shards() > 0) {
+  if (flusher_.synced() < core_.newest || core_.totals.dirty_shards() > 0) {
     flusher_.request(true);  // The last one failed; the log has everything all the same.
     return;
   }
