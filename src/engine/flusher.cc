@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/phases.h"
+#include "base/planted.h"
 #include "ingest/policy_text.h"
 
 namespace quipu {
@@ -108,7 +109,14 @@ void Flusher::copy_chunk() {
 
 void Flusher::give_chunks() {
   Flight& flight = *flight_;
-  while (!flight.chunks.empty() && flight.chunks.front().edge <= core_.durable && flight.in_store < kChunksWaiting) {
+  if (QUIPU_PLANTED("commit-before-flush") && flight.in_store == 0 && !flight.chunks.empty() &&
+      flight.watermark <= core_.durable) {
+    StoreWrite early;
+    early.watermarks = flight.marks;
+    core_.write(std::move(early), [](StoreCompletion&) {});
+  }
+  while (!flight.chunks.empty() && flight.in_store < kChunksWaiting &&
+         (flight.chunks.front().edge <= core_.durable || QUIPU_PLANTED("speculative-row-flushed"))) {
     Chunk chunk = std::move(flight.chunks.front());
     flight.chunks.pop_front();
     ++flight.in_store;
@@ -116,7 +124,7 @@ void Flusher::give_chunks() {
     StoreWrite write;
     write.rows = std::move(chunk.rows);
     core_.write(std::move(write), [this, shards = std::move(chunk.shards)](StoreCompletion& completion) {
-      const bool stored = completion.result.has_value();
+      const bool stored = completion.result.has_value() || QUIPU_PLANTED("flush-error-swallowed");
       for (const ShardRef& shard : shards) core_.totals.copied_done(shard, stored);
       --flight_->in_store;
       if (!stored) {
@@ -132,6 +140,15 @@ void Flusher::give_last() {
   if (flight.in_store > 0 || flight.last_given) return;
   if (flight.failed) return finish(false);
   if (flight.copied < flight.shards.size() || !flight.chunks.empty() || flight.watermark > core_.durable) return;
+  if (QUIPU_PLANTED("sources-newer-than-watermark")) {
+    for (Aggregator& partition : core_.partitions) partition.sources().take_changes(flight.sources);
+  }
+  if (QUIPU_PLANTED("chains-newer-than-watermark")) {
+    for (std::size_t i = 0; i < flight.marks.size(); ++i) {
+      flight.marks[i].chains.resize(sizeof(std::uint32_t));
+      put(flight.marks[i].chains, core_.partitions[i].chains().encode());
+    }
+  }
   StoreWrite write;
   write.sources = flight.sources;
   write.watermarks = flight.marks;
@@ -160,7 +177,10 @@ void Flusher::finish(bool stored) {
     for (const Chunk& chunk : flight.chunks) {
       for (const ShardRef& shard : chunk.shards) core_.totals.copied_done(shard, false);
     }
-    for (Aggregator& partition : core_.partitions) partition.sources().changed_again(flight.sources);
+    QUIPU_MARK("flush failed");
+    for (Aggregator& partition : core_.partitions) {
+      if (!QUIPU_PLANTED("failed-sources-forgotten")) partition.sources().changed_again(flight.sources);
+    }
     requested_sync_ |= flight.sync;
     if (base_ && !base_->flushed) base_failed();  // A base of an earlier flush is not concerned.
     return;
@@ -178,6 +198,10 @@ void Flusher::finish(bool stored) {
 void Flusher::step_base() {
   if (!base_ || base_->given) return;
   BaseInMaking& base = *base_;
+  if (QUIPU_PLANTED("windows-newer-than-base") && base.bytes.empty()) {
+    if (!base.flushed) return;
+    for (std::size_t i = 0; i < base.windows.size(); ++i) base.windows[i] = core_.partitions[i].ids().snapshot();
+  }
   if (base.bytes.empty()) {
     put(base.bytes, kWindowsVersion);
     put(base.bytes, core_.log.identity().generation.value);
@@ -210,6 +234,7 @@ void Flusher::step_base() {
 }
 
 void Flusher::base_failed() {
+  QUIPU_MARK("base failed");
   base_.reset();
   last_base_ = core_.now - core_.options.base_interval_ms + std::min(core_.options.base_interval_ms, kBaseRetryMs);
 }
@@ -217,6 +242,8 @@ void Flusher::base_failed() {
 void Flusher::allow_trim() {
   // A recovery begins at the newest base of this log that is not above a watermark: one must be there, whatever a crash
   // takes back. What stands behind the oldest base is kept too, for an audit.
+  if (QUIPU_PLANTED("retention-eats-unflushed")) return core_.log.allow_trim(Offset{core_.durable.value + 1});
+  if (QUIPU_PLANTED("trimmed-above-base")) return core_.log.allow_trim(Offset{synced_.value + 1});
   const auto oldest = core_.store.oldest_base();
   if (oldest == kNoOffset || newest_base_ == kNoOffset || oldest > newest_base_) return;
   for (const Aggregator& partition : core_.partitions) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "aggregate/shard.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -188,7 +189,7 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
       }
       walk->names = std::move(page->counters);
       // One that is reset already may be so in a frame that is not durable yet: the answer relies on it.
-      walk->newest = std::max(walk->newest, page->durable_at);
+      if (!QUIPU_PLANTED("reset-of-all-not-held")) walk->newest = std::max(walk->newest, page->durable_at);
       walk->next = 0;
       walk->cursor = page->next;
       walk->last = page->next == 0;
@@ -208,6 +209,7 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
       // Gone from the table since: it comes back by a load before it can be reset.
       if (counter == kNoCounter) {
         if (core_.totals.complete()) continue;
+        QUIPU_MARK("reset of all reads a counter back");
         walk->asked = true;
         const auto space = core_.spaces.name(named.space);
         StoreLoad load;
@@ -231,6 +233,7 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
         continue;
       }
       if (!applier_.reset_can_fit(named.counter.size())) {
+        QUIPU_MARK("reset of all too large");
         done(failure(Code::kTooLarge, "the reset of a counter is larger than the log can take in one commit"));
         return Progress::kDone;
       }

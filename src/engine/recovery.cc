@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/planted.h"
 #include "event/frame.h"
 #include "ingest/names.h"
 #include "ingest/policy_text.h"
@@ -104,6 +105,7 @@ Result<void> Recovery::restore_base() {
     const auto generation = Flusher::generation_of_windows((*base)->windows);
     if (!generation) return std::unexpected(generation.error());
     if (*generation == core_.log.identity().generation) {
+      QUIPU_MARK("recovery from a base");
       base_ = (*base)->offset;
       if (auto restored = Flusher::restore_windows((*base)->windows, core_.partitions); !restored) return restored;
       break;
@@ -190,6 +192,7 @@ Result<void> Recovery::read_stretch() {
   }
   if (overfull || core_.dirty_bytes() > core_.options.dirty_bytes_max) {
     // What is replayed goes to the store before more is read: memory stays within its bounds here, too.
+    QUIPU_MARK("recovery flushes before it goes on");
     flusher_.request(false);
     flusher_.step();
     return {};
@@ -227,6 +230,7 @@ bool Recovery::load_missing() {
     }
   }
   if (load.keys.empty()) return true;
+  QUIPU_MARK("recovery reads counters back");
   waiting_ = true;
   auto keys = load.keys;
   core_.load(std::move(load), [this, keys = std::move(keys)](StoreCompletion& completion) {
@@ -257,6 +261,7 @@ Result<void> Recovery::apply_stretch() {
     }
     Aggregator& partition = core_.partitions[item.partition.value];
     if (item.offset <= partition.read()) {
+      QUIPU_MARK("recovery sees ids alone");
       partition.see_ids(*frame);
     } else {
       resets_.clear();  // They were passed on in the same commit.

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/planted.h"
 #include "log/segment_format.h"
 
 namespace quipu {
@@ -80,7 +81,7 @@ Result<std::vector<SegmentFile>> SegmentFiles::list(UnfinishedFiles unfinished) 
     }
   }
   std::sort(files.begin(), files.end(), [](const SegmentFile& a, const SegmentFile& b) { return a.number < b.number; });
-  if (unfinished == UnfinishedFiles::kStay) return files;
+  if (unfinished == UnfinishedFiles::kStay || QUIPU_PLANTED("names-not-synced-at-start")) return files;
   // The process that named them may have ended before it synced the directory, or the sync failed.
   if (auto synced = sync_directory(); !synced) return std::unexpected(synced.error());
   return files;
@@ -131,6 +132,7 @@ Result<void> SegmentFiles::create(SegmentNumber segment, std::uint64_t bytes) co
     system_->remove(unfinished);
     return done;
   }
+  if (QUIPU_PLANTED("directory-not-synced")) return {};
   return sync_directory();
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "log/segment_reader.h"
 
 namespace quipu {
@@ -174,12 +175,15 @@ Result<void> Recovery::walk_last() {
     const auto header = reader.group_header(log_.write_at, seed, log_.end);
     if (!header) {
       // What can not be read may be sound: it must not be taken for a torn write, and be overwritten.
-      if (header.error().code == Code::kRefused || reader.unreadable()) return std::unexpected(header.error());
+      if (header.error().code == Code::kRefused || (reader.unreadable() && !QUIPU_PLANTED("read-error-is-torn-tail"))) {
+        return std::unexpected(header.error());
+      }
       end_reason_ = header.error().what;
       break;
     }
-    if (const auto group = reader.group(*header, seed); !group) {
-      if (reader.unreadable()) return std::unexpected(group.error());
+    if (const auto group = reader.group(*header, seed); !group && !QUIPU_PLANTED("torn-tail-accepted")) {
+      if (reader.unreadable() && !QUIPU_PLANTED("read-error-is-torn-tail")) return std::unexpected(group.error());
+      QUIPU_MARK("group torn behind a whole header");
       end_reason_ = group.error().what;
       break;
     }
@@ -235,10 +239,11 @@ Result<void> Recovery::check_known_durable() const {
 
 /// From here on everything is sound, and the disk is changed.
 Result<void> Recovery::settle() {
-  if (log_.last_group_at != 0) {
+  if (log_.last_group_at != 0 && !QUIPU_PLANTED("last-group-not-synced-again")) {
     if (auto done = rewrite_last_group(); !done) return done;
   }
   for (const auto& stale : stale_) {
+    QUIPU_MARK("torn tail cut");
     if (!log_.cut) log_.cut = LogCut{stale.segment, stale.begin, 0};
     log_.cut->bytes += stale.end - stale.begin;
     if (auto done = zero(stale); !done) return done;
@@ -246,6 +251,7 @@ Result<void> Recovery::settle() {
   // The last segment may have a header and not one whole group: its first write was torn. It is begun anew.
   auto spares = used_;
   if (used_ > 0 && log_.last_group_at == 0) {
+    QUIPU_MARK("last segment begun anew");
     --spares;
     if (auto done = zero({files_[spares].number, 0, kBlockBytes}); !done) return done;
     log_.segments.pop_back();

@@ -1,5 +1,7 @@
 #include "log/segment_writer.h"
 
+#include "base/planted.h"
+
 namespace quipu {
 
 Result<void> SegmentWriter::write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
@@ -24,6 +26,7 @@ Result<void> SegmentWriter::try_write(SegmentNumber segment, std::uint64_t at, B
   bool invalid = false;
   auto done = write_fully(file_, at, bytes, invalid);
   if (!done && invalid && direct_) {
+    QUIPU_MARK("direct write refused");
     // The file system takes the flag but not the write: the same again through the page cache. Nothing was written.
     direct_ = false;
     auto opened = files_.open_for_writing(segment, direct_);
@@ -32,7 +35,11 @@ Result<void> SegmentWriter::try_write(SegmentNumber segment, std::uint64_t at, B
     done = write_fully(file_, at, bytes, invalid);
   }
   if (!done) return done;
-  return sync_data(file_);
+  if (QUIPU_PLANTED("ack-before-sync")) return {};
+  auto synced = sync_data(file_);
+  if (!synced && QUIPU_PLANTED("sync-error-ignored")) return {};
+  if (!synced && QUIPU_PLANTED("sync-tried-again")) return sync_data(file_);
+  return synced;
 }
 
 }  // namespace quipu
