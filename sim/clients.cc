@@ -436,7 +436,7 @@ void Clients::flush_space() {
   for (std::size_t i = 1; i < settings_.counters; i += 2) flush->resets.push_back(history_->begin_reset(i));
   trace_.line("a client resets a namespace");
   const auto process = process_;
-  engine_->reset_all({*engine_->namespaces().find_or_create(kSpaces[1])}, [this, flush, process](Result<Offset> done) {
+  engine_->reset_all({*engine_->namespaces().find_or_create(kSpaces[1])}, [this, flush, process](const Result<Offset>& done) {
     if (process != process_ || engine_ == nullptr) return;
     trace_.line(done ? "the namespace is reset, durable at " + std::to_string(done->value)
                      : "the namespace is not reset: " + done.error().what);
@@ -497,7 +497,11 @@ void Clients::answered(Request& request) {
       if (outcome.error != Code::kConflict && history_->surely_known(ask.event)) {
         trace_.violation("an id was taken with another content than before");
       }
-      outcome.error ? not_done(ask) : unknown(ask);
+      if (outcome.error) {
+        not_done(ask);
+      } else {
+        unknown(ask);
+      }
     } else if (outcome.error) {
       trace_.violation(std::string("refused without a reason: ") + outcome.error_text);
     } else if (request.client == nullptr && !request.all) {

@@ -62,7 +62,13 @@ std::unique_ptr<SimFileSystem> SimFileSystem::copy(Random& random, Trace& trace)
   return made;
 }
 
-bool SimFileSystem::ends_now() { return end_in_calls > 0 && --end_in_calls == 0; }
+bool SimFileSystem::counted_down(std::uint64_t& left) {
+  if (left == 0) return false;
+  --left;
+  return left == 0;
+}
+
+bool SimFileSystem::ends_now() { return counted_down(end_in_calls); }
 
 bool SimFileSystem::fails(Rate rate, Fault fault, const std::string& what) {
   if (!faulty || !random_.one_in(rate)) return false;
@@ -95,7 +101,7 @@ std::int64_t SimFileSystem::read(int fd, std::uint64_t at, std::span<std::byte> 
   const auto& opened = opened_.at(fd);
   const File& file = *opened.file;
   if (fails(rates_.read_fails, Fault::kReadFails, opened.path)) return -EIO;
-  if (fail_in_reads > 0 && --fail_in_reads == 0) {
+  if (counted_down(fail_in_reads)) {
     trace_.fault(Fault::kReadFails, opened.path);
     return -EIO;
   }

@@ -87,6 +87,7 @@ class SimFileSystem final : public FileSystem {
     std::uint64_t end = 0;
   };
 
+  static bool counted_down(std::uint64_t& left);
   /// Counts a call, in which the process may end.
   bool ends_now();
   bool fails(Rate rate, Fault fault, const std::string& what);

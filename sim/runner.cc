@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <new>
 #include <span>
 #include <thread>
@@ -249,7 +249,8 @@ std::uint64_t shortest_prefix(const Failure& failure, const std::string& bug) {
   std::uint64_t low = 0;
   while (low + 1 < high) {
     const auto middle = low + (high - low) / 2;
-    (fails(failure.seed, middle, bug, nullptr) ? high : low) = middle;
+    auto& bound = fails(failure.seed, middle, bug, nullptr) ? high : low;
+    bound = middle;
   }
   return high;
 }
