@@ -6,9 +6,9 @@ JOBS ?= $(shell nproc)
 help:            ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-build:           ## Installs what the build needs; leaves build/release/quipu
+build:           ## Installs what the build needs; leaves build/release/quipu and quipu-sim
 	@tools/install build
-	@tools/build release quipu -j $(JOBS)
+	@tools/build release quipu quipu-sim -j $(JOBS)
 
 demo:            ## Builds, starts a service, counts a stream of views, shows the counts; Ctrl-C ends it
 	@tools/install build demo
@@ -70,7 +70,16 @@ import-large:    ## Imports a log of 1 GB into a service; writes docs/results/im
 	@tools/build release quipu -j $(JOBS)
 	@tools/import_large --write docs/results/import.md
 
+sim:             ## Simulates 20,000 seeds with faults of disk, store, clocks and clients; SEEDS=1..100000 takes more
+	@tools/install build
+	@tools/build release quipu-sim -j $(JOBS)
+	@build/release/quipu-sim --seeds $(or $(SEEDS),1..20000) --jobs $(JOBS)
+
+planted:         ## Plants each known bug and has the simulator catch it; writes docs/results/planted.md
+	@tools/install build
+	@test/sim/run.py --bugs-only --write docs/results/planted.md
+
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: help build demo test unit large check format lint screenshots clean overload import-large bench bench-micro
+.PHONY: sim planted help build demo test unit large check format lint screenshots clean overload import-large bench bench-micro

@@ -8,6 +8,7 @@ if(CCACHE)
 endif()
 
 option(QUIPU_HARDENED "Harden the program: checked libc calls, stack protector, PIE, full RELRO" OFF)
+option(QUIPU_PLANTED_BUGS "Build the bugs and marks of src/base/planted.h in, for the simulator alone" OFF)
 set(QUIPU_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
 
 add_library(quipu_options INTERFACE)
@@ -15,6 +16,10 @@ target_compile_options(quipu_options INTERFACE -Wall -Wextra -Wpedantic -Werror 
   -fno-omit-frame-pointer)
 target_include_directories(quipu_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(quipu_options INTERFACE Threads::Threads)
+
+if(QUIPU_PLANTED_BUGS)
+  target_compile_definitions(quipu_options INTERFACE QUIPU_PLANTED_BUGS)
+endif()
 
 if(QUIPU_SANITIZE)
   # GCC's flow warnings are unreliable in instrumented code; the other builds keep them as errors.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 
@@ -66,7 +67,7 @@ bool Aggregator::apply(const Ahead& next, Offset offset, LiveTotals& totals, std
     QUIPU_CHECK(totals.complete());
     counter = table.insert(next.space, entry.space, entry.counter);
   }
-  const bool lacking = table.shard(counter, shard_).lacks(offset);
+  const bool lacking = QUIPU_PLANTED("applied-not-checked") || table.shard(counter, shard_).lacks(offset);
   if (entry.kind == EntryKind::kReset) {
     const auto epoch = entry.epoch == Epoch{} ? epoch_of(shard_.generation, offset) : entry.epoch;
     // Passed on also where the row includes it already: whether the other partitions have it is not known from here.
@@ -78,6 +79,7 @@ bool Aggregator::apply(const Ahead& next, Offset offset, LiveTotals& totals, std
 }
 
 void Aggregator::see_ids(const Frame& frame) {
+  if (QUIPU_PLANTED("ids-not-seen-before-watermark")) return;
   auto entries = frame.entries();
   for (Entry entry; entries.next(entry);) {
     if (entry.group == GroupKind::kIds) ids_.appear(entry.id, entry.time);

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "base/planted.h"
+
 namespace quipu {
 namespace {
 constexpr std::uint8_t kVersion = 1;
@@ -52,7 +54,10 @@ void ChainTable::forget_old_boots(std::uint64_t node) {
   std::size_t boots = 0;
   for (auto at = first; at != chains_.end() && at->first.node == node; ++at) ++boots;
   auto at = first;
-  for (; boots > kBootsKept; --boots) at = chains_.erase(at);
+  for (; boots > kBootsKept; --boots) {
+    QUIPU_MARK("chain of an old boot forgotten");
+    at = chains_.erase(at);
+  }
 }
 
 void ChainTable::forget_silent() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 
@@ -245,7 +246,7 @@ Total CounterTable::total(const Counter& counter) const {
   }
   Wide sum = 0;
   const auto include = [&](const Row& row) {
-    if (row.epoch != total.epoch) return;
+    if (row.epoch != total.epoch && !QUIPU_PLANTED("epoch-ignored")) return;
     sum += row.total;
     total.exists |= row.events > 0;
     total.saturated |= (row.flags & kRowSaturated) != 0;

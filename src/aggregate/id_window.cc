@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -63,6 +64,7 @@ IdWindow::Verdict IdWindow::appear(const IdHash& id, TimeMs time) {
   const auto slot = find_slot(id.id);
   if (index_[slot] != 0) {
     const auto body = at(index_[slot] & kPlaceMask).body;
+    if (QUIPU_PLANTED("window-not-renewed")) return body == id.body ? Verdict::kRepeat : Verdict::kOtherBody;
     index_[slot] = kFilled | (static_cast<std::uint32_t>(end_) & kPlaceMask);
     append({id.id, body}, time);
     if (end_ - begin_ > 2 * ids_max_ + kChunk) compact();
@@ -81,6 +83,7 @@ void IdWindow::forget_oldest() {
   const auto place = static_cast<std::uint32_t>(begin_) & kPlaceMask;
   const auto slot = find_slot(unwords(at(place).id));
   QUIPU_CHECK(index_[slot] != 0);
+  QUIPU_MARK("oldest id forgotten");
   if ((index_[slot] & kPlaceMask) == place) {  // Else it came again later, and this place is stale.
     erase_slot(slot);
     --size_;
@@ -114,6 +117,7 @@ void IdWindow::grow() {
 }
 
 void IdWindow::compact() {
+  QUIPU_MARK("window of ids compacted");
   IdWindow fresh(ids_max_);
   for (auto position = begin_; position < end_; ++position) {
     const auto place = static_cast<std::uint32_t>(position) & kPlaceMask;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -45,6 +46,7 @@ void LiveTotals::reset(CounterIndex index, ShardId id, Epoch epoch, Offset offse
   Shard& shard = table_.shard(index, id);
   const Counter& counter = table_.at(index);
   const bool before = table_.total(counter).exists;
+  if (QUIPU_PLANTED("reset-without-row") && shard.row.applied == kNoOffset) return;
   shard.reset(epoch, offset);
   mark(shard, index, id);
   change_existing(counter.space, before, table_.total(counter).exists);
@@ -80,11 +82,16 @@ void LiveTotals::copy_dirty(const ShardRef& ref, std::string_view space_name, st
   out.add(routing, space_name, table_.name(counter), ref.id, shard.row);
   shard.dirty = false;
   counter.referenced = 0;
+  if (QUIPU_PLANTED("row-under-way-evicted")) return;
   QUIPU_CHECK(counter.pins < Counter::kPinsMax);
   ++counter.pins;
 }
 
 void LiveTotals::copied_done(const ShardRef& ref, bool stored) {
+  if (QUIPU_PLANTED("row-under-way-evicted")) {
+    --dirty_shards_;
+    return;
+  }
   Counter& counter = table_.at(ref.counter);
   QUIPU_CHECK(counter.pins > 0);
   --counter.pins;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/identifiers.h"
+#include "base/planted.h"
 #include "store/counter_store.h"
 
 namespace quipu {
@@ -52,9 +53,10 @@ struct Shard {
   /// where there was none. Answers whether the epoch was newer.
   bool reset(Epoch epoch, Offset offset) {
     const bool newer = epoch > row.epoch;
+    if (newer && QUIPU_PLANTED("added-across-reset")) touch(offset);
     if (newer) row = Row{0, 0, epoch, offset, 0};
     touch(offset);
-    slot = kTouched;
+    if (!QUIPU_PLANTED("added-across-reset")) slot = kTouched;
     return newer;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -48,7 +49,7 @@ void Applier::apply(Batch& batch, std::span<CounterIndex> counters) {
     QUIPU_CHECK(size >= 1);
     const auto group = operations.subspan(begin, size);
     const bool admitted = room_for_all || admit(group, outcomes.subspan(begin, size));
-    if (admitted && (size == 1 || group.front().each_alone ||
+    if (admitted && (size == 1 || group.front().each_alone || QUIPU_PLANTED("batch-half-applied") ||
                      validate_group(group, outcomes.subspan(begin, size), counters.subspan(begin, size)))) {
       for (std::size_t i = begin; i < begin + size; ++i) {
         if (add_at_home(operations[i], outcomes[i], counters[i], batch.durable_at)) continue;
@@ -64,6 +65,9 @@ bool Applier::has_room(std::size_t bytes) const {
          core_.dirty_bytes() <= core_.options.dirty_bytes_max && !core_.table_overfull();
 }
 
+/// What one commit can take.
+std::size_t Applier::most_bytes() const { return std::min(core_.log.group_bytes_max(), core_.options.open_bytes_max); }
+
 bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcomes) {
   std::size_t needed = 0;
   for (const Operation& operation : group) needed += bytes_needed(operation);
@@ -72,17 +76,20 @@ bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcome
   Code code = Code::kBusy;
   const char* text = "too many frames wait for the disk";
   std::int64_t retry_after_ms = core_.log.room_error().retry_after_ms;
-  if (needed > std::min(core_.log.group_bytes_max(), core_.options.open_bytes_max)) {
+  if (needed > most_bytes()) {
+    QUIPU_MARK("batch too large");
     code = Code::kTooLarge;
     text = "the batch is larger than the log can take in one commit";
     retry_after_ms = 0;
   } else if (core_.dirty_bytes() > core_.options.dirty_bytes_max) {
+    QUIPU_MARK("busy for the store");
     text = "too many changed rows wait for the store";
     retry_after_ms = core_.options.flush_interval_ms;
   } else if (core_.table_overfull()) {
     text = "the table of totals is full of changed rows that wait for the store";
     retry_after_ms = core_.options.flush_interval_ms;
   } else if (core_.log.room_bytes() < core_.options.open_bytes_max) {
+    QUIPU_MARK("busy for the log");
     text = "the log has no room: its disk is full or behind";
   }
   for (Outcome& outcome : outcomes) {
@@ -97,6 +104,10 @@ PartitionId Applier::partition_of(const Operation& operation, const Counter& cou
   // Ids and sources keep to the partitions that the log began with, so that a repeat meets what it repeats.
   switch (operation.group) {
     case GroupKind::kIds:
+      if (QUIPU_PLANTED("partition-of-another-hash")) {
+        const auto hash = operation.id.id.low ^ core_.options.table_hash_seed;
+        return PartitionId{static_cast<std::uint16_t>(hash % core_.options.id_partitions)};
+      }
       return PartitionId{static_cast<std::uint16_t>(operation.id.id.low % core_.options.id_partitions)};
     case GroupKind::kSource:
     case GroupKind::kPlain:
@@ -164,7 +175,7 @@ bool Applier::add_at_home(const Operation& operation, Outcome& outcome, CounterI
   const Row& row = counter.home.row;
   std::int64_t sum = 0;
   if (counter.extras != kNoCounter || row.events == 0 || row.flags != 0 ||
-      __builtin_add_overflow(row.total, operation.delta, &sum)) {
+      (__builtin_add_overflow(row.total, operation.delta, &sum) && !QUIPU_PLANTED("total-wraps"))) {
     return false;
   }
   outcome.existed = outcome.exists = outcome.applied = true;
@@ -234,6 +245,7 @@ void Applier::read(Outcome& outcome, CounterIndex counter, Offset& durable_at) c
   outcome.epoch = total.epoch;
   outcome.partition = found.home_partition;
   outcome.offset = total.newest;
+  if (QUIPU_PLANTED("read-not-held")) return;
   durable_at = std::max(durable_at, total.newest);
 }
 
@@ -335,6 +347,7 @@ void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex cou
     outcome.exists = before.exists;
     outcome.value = before.value;
     ++core_.stats.events_duplicate;
+    if (QUIPU_PLANTED("repeat-not-held")) return;
     durable_at = std::max({durable_at, outcome.offset, before.newest});
     return;
   }
@@ -351,6 +364,7 @@ Offset Applier::reset(CounterIndex counter) {
   auto offset = open(home);
   if (table.at(counter).home.row.epoch == epoch_of(generation, offset)) {
     // One frame can begin one epoch of a counter only.
+    QUIPU_MARK("frame closed for a second reset");
     core_.frames.close(home);
     offset = open(home);
   }
@@ -373,6 +387,10 @@ Offset Applier::reset(CounterIndex counter) {
 
 bool Applier::room_for_resets(std::size_t count, std::size_t name_size) const {
   return has_room(count * OpenFrames::entry_bytes(name_size) * core_.partitions.size());
+}
+
+bool Applier::reset_can_fit(std::size_t name_size) const {
+  return OpenFrames::entry_bytes(name_size) * core_.partitions.size() <= most_bytes();
 }
 
 std::uint64_t Applier::last_sequence(const Hash128& source) const {

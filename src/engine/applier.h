@@ -27,6 +27,8 @@ class Applier {
   Offset reset(CounterIndex counter);
   /// Whether `count` resets of counters with names of this size fit into the log now.
   bool room_for_resets(std::size_t count, std::size_t name_size) const;
+  /// Whether there can ever be room for one.
+  bool reset_can_fit(std::size_t name_size) const;
 
   /// The newest offset that was given to a source's entries; 0 when it is unknown.
   std::uint64_t last_sequence(const Hash128& source) const;
@@ -40,6 +42,7 @@ class Applier {
 
   std::size_t bytes_needed(const Operation& operation) const;
   bool has_room(std::size_t bytes) const;
+  std::size_t most_bytes() const;
   bool admit(std::span<const Operation> group, std::span<Outcome> outcomes);
   bool validate_group(std::span<const Operation> group, std::span<Outcome> outcomes, std::span<CounterIndex> counters);
   bool add_at_home(const Operation& operation, Outcome& outcome, CounterIndex index, Offset& durable_at);

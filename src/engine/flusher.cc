@@ -7,6 +7,7 @@
 #include "aggregate/partition_state.h"
 #include "base/check.h"
 #include "base/phases.h"
+#include "base/planted.h"
 #include "ingest/policy_text.h"
 
 namespace quipu {
@@ -104,7 +105,14 @@ void Flusher::copy_chunk() {
 
 void Flusher::give_chunks() {
   Flight& flight = *flight_;
-  while (!flight.chunks.empty() && flight.chunks.front().edge <= core_.durable && flight.in_store < kChunksWaiting) {
+  if (QUIPU_PLANTED("commit-before-flush") && flight.in_store == 0 && !flight.chunks.empty() &&
+      flight.watermark <= core_.durable) {
+    StoreWrite early;
+    early.watermarks = flight.marks;
+    core_.write(std::move(early), [](StoreCompletion&) {});
+  }
+  while (!flight.chunks.empty() && flight.in_store < kChunksWaiting &&
+         (flight.chunks.front().edge <= core_.durable || QUIPU_PLANTED("speculative-row-flushed"))) {
     Chunk chunk = std::move(flight.chunks.front());
     flight.chunks.pop_front();
     ++flight.in_store;
@@ -112,7 +120,7 @@ void Flusher::give_chunks() {
     StoreWrite write;
     write.rows = std::move(chunk.rows);
     core_.write(std::move(write), [this, shards = std::move(chunk.shards)](StoreCompletion& completion) {
-      const bool stored = completion.result.has_value();
+      const bool stored = completion.result.has_value() || QUIPU_PLANTED("flush-error-swallowed");
       for (const ShardRef& shard : shards) core_.totals.copied_done(shard, stored);
       --flight_->in_store;
       if (!stored) {
@@ -128,6 +136,15 @@ void Flusher::give_last() {
   if (flight.in_store > 0 || flight.last_given) return;
   if (flight.failed) return finish(false);
   if (flight.copied < flight.shards.size() || !flight.chunks.empty() || flight.watermark > core_.durable) return;
+  if (QUIPU_PLANTED("sources-newer-than-watermark")) {
+    for (Aggregator& partition : core_.partitions) partition.sources().take_changes(flight.sources);
+  }
+  if (QUIPU_PLANTED("chains-newer-than-watermark")) {
+    for (std::size_t i = 0; i < flight.marks.size(); ++i) {
+      flight.marks[i].chains.resize(sizeof(std::uint32_t));
+      put(flight.marks[i].chains, core_.partitions[i].chains().encode());
+    }
+  }
   StoreWrite write;
   write.sources = flight.sources;
   write.watermarks = flight.marks;
@@ -156,7 +173,10 @@ void Flusher::finish(bool stored) {
     for (const Chunk& chunk : flight.chunks) {
       for (const ShardRef& shard : chunk.shards) core_.totals.copied_done(shard, false);
     }
-    for (Aggregator& partition : core_.partitions) partition.sources().changed_again(flight.sources);
+    QUIPU_MARK("flush failed");
+    for (Aggregator& partition : core_.partitions) {
+      if (!QUIPU_PLANTED("failed-sources-forgotten")) partition.sources().changed_again(flight.sources);
+    }
     requested_sync_ |= flight.sync;
     if (base_ && !base_->flushed) base_failed();  // A base of an earlier flush is not concerned.
     return;
@@ -174,6 +194,10 @@ void Flusher::finish(bool stored) {
 void Flusher::step_base() {
   if (!base_ || base_->given) return;
   BaseInMaking& base = *base_;
+  if (QUIPU_PLANTED("windows-newer-than-base")) {
+    if (!base.flushed) return;
+    base.windows = BaseWindows(core_.partitions);
+  }
   if (!base.windows.copy(kWindowBytesPerStep) || !base.flushed) return;
   base.given = true;
   core_.write_base({base.offset, base.windows.take()}, [this](StoreCompletion& completion) {
@@ -188,6 +212,7 @@ void Flusher::step_base() {
 }
 
 void Flusher::base_failed() {
+  QUIPU_MARK("base failed");
   base_.reset();
   last_base_ = core_.now - core_.options.base_interval_ms + std::min(core_.options.base_interval_ms, kBaseRetryMs);
 }
@@ -195,6 +220,8 @@ void Flusher::base_failed() {
 void Flusher::allow_trim() {
   // A recovery begins at the newest base of this log that is not above a watermark: one must be there, whatever a crash
   // takes back. What stands behind the oldest base is kept too, for an audit.
+  if (QUIPU_PLANTED("retention-eats-unflushed")) return core_.log.allow_trim(Offset{core_.durable.value + 1});
+  if (QUIPU_PLANTED("trimmed-above-base")) return core_.log.allow_trim(Offset{synced_.value + 1});
   const auto oldest = core_.store.oldest_base();
   if (oldest == kNoOffset || newest_base_ == kNoOffset || oldest > newest_base_) return;
   for (const Aggregator& partition : core_.partitions) {

@@ -38,6 +38,8 @@ class Flusher {
 
   /// Rows up to here are in the store.
   Offset flushed() const { return flushed_; }
+  /// And up to here they are synced, as far as this process knows.
+  Offset synced() const { return synced_; }
   /// Tells what the store holds at start.
   void set_flushed(Offset offset) { flushed_ = offset; }
   /// The newest base of this log at start, and how much log stands behind it. From now on bases are made: before, the

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "aggregate/shard.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -187,6 +188,8 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
         return;
       }
       walk->names = std::move(page->counters);
+      // One that is reset already may be so in a frame that is not durable yet: the answer relies on it.
+      if (!QUIPU_PLANTED("reset-of-all-not-held")) walk->newest = std::max(walk->newest, page->durable_at);
       walk->next = 0;
       walk->cursor = page->next;
       walk->last = page->next == 0;
@@ -206,6 +209,7 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
       // Gone from the table since: it comes back by a load before it can be reset.
       if (counter == kNoCounter) {
         if (core_.totals.complete()) continue;
+        QUIPU_MARK("reset of all reads a counter back");
         walk->asked = true;
         const auto space = core_.spaces.name(named.space);
         StoreLoad load;
@@ -223,7 +227,16 @@ void Jobs::reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<
         });
         return Progress::kWaiting;
       }
-      if (!core_.totals.table().total(core_.totals.table().at(counter)).exists) continue;
+      const Total total = core_.totals.table().total(core_.totals.table().at(counter));
+      if (!total.exists) {
+        walk->newest = std::max(walk->newest, total.newest);
+        continue;
+      }
+      if (!applier_.reset_can_fit(named.counter.size())) {
+        QUIPU_MARK("reset of all too large");
+        done(failure(Code::kTooLarge, "the reset of a counter is larger than the log can take in one commit"));
+        return Progress::kDone;
+      }
       if (!applier_.room_for_resets(1, named.counter.size())) return Progress::kWaiting;
       walk->newest = std::max(walk->newest, applier_.reset(counter));
     }

@@ -1,6 +1,7 @@
 #include "engine/open_frames.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -17,7 +18,9 @@ bool same_second(TimeMs a, TimeMs b) { return a / kCombineMs == b / kCombineMs; 
 }  // namespace
 
 OpenFrames::OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions)
-    : identity_(identity), writer_(writer), current_(partitions, kNone), number_(partitions) {}
+    : identity_(identity), writer_(writer), current_(partitions, kNone), number_(partitions) {
+  if (QUIPU_PLANTED("chain-number-reused")) writer_.boot = 1;
+}
 
 Offset OpenFrames::open_next(PartitionId partition, EventLog& log, TimeMs now) {
   const auto offset = log.reserve(partition);
@@ -60,6 +63,7 @@ void OpenFrames::add_plain(PartitionId partition, const Named& counter, Shard& s
       return;
     }
   }
+  if (shard.slot < Shard::kTouched) QUIPU_MARK("entry not added up with the one before");
   shard.slot = static_cast<std::uint32_t>(frame.entries.size());
   append(frame, counter, {delta, 1, time, counter.index, 0, EntryKind::kAdd, GroupKind::kPlain});
 }

@@ -9,6 +9,7 @@
 #include "aggregate/missing_counters.h"
 #include "aggregate/partition_state.h"
 #include "base/check.h"
+#include "base/planted.h"
 #include "event/frame.h"
 #include "ingest/names.h"
 #include "ingest/policy_text.h"
@@ -78,6 +79,7 @@ Result<void> Recovery::restore_base() {
     const auto generation = generation_of_windows((*base)->windows);
     if (!generation) return std::unexpected(generation.error());
     if (*generation == core_.log.identity().generation) {
+      QUIPU_MARK("recovery from a base");
       base_ = (*base)->offset;
       if (auto restored = restore_windows((*base)->windows, core_.partitions); !restored) return restored;
       break;
@@ -164,6 +166,7 @@ Result<void> Recovery::read_stretch() {
   }
   if (overfull || core_.dirty_bytes() > core_.options.dirty_bytes_max) {
     // What is replayed goes to the store before more is read: memory stays within its bounds here, too.
+    QUIPU_MARK("recovery flushes before it goes on");
     flusher_.request(false);
     flusher_.step();
     return {};
@@ -195,6 +198,7 @@ bool Recovery::load_missing() {
   StoreLoad load;
   load.keys = missing.take();
   if (load.keys.empty()) return true;
+  QUIPU_MARK("recovery reads counters back");
   waiting_ = true;
   auto keys = load.keys;
   core_.load(std::move(load), [this, keys = std::move(keys)](StoreCompletion& completion) {
@@ -225,6 +229,7 @@ Result<void> Recovery::apply_stretch() {
     }
     Aggregator& partition = core_.partitions[item.partition.value];
     if (item.offset <= partition.read()) {
+      QUIPU_MARK("recovery sees ids alone");
       partition.see_ids(*frame);
     } else {
       resets_.clear();  // They were passed on in the same commit.

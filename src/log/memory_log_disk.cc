@@ -80,6 +80,7 @@ Result<void> MemoryLogDisk::read(SegmentNumber segment, std::uint64_t at, std::s
     return failure(Code::kDamaged, name(segment) + ": the file ends before byte " + std::to_string(at + out.size()));
   }
   std::memcpy(out.data(), file->second.data() + at, out.size());
+  if (spoil_read && !spoil_read(out)) return failure(Code::kDamaged, name(segment) + ": reading: Input/output error");
   return {};
 }
 

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,8 @@ class MemoryLogDisk final : public LogDisk {
   std::uint64_t capacity_bytes = UINT64_MAX;
   /// The next write or its sync fails, and every later one: any part of the bytes may have been written.
   bool fail_write = false;
+  /// Is shown what each read brings, and may change it; with false as its answer the read fails.
+  std::function<bool(std::span<std::byte>)> spoil_read;
   /// Removing fails while this is set.
   bool fail_remove = false;
 

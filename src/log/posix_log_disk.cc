@@ -11,7 +11,9 @@
 
 #include "base/check.h"
 #include "base/phases.h"
+#include "log/posix_file_system.h"
 #include "log/segment_files.h"
+#include "log/segment_writer.h"
 #include "log/write_times.h"
 
 namespace quipu {
@@ -22,6 +24,7 @@ class PosixLogDisk::State {
   State(SegmentFiles files, PosixLogDiskOptions options)
       : files_(std::move(files)),
         options_(std::move(options)),
+        writer_(files_),
         sync_thread_([this] { run_sync(); }),
         files_thread_([this] { run_files(); }) {}
 
@@ -63,7 +66,7 @@ class PosixLogDisk::State {
       if (hand_over) write_ = Write{segment, at, bytes};
     }
     if (hand_over) return changed_.notify_all();
-    auto outcome = write_and_sync({segment, at, bytes});
+    auto outcome = write({segment, at, bytes});
     const std::lock_guard lock(mutex_);
     done_.push_back({DiskCompletion::Kind::kWrite, segment, std::move(outcome)});
   }
@@ -109,7 +112,7 @@ class PosixLogDisk::State {
       const auto work = *std::exchange(write_, std::nullopt);
       writing_ = true;
       lock.unlock();
-      auto outcome = write_and_sync(work);
+      auto outcome = write(work);
       lock.lock();
       writing_ = false;
       done_.push_back({DiskCompletion::Kind::kWrite, work.segment, std::move(outcome)});
@@ -120,41 +123,13 @@ class PosixLogDisk::State {
     }
   }
 
-  Result<void> write_and_sync(const Write& work) {
-    if (write_error_) return std::unexpected(*write_error_);
+  Result<void> write(const Write& work) {
     const PhaseScope phase(Phase::kCommit);
     const auto begun = std::chrono::steady_clock::now();
-    auto done = try_write(work);
+    auto done = writer_.write(work.segment, work.at, work.bytes);
     using std::chrono::microseconds;
     times_.add(std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begun).count());
-    if (!done) {
-      done.error().what = files_.name(work.segment) + ": " + done.error().what;
-      done.error().code = Code::kUnknown;
-      write_error_ = done.error();
-      writer_.close();
-    }
     return done;
-  }
-
-  Result<void> try_write(const Write& work) {
-    if (!writer_ || writer_segment_ != work.segment) {
-      auto opened = files_.open_for_writing(work.segment, direct_);
-      if (!opened) return std::unexpected(opened.error());
-      writer_ = std::move(*opened);
-      writer_segment_ = work.segment;
-    }
-    bool invalid = false;
-    auto done = write_fully(writer_, work.at, work.bytes, invalid);
-    if (!done && invalid && direct_) {
-      // The file system takes the flag but not the write: the same again through the page cache. Nothing was written.
-      direct_ = false;
-      auto opened = files_.open_for_writing(work.segment, direct_);
-      if (!opened) return std::unexpected(opened.error());
-      writer_ = std::move(*opened);
-      done = write_fully(writer_, work.at, work.bytes, invalid);
-    }
-    if (!done) return done;
-    return sync_data(writer_);
   }
 
   void run_files() {
@@ -188,10 +163,7 @@ class PosixLogDisk::State {
 
   // Of whoever writes: the sync thread between taking a write and completing it, else the owner's.
   WriteTimes times_;
-  FileDescriptor writer_;
-  SegmentNumber writer_segment_{};
-  bool direct_ = true;
-  std::optional<Error> write_error_;
+  SegmentWriter writer_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -209,7 +181,7 @@ class PosixLogDisk::State {
 };
 
 Result<std::unique_ptr<PosixLogDisk>> PosixLogDisk::open(const std::string& directory, PosixLogDiskOptions options) {
-  SegmentFiles files(directory, options.free_bytes_min);
+  SegmentFiles files(posix_file_system(), directory, options.free_bytes_min);
   if (!options.only_read) {
     if (auto made = files.make_directory(); !made) return std::unexpected(made.error());
   }
@@ -226,14 +198,7 @@ Result<void> PosixLogDisk::read(SegmentNumber segment, std::uint64_t at, std::sp
 }
 
 Result<void> PosixLogDisk::write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
-  bool direct = false;
-  auto file = state_->files().open_for_writing(segment, direct);
-  if (!file) return std::unexpected(file.error());
-  bool invalid = false;
-  auto done = write_fully(*file, at, bytes, invalid);
-  if (done) done = sync_data(*file);
-  if (!done) done.error().what = name(segment) + ": " + done.error().what;
-  return done;
+  return state_->files().write(segment, at, bytes);
 }
 
 Result<void> PosixLogDisk::create(SegmentNumber segment, std::uint64_t bytes) {

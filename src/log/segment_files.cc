@@ -1,11 +1,5 @@
 #include "log/segment_files.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -14,8 +8,10 @@
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string_view>
 
+#include "base/planted.h"
 #include "log/segment_format.h"
 
 namespace quipu {
@@ -44,7 +40,7 @@ std::optional<SegmentNumber> segment_of(std::string_view name) {
 }  // namespace
 
 void FileDescriptor::close() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) system_->close(fd_);
   fd_ = -1;
 }
 
@@ -58,68 +54,85 @@ std::string SegmentFiles::path(SegmentNumber segment) const {
 std::string SegmentFiles::name(SegmentNumber segment) const { return path(segment); }
 
 Result<void> SegmentFiles::make_directory() const {
-  if (::mkdir(directory_.c_str(), 0700) != 0) {
-    if (errno == EEXIST) return {};
-    return system_failure("making " + directory_, errno);
+  if (const auto made = system_->make_directory(directory_); made != 0) {
+    if (made == -EEXIST) return {};
+    return system_failure("making " + directory_, -made);
   }
   const auto parent = std::filesystem::path(directory_).parent_path();
-  const FileDescriptor file(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!file || ::fsync(file.get()) != 0) return system_failure("syncing the directory of " + directory_, errno);
-  return {};
+  return sync(parent.empty() ? "." : parent.string(), "syncing the directory of " + directory_);
 }
 
 Result<std::vector<SegmentFile>> SegmentFiles::list(UnfinishedFiles unfinished) const {
-  std::vector<SegmentFile> files;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(directory_.c_str()), ::closedir);
-  if (!directory) return system_failure("opening " + directory_, errno);
-  errno = 0;
-  while (const auto* entry = ::readdir(directory.get())) {
-    const std::string_view file(entry->d_name);
-    const auto file_path = directory_ + "/" + entry->d_name;
-    if (file.starts_with(kPrefix) && file.ends_with(kUnfinished)) {
-      if (unfinished == UnfinishedFiles::kGo && ::unlink(file_path.c_str()) != 0)
-        return system_failure("removing the unfinished " + file_path, errno);
-    } else if (const auto number = segment_of(file)) {
-      struct stat status{};
-      if (::stat(file_path.c_str(), &status) != 0) return system_failure("looking at " + file_path, errno);
-      files.push_back({*number, static_cast<std::uint64_t>(status.st_size)});
-    }
-    errno = 0;
+  std::vector<FileSystem::Entry> entries;
+  if (const auto listed = system_->list(directory_, entries); listed != 0) {
+    return system_failure("reading " + directory_, -listed);
   }
-  if (errno != 0) return system_failure("reading " + directory_, errno);
+  std::vector<SegmentFile> files;
+  for (const auto& entry : entries) {
+    const std::string_view file(entry.name);
+    if (file.starts_with(kPrefix) && file.ends_with(kUnfinished)) {
+      const auto file_path = directory_ + "/" + entry.name;
+      if (unfinished == UnfinishedFiles::kStay) continue;
+      if (const auto gone = system_->remove(file_path); gone != 0) {
+        return system_failure("removing the unfinished " + file_path, -gone);
+      }
+    } else if (const auto number = segment_of(file)) {
+      files.push_back({*number, entry.bytes});
+    }
+  }
   std::sort(files.begin(), files.end(), [](const SegmentFile& a, const SegmentFile& b) { return a.number < b.number; });
+  if (unfinished == UnfinishedFiles::kStay || QUIPU_PLANTED("names-not-synced-at-start")) return files;
+  // The process that named them may have ended before it synced the directory, or the sync failed.
+  if (auto synced = sync_directory(); !synced) return std::unexpected(synced.error());
   return files;
 }
 
 Result<FileDescriptor> SegmentFiles::open_for_reading(SegmentNumber segment) const {
-  FileDescriptor file(::open(path(segment).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return system_failure("opening " + path(segment), errno);
-  return file;
+  const auto fd = system_->open(path(segment), FileUse::kRead, false);
+  if (fd < 0) return system_failure("opening " + path(segment), -fd);
+  return FileDescriptor(*system_, fd);
 }
 
 Result<FileDescriptor> SegmentFiles::open_for_writing(SegmentNumber segment, bool& direct) const {
-  if (direct) {
-    FileDescriptor file(::open(path(segment).c_str(), O_WRONLY | O_CLOEXEC | O_DIRECT));
-    if (file) return file;
-    if (errno != EINVAL) return system_failure("opening " + path(segment), errno);
+  return open(path(segment), FileUse::kWrite, direct, "opening ");
+}
+
+/// `direct` becomes false where the file system can not.
+Result<FileDescriptor> SegmentFiles::open(const std::string& path, FileUse use, bool& direct, const char* what) const {
+  auto fd = system_->open(path, use, direct);
+  if (fd == -EINVAL && direct) {
     direct = false;
+    fd = system_->open(path, use, direct);
   }
-  FileDescriptor file(::open(path(segment).c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file) return system_failure("opening " + path(segment), errno);
-  return file;
+  if (fd < 0) return system_failure(what + path, -fd);
+  return FileDescriptor(*system_, fd);
+}
+
+Result<void> SegmentFiles::write(SegmentNumber segment, std::uint64_t at, ByteView bytes) const {
+  bool direct = false;
+  auto file = open_for_writing(segment, direct);
+  if (!file) return std::unexpected(file.error());
+  bool invalid = false;
+  auto done = write_fully(*file, at, bytes, invalid);
+  if (done) done = sync_data(*file);
+  if (!done) done.error().what = name(segment) + ": " + done.error().what;
+  return done;
 }
 
 Result<void> SegmentFiles::create(SegmentNumber segment, std::uint64_t bytes) const {
   if (auto room = check_room(bytes); !room) return room;
   const auto unfinished = path(segment) + std::string(kUnfinished);
   auto done = fill(unfinished, bytes);
-  if (done && ::rename(unfinished.c_str(), path(segment).c_str()) != 0) {
-    done = system_failure("renaming " + unfinished, errno);
+  if (done) {
+    if (const auto renamed = system_->rename(unfinished, path(segment)); renamed != 0) {
+      done = system_failure("renaming " + unfinished, -renamed);
+    }
   }
   if (!done) {
-    ::unlink(unfinished.c_str());
+    system_->remove(unfinished);
     return done;
   }
+  if (QUIPU_PLANTED("directory-not-synced")) return {};
   return sync_directory();
 }
 
@@ -128,14 +141,10 @@ Result<void> SegmentFiles::create(SegmentNumber segment, std::uint64_t bytes) co
 /// of all of it at once would hold up the commits that go on beside it.
 Result<void> SegmentFiles::fill(const std::string& path, std::uint64_t bytes) const {
   bool direct = true;
-  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_DIRECT, 0600));
-  if (!file && errno == EINVAL) {
-    direct = false;
-    file = FileDescriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  }
-  if (!file) return system_failure("making " + path, errno);
-  if (const auto error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes)); error != 0) {
-    return system_failure("reserving " + std::to_string(bytes) + " bytes for " + path, error);
+  auto file = open(path, FileUse::kMake, direct, "making ");
+  if (!file) return std::unexpected(file.error());
+  if (const auto reserved = system_->reserve(file->get(), bytes); reserved != 0) {
+    return system_failure("reserving " + std::to_string(bytes) + " bytes for " + path, -reserved);
   }
   struct Free {
     void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{kBlockBytes}); }
@@ -144,27 +153,28 @@ Result<void> SegmentFiles::fill(const std::string& path, std::uint64_t bytes) co
   for (std::uint64_t at = 0; at < bytes;) {
     const auto size = std::min<std::uint64_t>(kFillBytes, bytes - at);
     bool invalid = false;
-    auto written = write_fully(file, at, {zeros.get(), size}, invalid);
+    auto written = write_fully(*file, at, {zeros.get(), size}, invalid);
     if (!written && invalid && direct) {
       direct = false;
-      file = FileDescriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-      if (!file) return system_failure("opening " + path, errno);
+      file = open(path, FileUse::kWrite, direct, "opening ");
+      if (!file) return std::unexpected(file.error());
       continue;
     }
     if (!written) return written;
     at += size;
     if (!direct) {
-      if (auto synced = sync_data(file); !synced) return synced;
+      if (auto synced = sync_data(*file); !synced) return synced;
     }
   }
-  if (::fsync(file.get()) != 0) return system_failure("syncing " + path, errno);
+  if (const auto synced = system_->sync(file->get()); synced != 0) return system_failure("syncing " + path, -synced);
   return {};
 }
 
 Result<void> SegmentFiles::check_room(std::uint64_t bytes) const {
-  struct statvfs status{};
-  if (::statvfs(directory_.c_str(), &status) != 0) return system_failure("asking for the room in " + directory_, errno);
-  const auto free = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  std::uint64_t free = 0;
+  if (const auto asked = system_->free_bytes(directory_, free); asked != 0) {
+    return system_failure("asking for the room in " + directory_, -asked);
+  }
   if (free >= bytes + free_bytes_min_) return {};
   return busy("the disk of " + directory_ + " is full: " + std::to_string(free) + " bytes are free, a segment takes " +
                   std::to_string(bytes) + " and " + std::to_string(free_bytes_min_) + " stay free",
@@ -172,23 +182,27 @@ Result<void> SegmentFiles::check_room(std::uint64_t bytes) const {
 }
 
 Result<void> SegmentFiles::remove(SegmentNumber segment) const {
-  if (::unlink(path(segment).c_str()) != 0 && errno != ENOENT) {
-    return system_failure("removing " + path(segment), errno);
+  if (const auto gone = system_->remove(path(segment)); gone != 0 && gone != -ENOENT) {
+    return system_failure("removing " + path(segment), -gone);
   }
   return sync_directory();
 }
 
-Result<void> SegmentFiles::sync_directory() const {
-  const FileDescriptor file(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!file || ::fsync(file.get()) != 0) return system_failure("syncing " + directory_, errno);
+Result<void> SegmentFiles::sync_directory() const { return sync(directory_, "syncing " + directory_); }
+
+Result<void> SegmentFiles::sync(const std::string& directory, const std::string& what) const {
+  const auto fd = system_->open(directory, FileUse::kDirectory, false);
+  if (fd < 0) return system_failure(what, -fd);
+  const FileDescriptor file(*system_, fd);
+  if (const auto synced = system_->sync(file.get()); synced != 0) return system_failure(what, -synced);
   return {};
 }
 
 Result<void> read_fully(const FileDescriptor& file, std::uint64_t at, std::span<std::byte> out) {
   while (!out.empty()) {
-    const auto size = ::pread(file.get(), out.data(), out.size(), static_cast<off_t>(at));
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return system_failure("reading at byte " + std::to_string(at), errno);
+    const auto size = file.system().read(file.get(), at, out);
+    if (size == -EINTR) continue;
+    if (size < 0) return system_failure("reading at byte " + std::to_string(at), static_cast<int>(-size));
     if (size == 0) return failure(Code::kDamaged, "the file ends at byte " + std::to_string(at));
     out = out.subspan(static_cast<std::size_t>(size));
     at += static_cast<std::uint64_t>(size);
@@ -199,11 +213,12 @@ Result<void> read_fully(const FileDescriptor& file, std::uint64_t at, std::span<
 Result<void> write_fully(const FileDescriptor& file, std::uint64_t at, ByteView bytes, bool& invalid) {
   invalid = false;
   for (bool first = true; !bytes.empty(); first = false) {
-    const auto size = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (size < 0 && errno == EINTR) continue;
+    const auto size = file.system().write(file.get(), at, bytes);
+    if (size == -EINTR) continue;
     if (size < 0) {
-      invalid = first && errno == EINVAL;
-      return system_failure("writing " + std::to_string(bytes.size()) + " bytes at " + std::to_string(at), errno);
+      invalid = first && size == -EINVAL;
+      return system_failure("writing " + std::to_string(bytes.size()) + " bytes at " + std::to_string(at),
+                            static_cast<int>(-size));
     }
     bytes = bytes.subspan(static_cast<std::size_t>(size));
     at += static_cast<std::uint64_t>(size);
@@ -212,7 +227,7 @@ Result<void> write_fully(const FileDescriptor& file, std::uint64_t at, ByteView 
 }
 
 Result<void> sync_data(const FileDescriptor& file) {
-  if (::fdatasync(file.get()) != 0) return system_failure("syncing", errno);
+  if (const auto synced = file.system().sync_data(file.get()); synced != 0) return system_failure("syncing", -synced);
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/planted.h"
 #include "event/frame.h"
 
 namespace quipu {
@@ -148,7 +149,8 @@ std::uint64_t group_checksum(ByteView body, std::uint64_t seed) { return hash64(
 
 Result<void> check_group_body(const GroupHeader& header, ByteView group, std::uint64_t seed) {
   QUIPU_CHECK(group.size() == header.total_bytes());
-  if (group_checksum(group.subspan(kGroupHeaderBytes), seed) != header.checksum) {
+  if (group_checksum(group.subspan(kGroupHeaderBytes), seed) != header.checksum &&
+      !QUIPU_PLANTED("checksum-not-checked")) {
     return failure(Code::kDamaged, "the checksum of the group's frames does not match");
   }
   auto frames = group.subspan(kGroupHeaderBytes, header.bytes);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "event/frame.h"
 
 namespace quipu {
@@ -278,6 +279,7 @@ void SegmentLog::finish_write(const DiskCompletion& done, std::vector<LogComplet
 
 /// The bytes under way may be on the disk, wholly, in part or not at all, and the disk can no longer be asked.
 void SegmentLog::poison(const Error& error, std::vector<LogCompletion>& out) {
+  QUIPU_MARK("log poisoned");
   failure_ = Error{Code::kUnknown, "the log's disk failed and the log is closed: " + error.what, 0};
   for (auto* group : {&writing_, &filling_}) {
     for (const auto& item : group->items()) out.push_back({item.token, std::unexpected(*failure_)});

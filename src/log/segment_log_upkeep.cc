@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "log/segment_log.h"
 
 /// Segments that are made ahead, and those that go.
@@ -9,10 +10,21 @@ namespace quipu {
 namespace {
 
 constexpr std::int64_t kRetryMs = 1'000;
+/// A clock that jumped makes a segment no dearer than that.
+constexpr std::int64_t kCreateMsMax = 60'000;
 
 }  // namespace
 
-void SegmentLog::tick(TimeMs now) { now_ = std::max(now_, now); }
+void SegmentLog::tick(TimeMs now) {
+  if (now < now_ && !QUIPU_PLANTED("clock-back-stops-retries")) {
+    // The clock jumped back. What is waited for is near all the same, and not when the clock is again where it was.
+    create_retry_at_ = std::min(create_retry_at_, now + kRetryMs);
+    remove_retry_at_ = std::min(remove_retry_at_, now + kRetryMs);
+    create_begun_ = std::min(create_begun_, now);
+    writing_begun_ = std::min(writing_begun_, now);
+  }
+  now_ = QUIPU_PLANTED("clock-back-stops-retries") ? std::max(now_, now) : now;
+}
 
 void SegmentLog::allow_trim(Offset offset) { trim_below_ = std::max(trim_below_, std::min(offset, durable_end_)); }
 
@@ -27,13 +39,14 @@ void SegmentLog::finish_create(const DiskCompletion& done) {
   creating_ = false;
   if (!done.outcome) {
     // Nothing was acknowledged in it, so nothing is lost: it is tried again, whatever the reason.
+    QUIPU_MARK("segment could not be made");
     create_error_ = done.outcome.error();
     create_retry_at_ = now_ + kRetryMs;
     return;
   }
   QUIPU_CHECK(done.segment == next_number_);
   create_error_.reset();
-  create_ms_ = std::max<std::int64_t>(1, now_ - create_begun_);
+  create_ms_ = std::clamp<std::int64_t>(now_ - create_begun_, 1, kCreateMsMax);
   spare_ = next_number_;
   ++next_number_.value;
 }
@@ -64,9 +77,11 @@ void SegmentLog::finish_remove(const DiskCompletion& done) {
   QUIPU_CHECK(removing_ == done.segment);
   removing_.reset();
   if (!done.outcome) {
+    QUIPU_MARK("segment could not be removed");
     remove_retry_at_ = now_ + kRetryMs;
     return;
   }
+  QUIPU_MARK("segment removed");
   remove_queue_.pop_front();
   ++stats_.segments_removed;
   // There is room again: what failed for want of it is tried at once.

@@ -15,7 +15,9 @@ Result<ByteView> SegmentReader::view(std::uint64_t at, std::size_t size) {
     if (window_.size() < wanted) window_.resize(wanted);
     window_at_ = at;
     window_size_ = 0;
-    if (auto read = disk_.read(segment_, at, std::span(window_).first(wanted)); !read) {
+    auto read = disk_.read(segment_, at, std::span(window_).first(wanted));
+    unreadable_ = !read;
+    if (!read) {
       return std::unexpected(std::move(read.error()));
     }
     window_size_ = wanted;

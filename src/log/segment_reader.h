@@ -34,6 +34,9 @@ class SegmentReader {
   /// All bytes of that group, checked. They live until the next call.
   Result<ByteView> group(const GroupHeader& header, std::uint64_t seed);
 
+  /// Whether the last error was the disk's, which says nothing of what is written there.
+  bool unreadable() const { return unreadable_; }
+
  private:
   LogDisk& disk_;
   SegmentNumber segment_;
@@ -42,6 +45,7 @@ class SegmentReader {
   Bytes window_;
   std::uint64_t window_at_ = 0;
   std::size_t window_size_ = 0;
+  bool unreadable_ = false;
 };
 
 /// Adds the frames of a group that was checked, from `out.next` on, to `out` if they are of the partition (nullopt: of

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "log/segment_reader.h"
 
 namespace quipu {
@@ -173,11 +174,16 @@ Result<void> Recovery::walk_last() {
   while (true) {
     const auto header = reader.group_header(log_.write_at, seed, log_.end);
     if (!header) {
-      if (header.error().code == Code::kRefused) return std::unexpected(header.error());
+      // What can not be read may be sound: it must not be taken for a torn write, and be overwritten.
+      if (header.error().code == Code::kRefused || (reader.unreadable() && !QUIPU_PLANTED("read-error-is-torn-tail"))) {
+        return std::unexpected(header.error());
+      }
       end_reason_ = header.error().what;
       break;
     }
-    if (const auto group = reader.group(*header, seed); !group) {
+    if (const auto group = reader.group(*header, seed); !group && !QUIPU_PLANTED("torn-tail-accepted")) {
+      if (reader.unreadable() && !QUIPU_PLANTED("read-error-is-torn-tail")) return std::unexpected(group.error());
+      QUIPU_MARK("group torn behind a whole header");
       end_reason_ = group.error().what;
       break;
     }
@@ -233,10 +239,11 @@ Result<void> Recovery::check_known_durable() const {
 
 /// From here on everything is sound, and the disk is changed.
 Result<void> Recovery::settle() {
-  if (log_.last_group_at != 0) {
+  if (log_.last_group_at != 0 && !QUIPU_PLANTED("last-group-not-synced-again")) {
     if (auto done = rewrite_last_group(); !done) return done;
   }
   for (const auto& stale : stale_) {
+    QUIPU_MARK("torn tail cut");
     if (!log_.cut) log_.cut = LogCut{stale.segment, stale.begin, 0};
     log_.cut->bytes += stale.end - stale.begin;
     if (auto done = zero(stale); !done) return done;
@@ -244,6 +251,7 @@ Result<void> Recovery::settle() {
   // The last segment may have a header and not one whole group: its first write was torn. It is begun anew.
   auto spares = used_;
   if (used_ > 0 && log_.last_group_at == 0) {
+    QUIPU_MARK("last segment begun anew");
     --spares;
     if (auto done = zero({files_[spares].number, 0, kBlockBytes}); !done) return done;
     log_.segments.pop_back();
@@ -274,6 +282,19 @@ Result<void> Recovery::rewrite_last_group() {
   const auto begin = log_.last_group_at == kBlockBytes ? 0 : log_.last_group_at;
   Bytes bytes(log_.write_at - begin);
   if (auto read = disk_.read(last.number, begin, bytes); !read) return read;
+  // It was sound a moment ago. What a bad read brings now must not be made durable in its place.
+  const auto group = ByteView(bytes).subspan(log_.last_group_at - begin);
+  const auto seed = segment_seed(options_.identity, last.number);
+  const auto header = decode_group_header(group, seed);
+  if (!header) return damaged(last.number, log_.last_group_at, header.error().what);
+  if (header->total_bytes() != group.size()) return damaged(last.number, log_.last_group_at, "its size has changed");
+  if (auto sound = check_group_body(*header, group, seed); !sound) {
+    return damaged(last.number, log_.last_group_at, sound.error().what);
+  }
+  if (begin == 0) {
+    const auto segment = decode_segment_header(ByteView(bytes).first(kBlockBytes));
+    if (!segment) return damaged(last.number, 0, segment.error().what);
+  }
   return disk_.write(last.number, begin, bytes);
 }
 

@@ -436,6 +436,36 @@ TEST_F(EngineFlush, ResetsEveryCounterInTheTableOrNot) {
   }
 }
 
+TEST_F(EngineFlush, AResetOfAllThatFindsNothingLeftWaitsForTheOneThatLeftNothing) {
+  add_many(0, 20);
+  world.commit();
+  Offset newest{};
+  for (int i = 0; i < 2; ++i) {
+    std::optional<Result<Offset>> done;
+    world.engine->reset_all({world.space()}, [&](Result<Offset> given) { done = std::move(given); });
+    for (int turns = 0; turns < 100 && !done; ++turns) world.engine->step(world.now, false);
+    ASSERT_TRUE(done.has_value());
+    ASSERT_TRUE(done->has_value());
+    EXPECT_GT(**done, world.engine->durable()) << "a crash could take it back";
+    EXPECT_TRUE(i == 0 || **done == newest);
+    newest = **done;
+  }
+}
+
+TEST_F(EngineFlush, AResetOfAllThatNoCommitCanHoldIsRefused) {
+  world.options.open_bytes_max = 1'400;
+  world.restart();
+  world.run(world.add(std::string(300, 'x')));
+  world.commit();
+  std::optional<Result<Offset>> done;
+  world.engine->reset_all({world.space()}, [&](Result<Offset> given) { done = std::move(given); });
+  for (int turns = 0; turns < 100 && !done; ++turns) world.turn();
+  ASSERT_TRUE(done.has_value()) << "it waits for ever";
+  ASSERT_FALSE(done->has_value());
+  EXPECT_EQ(done->error().code, Code::kTooLarge);
+  EXPECT_EQ(world.count(), 1u);
+}
+
 TEST_F(EngineFlush, AnswersAboutAPolicyWhenTheStoreSurelyHasIt) {
   const NamespacePolicy policy{AckMode::kMemory, false, 60'000, 5};
   std::optional<Result<void>> done;

@@ -76,6 +76,21 @@ TEST_F(EngineRestart, EndsInGoodOrderAlsoWhereTheStoreFailsForAWhile) {
   EXPECT_EQ(world.stored("a"), 7);
 }
 
+TEST_F(EngineRestart, HasStoppedOnlyWhenTheStoreHasSyncedWhatWasFlushedBefore) {
+  world.options.sync_interval_ms = 1'000'000;
+  world.restart();
+  world.run(world.add("a", 7));
+  world.flush();
+  ASSERT_GT(world.store.unsynced(), 0u);
+  world.store.fails = true;
+  world.engine->drain();
+  world.turns(50);
+  EXPECT_EQ(world.engine->state(), EngineState::kDraining) << "nothing is left to flush, but to sync";
+  world.store.fails = false;
+  world.stop();
+  EXPECT_EQ(world.store.unsynced(), 0u);
+}
+
 TEST_F(EngineRestart, KnowsItsIdsFromTheBaseAndTheLogBehindIt) {
   make_bases_often();
   world.log_options.segment_bytes = kSegmentBytesMin;

@@ -334,5 +334,57 @@ TEST_F(SegmentDamage, ALogThatIsGoneIsRefusedWhenTheStoreKnowsOfIt) {
   expect_refused("there were segments before this one");
 }
 
+TEST(SegmentBadRead, AReadThatFailsWhileItOpensIsNoTornTail) {
+  SegmentWorld world;
+  ASSERT_EQ(world.open(), "");
+  for (int i = 0; i < 3; ++i) world.write_group(2);
+  const auto last = world.next - 1;
+  ASSERT_EQ(world.open(), "");
+  world.log.reset();
+  bool opened = false;
+  std::uint64_t failed = 0;
+  for (; !opened; ++failed) {
+    ASSERT_LT(failed, 100u);
+    std::uint64_t reads = 0;
+    world.disk.spoil_read = [&](std::span<std::byte>) { return reads++ != failed; };
+    const auto error = world.open();
+    opened = error.empty();
+    EXPECT_THAT(error, AnyOf("", HasSubstr("Input/output error"))) << "read " << failed;
+    world.log.reset();
+    world.disk.spoil_read = nullptr;
+    ASSERT_EQ(world.open(), "");
+    world.expect_holds(last);
+    world.log.reset();
+  }
+  EXPECT_GT(failed, 3u);
+}
+
+TEST(SegmentBadRead, TheLastGroupIsNotWrittenOnceMoreAsABadReadBroughtIt) {
+  SegmentWorld world;
+  ASSERT_EQ(world.open(), "");
+  for (const int groups : {1, 2}) {
+    world.write_group(groups);
+    const auto last = world.next - 1;
+    std::uint64_t reads = 0;
+    world.disk.spoil_read = [&](std::span<std::byte>) { return ++reads > 0; };
+    ASSERT_EQ(world.open(), "");
+    // The last read of opening is that of the group; every bit in it counts, those of the first block too.
+    for (const std::size_t at : {std::size_t{20}, std::size_t{4'096 + 100}}) {
+      std::uint64_t now = 0;
+      world.disk.spoil_read = [&](std::span<std::byte> bytes) {
+        if (++now == reads && at < bytes.size()) bytes[at] ^= std::byte{4};
+        return true;
+      };
+      static_cast<void>(world.open());
+      world.log.reset();
+      world.disk.spoil_read = nullptr;
+      ASSERT_EQ(world.open(), "");
+      world.expect_holds(last);
+      world.log.reset();
+    }
+    ASSERT_EQ(world.open(), "");
+  }
+}
+
 }  // namespace
 }  // namespace quipu

@@ -194,6 +194,49 @@ TEST(SegmentLog, AFullDiskMakesItBusyAndRoomMakesItGoOn) {
   world.expect_holds(world.next - 1);
 }
 
+TEST(SegmentLog, AClockThatJumpsBackDoesNotPutOffTheNextSegment) {
+  SegmentWorld world;
+  world.disk.capacity_bytes = kSegmentBytesMin;
+  ASSERT_EQ(world.open(), "");
+  world.now += 3'600'000;
+  while (world.log->room_bytes() >= 1'000) world.write_group(1);
+  ASSERT_TRUE(world.log->stats().disk_full);
+  world.disk.capacity_bytes = 3 * kSegmentBytesMin;
+  world.now -= 3'600'000;
+  world.take();
+  EXPECT_LE(world.log->room_error().retry_after_ms, 1'000);
+  world.now += 1'000;
+  world.take();
+  world.take();
+  EXPECT_FALSE(world.log->stats().disk_full);
+  world.write_group(1, kHalfSegment);
+  world.expect_holds(world.next - 1);
+}
+
+TEST(SegmentLog, ASegmentThatIsMadeWhileTheClockJumpsKeepsNobodyAwayForHours) {
+  SegmentWorld world;
+  ASSERT_EQ(world.open(), "");
+  world.disk.automatic = false;
+  world.submit();
+  world.log->commit();
+  world.disk.finish_write();
+  world.take();
+  ASSERT_TRUE(world.disk.creating());
+  world.now += 24 * 3'600'000;
+  world.disk.finish_create();
+  world.take();
+  world.disk.automatic = true;
+  world.write_group(1, 50'000);
+  world.disk.automatic = false;
+  while (world.log->room_bytes() >= 1'000) {
+    world.submit();
+    world.log->commit();
+    world.disk.finish_write();
+    world.take();
+  }
+  EXPECT_LE(world.log->room_error().retry_after_ms, 60'000);
+}
+
 TEST(SegmentLog, OpensOnAFullDiskAndServesReads) {
   SegmentWorld world;
   ASSERT_EQ(world.open(), "");

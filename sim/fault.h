@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace quipu::sim {
+
+/// What can go wrong. Each is counted where it bites, not where it is asked for.
+enum class Fault : std::uint8_t {
+  kKill,             ///< The process ends; the page cache stays.
+  kPowerCut,         ///< The machine ends: what was not synced may be lost, in any pieces and any order.
+  kCrashInCall,      ///< Either of the two in the middle of a file call.
+  kCrashInStart,     ///< Either of the two while the log is opened or read.
+  kTornWrite,        ///< A crash left a part of a write.
+  kLostWrite,        ///< A power cut took back pieces that were written and not synced.
+  kLostName,         ///< A power cut took back a file that was made, renamed or removed.
+  kWriteFails,       ///< A write answers EIO, with a part of it done.
+  kSyncFails,        ///< A sync answers EIO, and the kernel takes the pages for clean.
+  kReadFails,        ///< A read answers EIO.
+  kBitRot,           ///< A read brings a wrong bit, once.
+  kShortWrite,       ///< A write does a part of what was asked, or is interrupted.
+  kNoDirectWrite,    ///< The file system takes the flag for direct writes, but not the write.
+  kUpkeepFails,      ///< Making, naming or removing a file fails.
+  kDiskFull,         ///< There is no room for another segment.
+  kDiskStalls,       ///< The disk does nothing for a while.
+  kStoreWriteFails,  ///< A write of the store fails.
+  kStoreReadFails,   ///< A load or a scan of the store fails.
+  kStoreBaseFails,   ///< A base can not be made.
+  kStoreStalls,      ///< The store does nothing for a while.
+  kStoreForgets,     ///< A crash takes writes of the store that no sync covers.
+  kClockBack,
+  kClockForward,
+  kStop,            ///< An orderly stop and a start.
+  kNewLog,          ///< The log is begun anew beside the store, as `quipu log adopt` does.
+  kClientGivesUp,   ///< A client waits no longer for an answer that is still to come.
+  kClientRepeats,   ///< An event is sent again though it was answered, or by a client that has no ids.
+  kClientMistakes,  ///< A batch with an entry that must be refused.
+};
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kClientMistakes) + 1;
+
+/// As in the output: "power cut".
+std::string_view name_of(Fault fault);
+
+/// How often each happened.
+using FaultCounts = std::array<std::uint64_t, kFaults>;
+
+}  // namespace quipu::sim

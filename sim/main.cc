@@ -1,0 +1,189 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "base/planted.h"
+#include "cli/exit_code.h"
+#include "sim/runner.h"
+#include "sim/world.h"
+
+namespace quipu::sim {
+namespace {
+
+constexpr std::size_t kTraceLines = 40;
+/// In so many seeds every kind of fault and every mark must occur.
+constexpr std::uint64_t kSeedsForAll = 1'000;
+
+struct Arguments {
+  std::string seeds;
+  std::uint64_t seed = 0;
+  std::uint64_t steps = UINT64_MAX;
+  std::uint64_t first = 1;
+  std::int64_t minutes = 0;
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  bool trace = false;
+  bool list = false;
+  bool brief = false;
+  std::string bug;
+  std::string planted;
+};
+
+bool parse_span(const std::string& text, RunSpan& span) {
+  unsigned long long first = 0;
+  unsigned long long last = 0;
+  int used = 0;
+  if (std::sscanf(text.c_str(), "%llu..%llu%n", &first, &last, &used) != 2) return false;
+  if (used != static_cast<int>(text.size()) || first < 1 || last < first) return false;
+  span.first = first;
+  span.last = last;
+  return true;
+}
+
+void print_sum(const Sum& sum) {
+  std::printf("%llu seeds, %.1f simulated hours, %llu events, %llu faults injected\n",
+              static_cast<unsigned long long>(sum.seeds), static_cast<double>(sum.ms) / 3'600'000.0,
+              static_cast<unsigned long long>(sum.events), static_cast<unsigned long long>(sum.faults_all));
+}
+
+void print_counts(const Sum& sum) {
+  for (std::size_t i = 0; i < kFaults; ++i) {
+    std::printf("  %-24s %llu\n", std::string(name_of(static_cast<Fault>(i))).c_str(),
+                static_cast<unsigned long long>(sum.faults[i]));
+  }
+  for (std::size_t i = 0; i < sum.marks.size(); ++i) {
+    std::printf("  mark %-40s %llu\n", std::string(mark_names()[i]).c_str(),
+                static_cast<unsigned long long>(sum.marks[i]));
+  }
+}
+
+/// Whether everything occurred that must occur in so many seeds; names what did not.
+bool all_occurred(const Sum& sum) {
+  if (sum.seeds < kSeedsForAll) return true;
+  bool all = true;
+  for (std::size_t i = 0; i < kFaults; ++i) {
+    if (sum.faults[i] > 0) continue;
+    std::printf("never occurred: %s\n", std::string(name_of(static_cast<Fault>(i))).c_str());
+    all = false;
+  }
+  for (std::size_t i = 0; i < sum.marks.size(); ++i) {
+    if (sum.marks[i] > 0) continue;
+    std::printf("never passed: mark %s\n", std::string(mark_names()[i]).c_str());
+    all = false;
+  }
+  return all;
+}
+
+void explain(const Failure& failure, const std::string& bug, bool brief) {
+  std::printf("seed %llu: %s%s\n", static_cast<unsigned long long>(failure.seed),
+              failure.by_checker ? "" : "the process ended: ", failure.what.c_str());
+  if (brief) return;
+  const auto steps = shortest_prefix(failure, bug);
+  if (steps == 0) {
+    std::printf("it does not fail again alone\n");
+    return;
+  }
+  std::printf("it fails in its first %llu steps; the end of their trace:\n", static_cast<unsigned long long>(steps));
+  for (const auto& line : last_lines(failure.seed, steps, bug, kTraceLines)) std::printf("  %s\n", line.c_str());
+  std::printf("all of it: quipu-sim --seed %llu --steps %llu --trace%s%s\n",
+              static_cast<unsigned long long>(failure.seed), static_cast<unsigned long long>(steps),
+              bug.empty() ? "" : " --bug ", bug.c_str());
+}
+
+int run_one(const Arguments& arguments) {
+  plant(arguments.bug);
+  const auto report = run_seed(arguments.seed, arguments.steps, arguments.trace ? stdout : nullptr);
+  if (!report.violation.empty()) std::printf("VIOLATION %s\n", report.violation.c_str());
+  std::printf("seed %llu: %llu steps, %.1f simulated hours, %llu events, %llu faults injected, trace %016llx\n",
+              static_cast<unsigned long long>(report.seed), static_cast<unsigned long long>(report.steps),
+              static_cast<double>(report.ms) / 3'600'000.0, static_cast<unsigned long long>(report.events),
+              static_cast<unsigned long long>(report.faults_all), static_cast<unsigned long long>(report.hash));
+  return report.violation.empty() ? kExitOk : kExitFailure;
+}
+
+int run_many(const Arguments& arguments, RunSpan span) {
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  Sum sum;
+  const auto failure = run_span(span, sum, [&](const Sum& now) {
+    if (terminal) std::fprintf(stderr, "\r%llu seeds ", static_cast<unsigned long long>(now.seeds));
+  });
+  if (terminal) std::fprintf(stderr, "\r");
+  if (failure) explain(*failure, arguments.bug, arguments.brief);
+  if (arguments.list) print_counts(sum);
+  const bool all = failure || interrupted || all_occurred(sum);
+  print_sum(sum);
+  if (interrupted) return kExitInterrupted;
+  return failure || !all ? kExitFailure : kExitOk;
+}
+
+int run(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app(
+      "Runs Quipu's core with simulated clients, disk, store and clock, in one thread from one seed, through faults, "
+      "and holds every answer against what clients were told before. The same seed is the same run.\n"
+      "Without options: seeds 1 to 1,000.",
+      "quipu-sim");
+  auto* seeds = app.add_option("--seeds", arguments.seeds, "Run these seeds: A..B, both included");
+  auto* seed = app.add_option("--seed", arguments.seed, "Run this seed alone")->excludes(seeds);
+  auto* minutes = app.add_option("--minutes", arguments.minutes, "Run seeds, one after the other, for so long")
+                      ->check(CLI::Range(1, 100'000))
+                      ->excludes(seeds)
+                      ->excludes(seed);
+  app.add_option("--from", arguments.first, "The first seed of --minutes; 1 if not given")->needs(minutes);
+  app.add_option("--steps", arguments.steps, "End the phase with faults after so many steps")->needs(seed);
+  app.add_flag("--trace", arguments.trace, "Print what happens, step by step")->needs(seed);
+  app.add_option("--jobs", arguments.jobs, "Processes at once; as many as there are cores if not given")
+      ->check(CLI::Range(1, 64))
+      ->excludes(seed);
+  app.add_flag("--counts", arguments.list, "Print how often each fault and each mark occurred");
+  app.add_flag("--brief", arguments.brief, "Do not look for the shortest prefix of a failing seed");
+  app.add_option("--bug", arguments.bug, "Plant a bug, in a build that has them; --bug help lists them");
+  app.footer(
+      "A seed that fails is printed with the shortest prefix of its steps that still fails, and the end of its trace.\n"
+      "The last line says how many seeds, simulated hours, events and faults there were.\n"
+      "Exit codes: 0 nothing found, 1 a violation, or in 1,000 seeds a fault or mark that never occurred, 2 usage, 130 "
+      "interrupted.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  if (arguments.bug == "help") {
+    for (const auto& bug : planted_bugs()) {
+      std::printf("%-36s %s\n", std::string(bug.name).c_str(), std::string(bug.what).c_str());
+    }
+    return kExitOk;
+  }
+  if (!arguments.bug.empty() &&
+      std::ranges::find(planted_bugs(), std::string_view(arguments.bug), &PlantedBug::name) == planted_bugs().end()) {
+    std::fprintf(stderr, "quipu-sim: this build has no bug called %s\n", arguments.bug.c_str());
+    return kExitUsage;
+  }
+  std::signal(SIGINT, [](int) { interrupted = true; });
+  if (seed->count() > 0) return run_one(arguments);
+  RunSpan span;
+  span.last = kSeedsForAll;
+  span.jobs = arguments.jobs;
+  span.bug = arguments.bug;
+  if (seeds->count() > 0 && !parse_span(arguments.seeds, span)) {
+    std::fprintf(stderr, "quipu-sim: --seeds %s: give the first and the last seed, such as 1..1000\n",
+                 arguments.seeds.c_str());
+    return kExitUsage;
+  }
+  if (minutes->count() > 0) {
+    span.first = arguments.first;
+    span.last = UINT64_MAX - 1;
+    span.seconds_max = arguments.minutes * 60;
+  }
+  return run_many(arguments, span);
+}
+
+}  // namespace
+}  // namespace quipu::sim
+
+int main(int argc, char** argv) { return quipu::sim::run(argc, argv); }

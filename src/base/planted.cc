@@ -1,0 +1,113 @@
+#include "base/planted.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+
+namespace quipu {
+
+#ifdef QUIPU_PLANTED_BUGS
+
+namespace {
+
+constexpr auto kBugs = std::to_array<PlantedBug>({
+    {"applied-not-checked", "a replay adds what the row includes already"},
+    {"commit-before-flush", "the watermark goes to the store before the rows below it"},
+    {"ack-before-sync", "a write is called durable before it is synced"},
+    {"sync-error-ignored", "a sync that failed is taken for done"},
+    {"sync-tried-again", "a sync that failed is tried again on the same descriptor"},
+    {"directory-not-synced", "a new segment's name is not made durable"},
+    {"names-not-synced-at-start", "a name that an ended process gave is taken for durable"},
+    {"window-not-renewed", "a repeat does not renew its id"},
+    {"id-hash-truncated", "of an id's hash 8 bits are kept"},
+    {"partition-of-another-hash", "an id's partition depends on a seed that changes at each start"},
+    {"ids-not-seen-before-watermark", "ids between the base and the watermark are not read again"},
+    {"windows-newer-than-base", "the windows of ids in a base are newer than the base"},
+    {"chain-number-reused", "a start numbers its frames as the one before did"},
+    {"chains-newer-than-watermark", "the chains beside a watermark are newer than it"},
+    {"sources-newer-than-watermark", "the sources beside a watermark are newer than it"},
+    {"failed-sources-forgotten", "sources whose write failed are not written again"},
+    {"flush-error-swallowed", "rows whose write failed are taken for stored"},
+    {"speculative-row-flushed", "rows go to the store before their frame is durable"},
+    {"row-under-way-evicted", "a row that is on its way to the store may leave the table"},
+    {"miss-taken-for-new", "a counter that is not in the table is taken for a new one"},
+    {"reset-without-row", "a reset leaves a shard without a row alone"},
+    {"epoch-ignored", "a total adds up shards of all epochs"},
+    {"added-across-reset", "an event is added to an entry before a reset in the same frame"},
+    {"position-too-early", "all that was given out counts as durable when something is"},
+    {"read-not-held", "a read is answered before what it shows is durable"},
+    {"repeat-not-held", "a repeat is answered before what it repeats is durable"},
+    {"reset-of-all-not-held", "a reset of all is answered before the resets that it relies on are durable"},
+    {"batch-half-applied", "entries before a bad one of their batch are counted"},
+    {"total-wraps", "a total beyond 64 bits wraps"},
+    {"retention-eats-unflushed", "the log is trimmed as far as it is durable"},
+    {"trimmed-above-base", "the log is trimmed as far as the store is synced"},
+    {"torn-tail-accepted", "a group that is not whole counts as written"},
+    {"checksum-not-checked", "the checksum of a group is not compared"},
+    {"read-error-is-torn-tail", "what can not be read at start counts as torn"},
+    {"last-group-not-synced-again", "the last group is not synced once more at start"},
+    {"clock-back-stops-retries", "the log's clock never goes back"},
+});
+
+constexpr auto kMarks = std::to_array<std::string_view>({
+    "window of ids compacted",
+    "oldest id forgotten",
+    "chain of an old boot forgotten",
+    "frame closed for a second reset",
+    "entry not added up with the one before",
+    "busy for the store",
+    "busy for the log",
+    "batch too large",
+    "flush failed",
+    "base failed",
+    "reset of all reads a counter back",
+    "reset of all too large",
+    "recovery from a base",
+    "recovery reads counters back",
+    "recovery sees ids alone",
+    "recovery flushes before it goes on",
+    "direct write refused",
+    "log poisoned",
+    "segment could not be made",
+    "segment could not be removed",
+    "segment removed",
+    "group torn behind a whole header",
+    "torn tail cut",
+    "last segment begun anew",
+});
+
+std::string_view active;
+std::array<std::uint64_t, kMarks.size()> counts{};
+
+}  // namespace
+
+std::span<const PlantedBug> planted_bugs() { return kBugs; }
+std::span<const std::string_view> mark_names() { return kMarks; }
+
+void plant(std::string_view bug) {
+  const auto* const found = std::ranges::find(kBugs, bug, &PlantedBug::name);
+  QUIPU_CHECK(bug.empty() || found != kBugs.end());
+  active = bug.empty() ? std::string_view() : found->name;
+}
+
+bool planted(std::string_view bug) { return !active.empty() && active == bug; }
+
+std::vector<std::uint64_t> mark_counts() { return {counts.begin(), counts.end()}; }
+
+void count_mark(std::string_view name) {
+  const auto* const found = std::ranges::find(kMarks, name);
+  QUIPU_CHECK(found != kMarks.end());
+  ++counts[static_cast<std::size_t>(found - kMarks.begin())];
+}
+
+#else
+
+std::span<const PlantedBug> planted_bugs() { return {}; }
+std::span<const std::string_view> mark_names() { return {}; }
+void plant(std::string_view bug) { QUIPU_CHECK(bug.empty()); }
+std::vector<std::uint64_t> mark_counts() { return {}; }
+
+#endif
+
+}  // namespace quipu

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+/// What the simulator's own build adds to the product, and no other build has: bugs that a run-time switch turns on, to
+/// prove that the simulator finds them, and marks that count how often a rare branch was taken. Everywhere else both
+/// macros are constants that cost nothing.
+#ifdef QUIPU_PLANTED_BUGS
+#define QUIPU_PLANTED(bug) (::quipu::planted(bug))
+#define QUIPU_MARK(name) (::quipu::count_mark(name))
+#else
+#define QUIPU_PLANTED(bug) false
+#define QUIPU_MARK(name) (void(0))
+#endif
+
+namespace quipu {
+
+/// A bug that can be planted, and what it does.
+struct PlantedBug {
+  std::string_view name;
+  std::string_view what;
+};
+
+/// All bugs and all marks that there are; none but in the simulator's own build.
+std::span<const PlantedBug> planted_bugs();
+std::span<const std::string_view> mark_names();
+
+/// Turns one bug on and all others off; an empty name turns all off. One thread. It must be one of planted_bugs().
+void plant(std::string_view bug);
+
+/// How often each mark was passed in this process, in the order of mark_names().
+std::vector<std::uint64_t> mark_counts();
+
+/// What the macros call.
+bool planted(std::string_view bug);
+void count_mark(std::string_view name);
+
+}  // namespace quipu

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Tests of and by the simulator: seeds without a violation, the same run twice, and every planted bug caught.
+
+    test/sim/run.py [--seeds N] [--bugs-only] [--write FILE]
+
+Uses the build with planted bugs and marks, so that a run of 1,000 seeds also fails where a mark was never passed. With
+--bugs-only the last line is "caught N of N"; --write puts the list of bugs and seeds into a page.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SIMULATOR = ROOT / "build" / "planted" / "quipu-sim"
+SHIPPED = ROOT / "build" / "release" / "quipu"
+# Within so many seeds each planted bug must be caught.
+SEEDS_TO_CATCH = 1000
+CAUGHT = re.compile(r"^seed (\d+): (the process ended: )?(.*)$")
+
+
+def simulate(*arguments, seconds=400):
+    return subprocess.run([SIMULATOR, *arguments], capture_output=True, text=True, timeout=seconds)
+
+
+def bugs():
+    listing = simulate("--bug", "help").stdout.splitlines()
+    return [line.split(maxsplit=1) for line in listing]
+
+
+def catch(bug):
+    """(seed, by the checker, what was seen), or None."""
+    done = simulate("--bug", bug, "--brief", "--seeds", f"1..{SEEDS_TO_CATCH}")
+    for line in done.stdout.splitlines():
+        found = CAUGHT.match(line)
+        if found and done.returncode == 1:
+            return int(found[1]), found[2] is None, found[3]
+    return None
+
+
+def catch_all():
+    return [(name, what, catch(name)) for name, what in bugs()]
+
+
+def page(rows):
+    commit = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "describe", "--always", "--abbrev=12"],
+                            capture_output=True, text=True).stdout.strip()
+    lines = ["# Planted bugs", "",
+             f"Written by `make planted` at {commit}: each bug alone, from seed 1 on, at most {SEEDS_TO_CATCH} seeds. "
+             "[The simulator](../simulator.md) says", "what is checked.", "",
+             "| bug | what it does | caught in seed | by |", "|---|---|---|---|"]
+    for name, what, caught in rows:
+        seed, by = (str(caught[0]), "a check" if caught[1] else "an assertion") if caught else ("not caught", "")
+        lines.append(f"| {name} | {what} | {seed} | {by} |")
+    return "\n".join(lines) + "\n"
+
+
+class Results:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def expect(self, name, good, detail=""):
+        self.passed += bool(good)
+        self.failed += not good
+        if not good:
+            print(f"FAILED {name}\n{detail}", flush=True)
+
+
+def check_seeds(results, seeds):
+    done = simulate("--seeds", f"1..{seeds}")
+    results.expect(f"{seeds} seeds hold", done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:])
+    print("  " + (done.stdout.splitlines() or ["nothing"])[-1], flush=True)
+
+
+def check_repeats(results):
+    for seed in ("3", "44"):
+        first, second = simulate("--seed", seed, "--trace"), simulate("--seed", seed, "--trace")
+        results.expect(f"seed {seed} runs the same way twice",
+                       first.returncode == 0 and len(first.stdout) > 10_000 and first.stdout == second.stdout)
+    one, other = simulate("--seed", "1").stdout.split(), simulate("--seed", "2").stdout.split()
+    results.expect("two seeds are two runs", one and other and one[-1] != other[-1])
+
+
+def check_failing_seed(results):
+    done = simulate("--bug", "read-not-held", "--seeds", "1..50")
+    shortest = re.search(r"in its first (\d+) steps", done.stdout)
+    results.expect("a failing seed is explained", done.returncode == 1 and shortest, done.stdout[-2000:])
+    again = re.search(r"quipu-sim (--seed .*)$", done.stdout, re.MULTILINE)
+    replay = simulate(*again[1].split()) if again else None
+    results.expect("its line replays it", replay and replay.returncode == 1 and "VIOLATION" in replay.stdout)
+
+
+def check_usage(results):
+    for arguments in (["--seeds", "9..1"], ["--seeds", "x"], ["--minutes", "0"], ["--bug", "none-such"], ["--nonsense"]):
+        done = simulate(*arguments)
+        results.expect(f"{arguments} is a usage error", done.returncode == 2 and (done.stderr or done.stdout))
+    results.expect("--help says what it is", simulate("--help").returncode == 0)
+
+
+def check_shipped(results):
+    """The program that is shipped has no switch for bugs in it."""
+    if SHIPPED.exists():
+        program = SHIPPED.read_bytes()
+        found = [name for name, _ in bugs() if name.encode() in program]
+        results.expect("the shipped program has no planted bug", not found, str(found))
+
+
+def check_bugs(results, write=None):
+    rows = catch_all()
+    for name, _, caught in rows:
+        results.expect(f"the bug {name} is caught", caught)
+    by_check = sum(1 for _, _, caught in rows if caught and caught[1])
+    results.expect("at least 25 bugs", len(rows) >= 25, str(len(rows)))
+    results.expect("nearly all by a check and not by an assertion", by_check * 25 >= len(rows) * 20,
+                   f"{by_check} of {len(rows)}")
+    if write:
+        pathlib.Path(write).write_text(page(rows))
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--bugs-only", action="store_true")
+    parser.add_argument("--write", metavar="FILE")
+    arguments = parser.parse_args()
+    results = Results()
+    built = subprocess.run([ROOT / "tools" / "build", "planted", "quipu-sim"], capture_output=True, text=True)
+    results.expect("the simulator is built", built.returncode == 0, built.stdout[-4000:])
+    if built.returncode != 0:
+        print("0 passed, 1 failed")
+        return 1
+    if arguments.bugs_only:
+        rows = check_bugs(results, arguments.write)
+        for name, _, caught in rows:
+            print(f"{name:34} {'seed ' + str(caught[0]) + ': ' + caught[2][:100] if caught else 'NOT CAUGHT'}")
+        print(f"caught {sum(1 for row in rows if row[2])} of {len(rows)}")
+        return 0 if results.failed == 0 else 1
+    check_usage(results)
+    check_repeats(results)
+    check_failing_seed(results)
+    check_shipped(results)
+    check_seeds(results, arguments.seeds)
+    check_bugs(results, arguments.write)
+    print(f"{results.passed} passed, {results.failed} failed")
+    return 0 if results.failed == 0 else 1
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())
