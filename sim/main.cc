@@ -106,7 +106,7 @@ int run_one(const Arguments& arguments) {
   return report.violation.empty() ? kExitOk : kExitFailure;
 }
 
-int run_many(const Arguments& arguments, RunSpan span) {
+int run_many(const Arguments& arguments, const RunSpan& span) {
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   Sum sum;
   const auto failure = run_span(span, sum, [&](const Sum& now) {

@@ -114,7 +114,7 @@ void run_seeds(Board& board, Slot& slot, const RunSpan& span) {
 /// What a child wrote to its standard error, which goes to a file of its own.
 std::string text_of(std::FILE* file) {
   std::array<char, kTextMax> text{};
-  std::rewind(file);
+  QUIPU_CHECK(std::fseek(file, 0, SEEK_SET) == 0);
   const auto size = std::fread(text.data(), 1, text.size() - 1, file);
   std::string out(text.data(), size);
   while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
@@ -260,7 +260,7 @@ std::vector<std::string> last_lines(std::uint64_t seed, std::uint64_t steps, con
   std::FILE* file = std::tmpfile();
   QUIPU_CHECK(file != nullptr);
   fails(seed, steps, bug, file);
-  std::rewind(file);
+  QUIPU_CHECK(std::fseek(file, 0, SEEK_SET) == 0);
   std::vector<std::string> out;
   std::array<char, 4'096> line{};
   while (std::fgets(line.data(), line.size(), file) != nullptr) {
