@@ -15,6 +15,9 @@ constexpr std::uint64_t kEventsMin = 500;
 constexpr std::uint64_t kFaultsMin = 20;
 /// Turns in which everything that was asked for is done at once, until which all must have come to its end.
 constexpr std::uint64_t kTurnsMax = 30'000;
+/// Steps after which a process gives up stopping in order, as the real one does after half a minute. While faults go on
+/// nothing says that it ends: a clock that jumps back again and again never lets what is tried again come due.
+constexpr std::uint64_t kDrainSteps = 5'000;
 
 std::uint64_t count(const FaultCounts& faults, Fault fault) { return faults[static_cast<std::size_t>(fault)]; }
 
@@ -107,10 +110,16 @@ bool World::try_fault() {
     crash(End::kKill);
     return true;
   }
+  if (draining_ && steps_ - draining_since_ > kDrainSteps) {
+    trace_.line("it gives up stopping in order");
+    crash(End::kKill);
+    return true;
+  }
   if (!draining_ && engine_->state() == EngineState::kServing && random_.one_in(rates.stop)) {
     trace_.fault(Fault::kStop);
     engine_->drain();
     draining_ = true;
+    draining_since_ = steps_;
   }
   return false;
 }

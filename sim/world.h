@@ -87,6 +87,7 @@ class World {
   std::unique_ptr<Engine> engine_;
   std::uint32_t boot_ = 0;
   bool draining_ = false;
+  std::uint64_t draining_since_ = 0;
   std::uint64_t faults_at_start_ = 0;
 
   std::uint64_t steps_ = 0;
