@@ -79,6 +79,8 @@ class PageRun:
         (self.directory / "bin").mkdir()
         self.script("bin/quipu", context.command)
         self.script("build/release/quipu", context.command)
+        simulator = pathlib.Path(context.command[0]).resolve().parent / "quipu-sim"
+        self.script("build/release/quipu-sim", [str(simulator)])
         for client, switches in CLIENTS.items():
             self.script(f"bin/{client}", [shutil.which(client) or f"/usr/bin/{client}", *switches.split()])
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QUIPU_")}
