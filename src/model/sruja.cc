@@ -65,9 +65,10 @@ class Parser : private SrujaCursor {
     if (word == "view") return read_view(depth);
     if (among(kBuildingKinds, word) || declared_.contains(word)) {
       auto kind = next().text;
+      const auto place = peek().place;
       auto id = take_name("the id of the " + kind);
       if (!id) return std::unexpected(id.error());
-      return read_element(std::move(kind), std::move(*id), scope, depth);
+      return read_element(std::move(kind), std::move(*id), place, scope, depth);
     }
     if (same_scenario(word)) {
       next();
@@ -113,7 +114,7 @@ class Parser : private SrujaCursor {
       return sruja_error(
           kind_place, "expected a kind that is declared above (`" + *kind + " = kind \"...\"`), found `" + *kind + "`");
     }
-    return read_element(std::move(*kind), std::move(id), scope, depth);
+    return read_element(std::move(*kind), std::move(id), place, scope, depth);
   }
 
   /// `R1 = requirement functional "..."`, `ADR001 = adr "..." { ... }`
@@ -144,8 +145,8 @@ class Parser : private SrujaCursor {
 
   // Elements.
 
-  Result<void> read_element(std::string kind, std::string id, const std::string& scope, std::size_t depth) {
-    const auto place = peek().place;
+  Result<void> read_element(std::string kind, std::string id, const SrujaPlace& place, const std::string& scope,
+                            std::size_t depth) {
     Element element;
     element.id = scope.empty() ? std::move(id) : scope + "." + id;
     element.parent = scope;

@@ -180,7 +180,7 @@ TEST(Sruja, SaysWhereATextIsWrongAndWhatItExpected) {
       {kinds + "A = container \"A\" {",
        "6:20: expected `}` for the block that opens at 6:19, found the end of the text"},
       {kinds + "A = container \"A\"\nA = queue \"A\"",
-       "7:11: expected an id that is not taken, found `A` for the second time"},
+       "7:1: expected an id that is not taken, found `A` for the second time"},
       {kinds + "A = container \"A\"\nA -> B \"b\"",
        "7:6: expected the id of an element, found `B`, which nothing defines"},
       {kinds + "A = container \"A\"\nA => A", "7:4: expected "},
@@ -221,7 +221,7 @@ TEST(Sruja, KeepsItsBounds) {
   limits = {};
   limits.elements_max = 2;
   EXPECT_TRUE(read_architecture("system A \"A\" system B \"B\"", limits).has_value());
-  EXPECT_THAT(refusal("system A \"A\" system B \"B\" system C \"C\"", limits), HasSubstr("1:36: more than 2 elements"));
+  EXPECT_THAT(refusal("system A \"A\" system B \"B\" system C \"C\"", limits), HasSubstr("1:34: more than 2 elements"));
 
   limits = {};
   limits.relations_max = 2;
