@@ -16,12 +16,14 @@ export function counterLink(namespace, item) {
   return `#/counter/${encodeURIComponent(namespace)}/${segmentOf(item)}`;
 }
 
-/** What the address says: {namespace, segment} of a counter, or null. */
+/** What the address says: {namespace, segment} of a counter, or null. Whoever wrote it, it names no other path. */
 export function addressed(hash) {
   const [, page, space, segment, ...more] = hash.split("/");
   if (page !== "counter" || !space || !segment || more.length > 0) return null;
   try {
-    return {namespace: decodeURIComponent(space), segment};
+    const namespace = decodeURIComponent(space);
+    if (namespace === "." || namespace === "..") return null;
+    return {namespace, segment: segment.replace(/[^\w.~!*'()%-]/gu, encodeURIComponent)};
   } catch {
     return null;
   }
@@ -98,7 +100,9 @@ export async function showCounter({namespace, segment}, view) {
   part("shards-sum").textContent = number(sum);
   part("shards-events").textContent = number(events);
   const same = sum === BigInt(valueOf(body));
-  part("shards-verdict").textContent = dots ? "" : same ? "= the total" : "is not the total";
+  const held = BigInt.asIntN(64, sum) !== sum;
+  part("shards-verdict").textContent = dots ? "" : same ? "= the total" :
+    held ? "is beyond 64 bits: the total is held at their end" : "is not the total";
   part("shards").hidden = dots;
   part("shards").dataset.sum = same ? "equal" : "different";
 }

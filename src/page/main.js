@@ -21,6 +21,7 @@ let polls = 0;
 let timer = 0;
 let polling = false;
 let again = false;       // Something has changed while a poll was under way.
+let listDue = true;      // The list of counters is asked for with the next poll.
 let sent = null;         // {video, id, done}: the view that was sent last; its id is kept until an answer came.
 
 function draw() {
@@ -108,7 +109,8 @@ async function showEverything() {
   $("overview").hidden = counter !== null;
   if (counter !== null) {
     await showCounter(counter, $("counter-view"));
-  } else if (polls % TOP_EVERY === 0) {
+  } else if (listDue || polls % TOP_EVERY === 0) {
+    listDue = false;  // Before it is asked for: who asks for another one meanwhile gets it with the next poll.
     await showNamespaces($("namespace"));
     await showTop($("namespace").value, $("top"), $("top-empty"));
   }
@@ -123,9 +125,10 @@ async function showTotal() {
 
 /** Says what ails the service; whether asking again may help by itself. */
 function complain(ailment) {
-  $("key-form").hidden = ailment.kind !== "key";
-  if (ailment.kind === "key") {
-    showState("key", "an API key is needed");
+  const needsKey = ailment.kind === "key" || ailment.kind === "right";
+  $("key-form").hidden = !needsKey;
+  if (needsKey) {
+    showState("key", ailment.kind === "key" ? "an API key is needed" : "another API key is needed");
     showTrouble(hasKey() ? ailment.message : "");
     if (document.activeElement === document.body) $("key").focus();
     return false;
@@ -178,7 +181,7 @@ async function poll() {
 
 /** Asks at once, the list of counters too. */
 function pollNow() {
-  polls = 0;
+  listDue = true;
   poll();
 }
 

@@ -245,6 +245,45 @@ const checks = {
     await page.close_well();
   },
 
+  async "asks for nothing else than a counter, whatever stands in its address"() {
+    await send("POST", "/v1/counters/views/a%3Fb", `{"delta":7}`, {"Content-Type": "application/json"});
+    for (const hash of ["#/counter/%2e%2e/stats", "#/counter/../stats", "#/counter/views/a?b"]) {
+      const page = await open({hash});
+      const asked = new Set();
+      page.on("request", (request) => asked.add(new URL(request.url()).pathname));
+      await serving(page);
+      await until(page, (counter) => document.querySelector(counter ? "#counter-view" : "#overview").hidden === false,
+        hash.includes("views"));
+      if (hash.includes("views")) await until(page, () => document.querySelector("#counter-value").textContent === "7");
+      for (let polls = 0; polls < 2; ++polls) await page.waitForResponse("**/v1/stats");
+      const known = /^\/(page\/.*|v1\/(stats|architecture|namespaces|top\/\w+|counters\/views\/a%3Fb))$/;
+      for (const path of asked) assert.match(path, known);
+      assert.ok(asked.has("/v1/stats"));
+      await page.close_well();
+    }
+  },
+
+  async "shows the counters of the namespace that was chosen, though it was asking for another's"() {
+    await events("in-default", 3, "default");
+    await view("in-views");
+    const page = await open();
+    await serving(page);
+    await page.waitForSelector("#namespace option[value=default]", {state: "attached", timeout: WAIT_MS});
+    let held = 0;
+    await page.route("**/v1/top/views*", async (route) => {
+      ++held;
+      await new Promise((done) => setTimeout(done, 600));  // Long enough to choose another one meanwhile.
+      await route.continue();
+    });
+    while (held === 0) await page.waitForTimeout(20);
+    let polls = 0;
+    page.on("request", (request) => polls += request.url().endsWith("/v1/stats"));
+    await page.selectOption("#namespace", "default");
+    await page.waitForSelector("#top a:text-is('in-default')", {timeout: WAIT_MS});
+    assert.ok(polls <= 2, `not with the next poll but after ${polls}`);
+    await page.close_well();
+  },
+
   async "lets no script in that is not its own"() {
     const page = await open({allowed: /Content Security Policy|TrustedScript|TrustedHTML|requires 'Trusted/});
     await serving(page);
@@ -351,11 +390,18 @@ const checks = {
 
   async "asks for a key where there are keys, and keeps it in memory alone"() {
     await command({do: "start", data: "keyed", settings: {"auth.keys_file": options.keys_file}});
-    const page = await open({allowed: /status of 401/});
+    const page = await open({allowed: /status of 40[13]/});
     await page.waitForSelector("#key-form", {state: "visible", timeout: WAIT_MS});
     await page.fill("#key", "wrong-key-0123456789abcdefgh");
     await page.keyboard.press("Enter");
     await until(page, () => document.querySelector("#trouble").textContent === "the API key is not known");
+    await page.fill("#key", "kein-schl\u00fcssel-\u2603");
+    await page.keyboard.press("Enter");
+    assert.ok(await page.locator("#key-form").isVisible());
+    assert.ok(await page.locator("#key").evaluate((field) => field.validity.patternMismatch));
+    await page.fill("#key", options.other_key);  // It may ingest and not read.
+    await page.keyboard.press("Enter");
+    await until(page, () => document.querySelector("#state").textContent === "another API key is needed");
     await page.fill("#key", options.key);
     await page.keyboard.press("Enter");
     await serving(page);

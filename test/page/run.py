@@ -26,6 +26,7 @@ from harness.context import Context  # noqa: E402
 CHROMIUM = "/usr/bin/chromium"
 SECONDS_MAX = 180
 KEY = "page-test-key-0123456789abcdef"
+OTHER_KEY = "page-test-other-0123456789abcdef"
 
 
 def parse():
@@ -96,11 +97,11 @@ def main():
     pictures = pathlib.Path(arguments.screenshots or os.path.join(scratch, "pictures")).resolve()
     pictures.mkdir(parents=True, exist_ok=True)
     keys = context.directory / "keys"
-    keys.write_text(f"ingest,read {KEY}\n")
+    keys.write_text(f"ingest,read {KEY}\ningest {OTHER_KEY}\n")
     keys.chmod(0o600)
     try:
         place = install()
-        options = {"chromium": CHROMIUM, "pictures": str(pictures), "key": KEY, "keys_file": str(keys)}
+        options = {"chromium": CHROMIUM, "pictures": str(pictures), "key": KEY, "other_key": OTHER_KEY, "keys_file": str(keys)}
         process = subprocess.Popen(["node", str(HERE / "browser.mjs"), json.dumps(options)], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, text=True, start_new_session=True,
                                    env={**os.environ, "PLAYWRIGHT_CORE": str(place / "node_modules" / "playwright-core" / "index.mjs")})
