@@ -96,7 +96,6 @@ class Process final : public BatchClient {
   void batch_done(Batch&) override { done_ = true; }
 
   std::string error;  ///< Why it does not serve.
-  std::unique_ptr<Embedded> parts;
 
  private:
   std::mutex mutex_;
@@ -105,6 +104,10 @@ class Process final : public BatchClient {
   bool done_ = false;
   Batch batch_;
   TimeMs now_ = 1'700'000'000'000;
+
+ public:
+  // Last, since its threads ring until they end.
+  std::unique_ptr<Embedded> parts;
 };
 
 }  // namespace quipu
