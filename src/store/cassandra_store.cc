@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
-#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -19,6 +17,7 @@
 #include "store/cassandra_rows.h"
 #include "store/cassandra_scan.h"
 #include "store/cassandra_start.h"
+#include "store/cassandra_task_queue.h"
 
 namespace quipu {
 namespace {
@@ -56,7 +55,12 @@ std::size_t bytes_of(const StoreLoad& load) {
 
 class CassandraStore::State {
  public:
-  explicit State(CassandraStoreOptions given) : options_(std::move(given)) {}
+  explicit State(CassandraStoreOptions given)
+      : options_(std::move(given)),
+        // With counter columns, what has to be added is known only when what was added before is acknowledged.
+        tasks_({options_.waiting_requests_max, options_.waiting_bytes_max, !exact(),
+                [this](const CassandraTaskPtr& task) { begin(task); },
+                [this](const CassandraTaskPtr& task) { write_marks(task); }}) {}
 
   Result<void> start();
   void give(StoreWrite write);
@@ -64,7 +68,7 @@ class CassandraStore::State {
   void give(StoreScan scan);
   void give_base(PartitionId partition, Base base, std::uint64_t token);
   void take(std::vector<StoreCompletion>& out);
-  std::size_t pending() const { return pending_; }
+  std::size_t pending() const { return tasks_.pending(); }
 
   Result<void> begin_generation(Generation generation);
   Result<void> refresh() { return refresh_marks(requests_->session(), statements_, *marks_); }
@@ -78,54 +82,24 @@ class CassandraStore::State {
   Stats stats() const;
 
  private:
-  struct BaseRequest {
-    PartitionId partition{};
-    Base base;
-  };
-  struct Refused {};
-  enum class Stage : std::uint8_t {
-    kWaiting,
-    kRunning,
-    kStored,  // Rows and settings are acknowledged; marks wait until it is the oldest.
-    kDone,
-  };
-  struct Request {
-    std::variant<Refused, StoreWrite, StoreLoad, CassandraScan, BaseRequest> what;
-    StoreCompletion completion;
-    std::size_t bytes = 0;
-    Stage stage = Stage::kWaiting;
-    std::size_t outstanding = 0;
-    bool overtaken = false;  // By a failure before it, or a node's start: its marks may not be written.
-    CassandraMarks::Plan plan;
-  };
-  using RequestPtr = std::shared_ptr<Request>;
-
-  static bool is_read(const Request& request) {
-    return std::holds_alternative<StoreLoad>(request.what) || std::holds_alternative<CassandraScan>(request.what);
-  }
-  void give(Request request, StoreCompletion::Kind kind, std::uint64_t token, std::size_t bytes);
-  void advance();
-  bool start_next();
-  void finish(const RequestPtr& request, Result<void> result);
-  void complete(Request& request);
-
+  void give(CassandraTask task, StoreCompletion::Kind kind, std::uint64_t token, std::size_t bytes);
+  void begin(const CassandraTaskPtr& task);
   bool exact() const { return options_.form == CassandraRowForm::kExact; }
   CassandraScan::ReadRow read_row() const { return exact() ? read_shard : read_counter_columns; }
-  void begin(const RequestPtr& request, const StoreWrite& write);
-  void put_rows(const RequestPtr& request, const RowBatch& rows);
-  void put_columns(const RequestPtr& request, const RowBatch& rows);
-  void acknowledged(const RequestPtr& request, Result<void> result);
-  void stored(const RequestPtr& request);
-  void write_marks(const RequestPtr& request);
-  void put_buckets(const RequestPtr& request);
-  void put_marks(const RequestPtr& request);
-  void marked(const RequestPtr& request);
-  void begin(const RequestPtr& request, const StoreLoad& load);
-  void finish_load(const RequestPtr& request, const CassandraAnswer& answer);
-  void step_scan(const RequestPtr& request);
-  void begin_base(const RequestPtr& request);
+  void begin(const CassandraTaskPtr& task, const StoreWrite& write);
+  void put_rows(const CassandraTaskPtr& task, const RowBatch& rows);
+  void put_columns(const CassandraTaskPtr& task, const RowBatch& rows);
+  void acknowledged(const CassandraTaskPtr& task, Result<void> result);
+  void stored(const CassandraTaskPtr& task);
+  void write_marks(const CassandraTaskPtr& task);
+  void put_buckets(const CassandraTaskPtr& task);
+  void put_marks(const CassandraTaskPtr& task);
+  void marked(const CassandraTaskPtr& task);
+  void begin(const CassandraTaskPtr& task, const StoreLoad& load);
+  void finish_load(const CassandraTaskPtr& task, const CassandraAnswer& answer);
+  void step_scan(const CassandraTaskPtr& task);
+  void begin_base(const CassandraTaskPtr& task);
 
-  void forgot();
   void drop_obsolete();
   std::map<PartitionId, Offset> written() const;
   void note_durable(const std::map<PartitionId, Offset>& offsets);
@@ -136,14 +110,7 @@ class CassandraStore::State {
   CassandraStatements statements_;
   std::uint32_t sync_wait_ms_ = 0;
   std::uint64_t rows_written_ = 0;
-  std::size_t pending_ = 0;
-  std::deque<RequestPtr> queue_;
-  std::size_t started_ = 0;  // Of queue_, from its front.
-  std::size_t running_reads_ = 0;
-  std::size_t running_writes_ = 0;
-  std::vector<RequestPtr> making_;  // Bases under way; they are not in queue_ any more.
-  std::size_t waiting_bytes_ = 0;
-  std::vector<StoreCompletion> completions_;
+  CassandraTaskQueue tasks_;
   std::map<PartitionId, Offset> durable_;
   std::int64_t last_timestamp_ = 0;
   CassandraDeltas deltas_{kShardsKnownMax};
@@ -173,7 +140,7 @@ Result<void> CassandraStore::State::start() {
   health.limit_ms = connection.request_ms;
   health.sync_wait_ms = sync_wait_ms_;
   health.timestamp_base = options_.timestamp_base;
-  health.on_forgot = [this] { forgot(); };
+  health.on_forgot = [this] { tasks_.forgot(); };
   health.on_check = [this] { drop_obsolete(); };
   health_ = std::make_unique<CassandraHealth>(*requests_, statements_, std::move(health));
   if (auto watching = health_->start(); !watching) return watching;
@@ -181,7 +148,7 @@ Result<void> CassandraStore::State::start() {
 }
 
 Result<void> CassandraStore::State::begin_generation(Generation generation) {
-  QUIPU_CHECK(pending_ == 0);
+  QUIPU_CHECK(tasks_.pending() == 0);
   marks_ = std::make_unique<CassandraMarks>(generation, options_.timestamp_base);
   bases_ = std::make_unique<CassandraBases>(*requests_, statements_, *health_, generation);
   durable_.clear();
@@ -225,140 +192,73 @@ std::int64_t CassandraStore::State::timestamp() {
   return last_timestamp_;
 }
 
-// What is given, and in which order it begins and is completed.
+// What is given.
 
 void CassandraStore::State::give(StoreWrite write) {
   const auto token = write.token;
   const auto bytes = bytes_of(write);
-  Request request;
-  request.what = std::move(write);
-  give(std::move(request), StoreCompletion::Kind::kWrite, token, bytes);
+  CassandraTask task;
+  task.what = std::move(write);
+  give(std::move(task), StoreCompletion::Kind::kWrite, token, bytes);
 }
 
 void CassandraStore::State::give(StoreLoad load) {
   const auto token = load.token;
   const auto bytes = bytes_of(load);
-  Request request;
-  request.what = std::move(load);
-  give(std::move(request), StoreCompletion::Kind::kLoad, token, bytes);
+  CassandraTask task;
+  task.what = std::move(load);
+  give(std::move(task), StoreCompletion::Kind::kLoad, token, bytes);
 }
 
 void CassandraStore::State::give(StoreScan scan) {
-  Request request;
-  request.what.emplace<CassandraScan>(scan, read_row());
-  give(std::move(request), StoreCompletion::Kind::kScan, scan.token, 0);
+  CassandraTask task;
+  task.what.emplace<CassandraScan>(scan, read_row());
+  give(std::move(task), StoreCompletion::Kind::kScan, scan.token, 0);
 }
 
 void CassandraStore::State::give_base(PartitionId partition, Base base, std::uint64_t token) {
-  Request request;
-  request.what = BaseRequest{partition, std::move(base)};
+  CassandraTask task;
+  task.what = CassandraBaseTask{partition, std::move(base)};
   // Its windows are not counted: they may be larger than the bound, and an owner makes one base of a partition at a
   // time.
-  give(std::move(request), StoreCompletion::Kind::kBase, token, 0);
+  give(std::move(task), StoreCompletion::Kind::kBase, token, 0);
 }
 
-void CassandraStore::State::give(Request request, StoreCompletion::Kind kind, std::uint64_t token, std::size_t bytes) {
-  ++pending_;
-  request.completion.kind = kind;
-  request.completion.token = token;
-  // A request that alone is beyond the bound has its turn when nothing else waits.
-  if (queue_.size() >= options_.waiting_requests_max ||
-      (waiting_bytes_ > 0 && waiting_bytes_ + bytes > options_.waiting_bytes_max)) {
-    request.what = Refused{};
-    request.completion.result = busy("the store has too many requests waiting", kRetryMs);
-    bytes = 0;
-  }
-  request.bytes = bytes;
-  waiting_bytes_ += bytes;
-  queue_.push_back(std::make_shared<Request>(std::move(request)));
-  advance();
-  if (!completions_.empty()) options_.wake();
+void CassandraStore::State::give(CassandraTask task, StoreCompletion::Kind kind, std::uint64_t token,
+                                 std::size_t bytes) {
+  tasks_.give(std::move(task), kind, token, bytes);
+  if (tasks_.completed_any()) options_.wake();
 }
 
 void CassandraStore::State::take(std::vector<StoreCompletion>& out) {
   requests_->dispatch();
-  advance();
-  for (const StoreCompletion& completion : completions_) {
-    if (completion.kind != StoreCompletion::Kind::kForgot) --pending_;
-  }
-  std::move(completions_.begin(), completions_.end(), std::back_inserter(out));
-  completions_.clear();
+  tasks_.advance();
+  tasks_.take_completions(out);
 }
 
-void CassandraStore::State::advance() {
-  bool moved = true;
-  while (moved) {
-    moved = false;
-    while (!queue_.empty() && queue_.front()->stage == Stage::kDone) {
-      complete(*queue_.front());
-      queue_.pop_front();
-      --started_;
-      moved = true;
-    }
-    if (!queue_.empty() && queue_.front()->stage == Stage::kStored) {
-      write_marks(queue_.front());
-      moved = true;
-    }
-    moved = start_next() || moved;
-  }
-}
-
-bool CassandraStore::State::start_next() {
-  if (started_ == queue_.size()) return false;
-  const RequestPtr request = queue_[started_];
-  if (std::holds_alternative<BaseRequest>(request->what)) {
-    if (started_ > 0) return false;
-    queue_.pop_front();
-    begin_base(request);
-    return true;
-  }
-  if (std::holds_alternative<Refused>(request->what)) {
-    request->stage = Stage::kDone;
-    ++started_;
-    return true;
-  }
-  if (is_read(*request) ? running_writes_ > 0 : running_reads_ > 0) return false;
-  // What has to be added is known only when what was added before is acknowledged.
-  if (!exact() && running_writes_ > 0) return false;
-  ++(is_read(*request) ? running_reads_ : running_writes_);
-  ++started_;
-  request->stage = Stage::kRunning;
-  if (const auto* write = std::get_if<StoreWrite>(&request->what)) {
-    begin(request, *write);
-  } else if (const auto* load = std::get_if<StoreLoad>(&request->what)) {
-    begin(request, *load);
+void CassandraStore::State::begin(const CassandraTaskPtr& task) {
+  if (const auto* write = std::get_if<StoreWrite>(&task->what)) {
+    begin(task, *write);
+  } else if (const auto* load = std::get_if<StoreLoad>(&task->what)) {
+    begin(task, *load);
+  } else if (std::holds_alternative<CassandraScan>(task->what)) {
+    step_scan(task);
   } else {
-    step_scan(request);
+    begin_base(task);
   }
-  return true;
-}
-
-void CassandraStore::State::finish(const RequestPtr& request, Result<void> result) {
-  --(is_read(*request) ? running_reads_ : running_writes_);
-  request->stage = Stage::kDone;
-  request->completion.result = std::move(result);
-  if (request->completion.result || is_read(*request)) return;
-  // What was given behind it counts on it: rows below a watermark, sources below newer ones.
-  const auto at = std::ranges::find(queue_, request);
-  for (auto behind = at; behind != queue_.end(); ++behind) (*behind)->overtaken = true;
-}
-
-void CassandraStore::State::complete(Request& request) {
-  waiting_bytes_ -= request.bytes;
-  completions_.push_back(std::move(request.completion));
 }
 
 // Writes: rows and settings at once, then what changed in the buckets, then the marks.
 
-void CassandraStore::State::begin(const RequestPtr& request, const StoreWrite& write) {
-  request->outstanding = (write.rows.empty() ? 0 : 1) + (write.settings.empty() ? 0 : 1);
-  if (request->outstanding == 0) return stored(request);
+void CassandraStore::State::begin(const CassandraTaskPtr& task, const StoreWrite& write) {
+  task->outstanding = (write.rows.empty() ? 0 : 1) + (write.settings.empty() ? 0 : 1);
+  if (task->outstanding == 0) return stored(task);
   if (!write.rows.empty()) {
     if (exact()) {
-      put_rows(request, write.rows);
+      put_rows(task, write.rows);
     } else {
       deltas_.make_room(write.rows.size());
-      put_columns(request, write.rows);
+      put_columns(task, write.rows);
     }
   }
   if (write.settings.empty()) return;
@@ -370,17 +270,17 @@ void CassandraStore::State::begin(const RequestPtr& request, const StoreWrite& w
     values.put_bigint(timestamp());
   }
   requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight,
-                    [this, request](const CassandraAnswer& answer) { acknowledged(request, answer.result()); });
+                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
 }
 
-void CassandraStore::State::put_rows(const RequestPtr& request, const RowBatch& rows) {
+void CassandraStore::State::put_rows(const CassandraTaskPtr& task, const RowBatch& rows) {
   CassandraValues values;
   for (const auto& item : rows.items()) put_shard(values, rows, item, options_.timestamp_base);
   requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
-                    [this, request](const CassandraAnswer& answer) { acknowledged(request, answer.result()); });
+                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
 }
 
-void CassandraStore::State::put_columns(const RequestPtr& request, const RowBatch& rows) {
+void CassandraStore::State::put_columns(const CassandraTaskPtr& task, const RowBatch& rows) {
   const auto unknown = deltas_.unknown(rows);
   if (!unknown.empty()) {
     CassandraValues keys;
@@ -389,88 +289,87 @@ void CassandraStore::State::put_columns(const RequestPtr& request, const RowBatc
       keys.put_bytes(key.space);
       keys.put_bytes(key.counter);
     }
-    const auto read = [this, request, &rows](const CassandraAnswer& answer) {
-      if (auto result = answer.result(); !result) return acknowledged(request, std::move(result));
+    const auto read = [this, task, &rows](const CassandraAnswer& answer) {
+      if (auto result = answer.result(); !result) return acknowledged(task, std::move(result));
       CassandraReader reader(answer.rows());
       RowBatch found;
       for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
-        if (auto one = read_counter_columns(reader, found); !one) return acknowledged(request, std::move(one));
+        if (auto one = read_counter_columns(reader, found); !one) return acknowledged(task, std::move(one));
       }
       deltas_.note(found, rows);
-      put_columns(request, rows);
+      put_columns(task, rows);
     };
     return requests_->submit(statements_.load_counter, keys, options_.connection.requests_in_flight, read);
   }
   CassandraValues values;
   deltas_.put(values, rows);
-  if (values.executions() == 0) return acknowledged(request, {});
+  if (values.executions() == 0) return acknowledged(task, {});
   requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
-                    [this, request, &rows](const CassandraAnswer& answer) {
+                    [this, task, &rows](const CassandraAnswer& answer) {
                       if (answer.result()) deltas_.note(rows);
-                      acknowledged(request, answer.result());
+                      acknowledged(task, answer.result());
                     });
 }
 
-void CassandraStore::State::acknowledged(const RequestPtr& request, Result<void> result) {
-  if (!result && request->completion.result) request->completion.result = std::move(result);
-  if (--request->outstanding == 0) stored(request);
+void CassandraStore::State::acknowledged(const CassandraTaskPtr& task, Result<void> result) {
+  if (!result && task->completion.result) task->completion.result = std::move(result);
+  if (--task->outstanding == 0) stored(task);
 }
 
-void CassandraStore::State::stored(const RequestPtr& request) {
-  const auto& write = std::get<StoreWrite>(request->what);
-  if (!request->completion.result) return finish(request, std::move(request->completion.result));
+void CassandraStore::State::stored(const CassandraTaskPtr& task) {
+  const auto& write = std::get<StoreWrite>(task->what);
+  if (!task->completion.result) return tasks_.finish(task, std::move(task->completion.result));
   rows_written_ += write.rows.size();
-  if (write.sources.empty() && write.watermarks.empty() && !write.sync) return finish(request, {});
-  request->stage = Stage::kStored;
+  if (write.sources.empty() && write.watermarks.empty() && !write.sync) return tasks_.finish(task, {});
+  task->stage = CassandraTask::Stage::kStored;
 }
 
-void CassandraStore::State::write_marks(const RequestPtr& request) {
-  request->stage = Stage::kRunning;
-  if (request->overtaken) {
-    return finish(request, busy("a write before this one failed, or a node of Cassandra started again", kRetryMs));
+void CassandraStore::State::write_marks(const CassandraTaskPtr& task) {
+  if (task->overtaken) {
+    return tasks_.finish(task, busy("a write before this one failed, or a node of Cassandra started again", kRetryMs));
   }
-  health_->check([this, request](bool sound) {
-    if (!sound || request->overtaken) {
-      return finish(request, std::unexpected(forgotten()));
+  health_->check([this, task](bool sound) {
+    if (!sound || task->overtaken) {
+      return tasks_.finish(task, std::unexpected(forgotten()));
     }
-    put_buckets(request);
+    put_buckets(task);
   });
 }
 
-void CassandraStore::State::put_buckets(const RequestPtr& request) {
-  request->plan = marks_->plan(std::get<StoreWrite>(request->what));
-  if (request->plan.buckets.executions() == 0) return put_marks(request);
-  requests_->submit(statements_.put_bucket, request->plan.buckets, options_.connection.requests_in_flight,
-                    [this, request](const CassandraAnswer& answer) {
-                      if (auto result = answer.result(); !result) return finish(request, std::move(result));
-                      put_marks(request);
+void CassandraStore::State::put_buckets(const CassandraTaskPtr& task) {
+  task->plan = marks_->plan(std::get<StoreWrite>(task->what));
+  if (task->plan.buckets.executions() == 0) return put_marks(task);
+  requests_->submit(statements_.put_bucket, task->plan.buckets, options_.connection.requests_in_flight,
+                    [this, task](const CassandraAnswer& answer) {
+                      if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
+                      put_marks(task);
                     });
 }
 
-void CassandraStore::State::put_marks(const RequestPtr& request) {
-  if (request->overtaken) return finish(request, std::unexpected(forgotten()));
-  if (request->plan.marks.executions() == 0) return marked(request);
-  requests_->submit(statements_.put_mark, request->plan.marks, options_.connection.requests_in_flight,
-                    [this, request](const CassandraAnswer& answer) {
-                      if (auto result = answer.result(); !result) return finish(request, std::move(result));
-                      marked(request);
+void CassandraStore::State::put_marks(const CassandraTaskPtr& task) {
+  if (task->overtaken) return tasks_.finish(task, std::unexpected(forgotten()));
+  if (task->plan.marks.executions() == 0) return marked(task);
+  requests_->submit(statements_.put_mark, task->plan.marks, options_.connection.requests_in_flight,
+                    [this, task](const CassandraAnswer& answer) {
+                      if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
+                      marked(task);
                     });
 }
 
-void CassandraStore::State::marked(const RequestPtr& request) {
-  marks_->commit(std::move(request->plan), steady_ms());
-  if (!std::get<StoreWrite>(request->what).sync) return finish(request, {});
-  health_->settle([this, request, offsets = written()](Result<void> settled) {
-    if (settled && !request->overtaken) note_durable(offsets);
-    if (settled && request->overtaken) settled = std::unexpected(forgotten());
-    finish(request, std::move(settled));
+void CassandraStore::State::marked(const CassandraTaskPtr& task) {
+  marks_->commit(std::move(task->plan), steady_ms());
+  if (!std::get<StoreWrite>(task->what).sync) return tasks_.finish(task, {});
+  health_->settle([this, task, offsets = written()](Result<void> settled) {
+    if (settled && !task->overtaken) note_durable(offsets);
+    if (settled && task->overtaken) settled = std::unexpected(forgotten());
+    tasks_.finish(task, std::move(settled));
   });
 }
 
 // Reads.
 
-void CassandraStore::State::begin(const RequestPtr& request, const StoreLoad& load) {
-  if (load.keys.empty()) return finish(request, {});
+void CassandraStore::State::begin(const CassandraTaskPtr& task, const StoreLoad& load) {
+  if (load.keys.empty()) return tasks_.finish(task, {});
   CassandraValues values;
   for (const CounterKey& key : load.keys) {
     values.begin(2);
@@ -478,73 +377,62 @@ void CassandraStore::State::begin(const RequestPtr& request, const StoreLoad& lo
     values.put_bytes(key.counter);
   }
   requests_->submit(statements_.load_counter, values, options_.connection.requests_in_flight,
-                    [this, request](const CassandraAnswer& answer) { finish_load(request, answer); });
+                    [this, task](const CassandraAnswer& answer) { finish_load(task, answer); });
 }
 
-void CassandraStore::State::finish_load(const RequestPtr& request, const CassandraAnswer& answer) {
-  if (auto result = answer.result(); !result) return finish(request, std::move(result));
+void CassandraStore::State::finish_load(const CassandraTaskPtr& task, const CassandraAnswer& answer) {
+  if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
   std::set<std::tuple<std::uint64_t, std::string_view, std::string_view>> asked;
-  for (const CounterKey& key : std::get<StoreLoad>(request->what).keys) {
+  for (const CounterKey& key : std::get<StoreLoad>(task->what).keys) {
     asked.emplace(key.routing, key.space, key.counter);
   }
   CassandraReader rows(answer.rows());
   RowBatch all;
   for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
-    if (auto read = read_row()(rows, all); !read) return finish(request, std::move(read));
+    if (auto read = read_row()(rows, all); !read) return tasks_.finish(task, std::move(read));
   }
   if (!exact()) {
     deltas_.make_room(all.size());
     deltas_.note(all);
   }
-  RowBatch& out = request->completion.rows;
+  RowBatch& out = task->completion.rows;
   for (const auto& item : all.items()) {
     // The routing hash is no part of Cassandra's key: it follows from the name, and from the log's secret.
     if (!asked.contains({item.routing, all.space(item), all.counter(item)})) continue;
     out.add(item.routing, all.space(item), all.counter(item), item.shard, item.row);
   }
-  finish(request, {});
+  tasks_.finish(task, {});
 }
 
-void CassandraStore::State::step_scan(const RequestPtr& request) {
-  const auto ask = std::get<CassandraScan>(request->what).ask();
+void CassandraStore::State::step_scan(const CassandraTaskPtr& task) {
+  const auto ask = std::get<CassandraScan>(task->what).ask();
   CassandraValues values;
   values.begin(2);
   values.put_bigint(ask.token);
   values.put_int(ask.rows);
-  requests_->submit(statements_.scan_counters, values, 1, [this, request](const CassandraAnswer& answer) {
-    if (auto result = answer.result(); !result) return finish(request, std::move(result));
-    auto& scan = std::get<CassandraScan>(request->what);
+  requests_->submit(statements_.scan_counters, values, 1, [this, task](const CassandraAnswer& answer) {
+    if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
+    auto& scan = std::get<CassandraScan>(task->what);
     const auto more = scan.take(answer.rows(), answer.row_count());
-    if (!more) return finish(request, std::unexpected(more.error()));
-    if (*more) return step_scan(request);
-    request->completion.next = scan.finish(request->completion.rows);
-    finish(request, {});
+    if (!more) return tasks_.finish(task, std::unexpected(more.error()));
+    if (*more) return step_scan(task);
+    task->completion.next = scan.finish(task->completion.rows);
+    tasks_.finish(task, {});
   });
 }
 
-void CassandraStore::State::begin_base(const RequestPtr& request) {
-  making_.push_back(request);
-  auto& [partition, base] = std::get<BaseRequest>(request->what);
+void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
+  auto& [partition, base] = std::get<CassandraBaseTask>(task->what);
   bases_->write(
       partition, std::move(base), [this] { return timestamp(); },
-      [this, request, offsets = written()](Result<void> made) {
-        if (made && request->overtaken) made = std::unexpected(forgotten());
+      [this, task, offsets = written()](Result<void> made) {
+        if (made && task->overtaken) made = std::unexpected(forgotten());
         if (made) note_durable(offsets);
-        request->completion.result = std::move(made);
-        std::erase(making_, request);
-        complete(*request);
+        tasks_.finish_base(task, std::move(made));
       });
 }
 
-// What may have been forgotten, and what is surely there.
-
-void CassandraStore::State::forgot() {
-  for (const RequestPtr& request : queue_) request->overtaken = true;
-  for (const RequestPtr& request : making_) request->overtaken = true;
-  StoreCompletion completion;
-  completion.kind = StoreCompletion::Kind::kForgot;
-  completions_.push_back(std::move(completion));
-}
+// What is surely there, and what nobody needs.
 
 void CassandraStore::State::drop_obsolete() {
   const auto drops = marks_->take_obsolete(steady_ms() - kObsoleteAfterMs, kDropsInAll);

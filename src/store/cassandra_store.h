@@ -48,28 +48,21 @@ struct CassandraStoreOptions {
 ///
 /// Promises of CounterStore, and how they are kept (docs/formats/cassandra.md):
 /// - An older write of a row loses: Cassandra keeps the cell with the newest timestamp, timestamp_base + offset. Any
-/// number of
-///   processes may write the same row; they write the same values.
+///   number of processes may write the same row; they write the same values.
 /// - A write that timed out is sent again as it is, with the same timestamp, for `retry_ms`; then it is completed with
 ///   kUnknown or kBusy and may be given again. Of a failed write some rows may be in the store, never its watermark.
 /// - A watermark is written when all rows given before it and with it are acknowledged by a quorum, none of the writes
-/// before
-///   it has failed, and all nodes say that they have not started anew since. Delaying it until rows are surely on disk
-///   (flush.commit_delay) is the owner's business.
+///   before it has failed, and all nodes say that they have not started anew since. Delaying it until rows are surely
+///   on disk (flush.commit_delay) is the owner's business.
 /// - When a node went down or has started again it completes kForgot with token 0, once for each time: the owner
-/// returns to
-///   its watermark. Watermarks that were given before are refused with kBusy.
-/// - Completions of writes, loads and scans in order, and a load sees all before it: reads wait for the writes before
-/// them,
-///   and writes for the reads. Loads, and writes, among themselves are under way together.
+///   returns to its watermark. Watermarks that were given before are refused with kBusy.
+/// - Completions of writes, loads and scans in order, and a load sees all before it (CassandraTaskQueue).
 /// - `sync`, and a base, wait until what was written is on the nodes' disks: sync_wait_ms, and then an acknowledged
-/// write and a
-///   look at the nodes. A base does not hold up what comes behind it.
+///   write and a look at the nodes. A base does not hold up what comes behind it.
 /// - A scan reads every row of the store for each page, in Cassandra's order, and gives those of the smallest routing
-/// hashes:
-///   for operators and migration. Rows that others write meanwhile are in it or not.
-/// - Bases and watermarks are of one partition each. Those of CounterStore without a partition are those of partition
-/// 0. Threads: the driver's. All calls on the owner's thread, which does the work of the store within them.
+///   hashes: for operators and migration. Rows that others write meanwhile are in it or not.
+/// - Bases and watermarks are of one partition each. Those of CounterStore without a partition are of partition 0.
+/// Threads: the driver's. All calls on the owner's thread, which does the work of the store within them.
 class CassandraStore final : public CounterStore {
  public:
   /// Connects, makes the tables that are missing, and looks at everything that must be right: waits for some requests.
