@@ -1,9 +1,7 @@
 #include "cache/redis_cache.h"
 
-#include <hiredis/hiredis.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,18 +10,15 @@
 #include <chrono>
 #include <deque>
 #include <iterator>
-#include <list>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 
 #include "base/check.h"
 #include "cache/redis_connection.h"
+#include "cache/redis_dialogue.h"
 #include "cache/redis_requests.h"
-#include "cache/redis_scripts.h"
-#include "cache/redis_text.h"
 
 namespace quipu {
 namespace {
@@ -33,8 +28,6 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t kBackoffMinMs = 50;
 constexpr std::int64_t kBackoffMaxMs = 2'000;
-constexpr std::size_t kRowsEach = 64;  // Of one script: short enough not to hold other clients up.
-constexpr std::size_t kUnsentBytesMax = std::size_t{1} << 20;
 
 struct FillRequest {
   std::vector<CounterKey> keys;
@@ -45,12 +38,16 @@ struct UpdateRequest {
 };
 using Request = std::variant<CacheGet, FillRequest, UpdateRequest>;
 
-std::int64_t steady_ms() { return std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch()).count(); }
-
 std::size_t bytes_of(const std::vector<CounterKey>& keys) {
   std::size_t bytes = 0;
   for (const CounterKey& key : keys) bytes += sizeof(key) + key.space.size() + key.counter.size();
   return bytes;
+}
+
+std::size_t rows_of(const Request& request) {
+  if (const auto* fill = std::get_if<FillRequest>(&request)) return fill->rows.size();
+  if (const auto* update = std::get_if<UpdateRequest>(&request)) return update->rows.size();
+  return 0;
 }
 
 struct Waiting {
@@ -58,21 +55,6 @@ struct Waiting {
   std::size_t bytes = 0;
   Clock::time_point given_at;
 };
-
-/// What a reply is the answer to.
-struct Sent {
-  enum class Kind : std::uint8_t { kSetup, kScript, kGet, kLease, kFill, kUpdate };
-  Kind kind = Kind::kSetup;
-  std::list<RedisGet>::iterator get;  // kGet, kLease.
-  std::vector<std::size_t> keys;      // Of the get: one with kGet, all that were missed with kLease.
-  std::size_t script = 0;             // kScript.
-  std::size_t rows = 0;               // kFill.
-};
-
-constexpr std::array<const char*, 3> kScripts{kRedisLease, kRedisFill, kRedisUpdate};
-constexpr std::size_t kLease = 0;
-constexpr std::size_t kFill = 1;
-constexpr std::size_t kUpdate = 2;
 
 }  // namespace
 
@@ -86,7 +68,7 @@ class RedisCache::State {
   void start() {
     thread_ = std::thread([this] { run(); });
   }
-  void give(Request request, std::size_t bytes, std::size_t rows);
+  void give(Request request, std::size_t bytes);
   void take(std::vector<CacheAnswer>& out);
   void set_now(TimeMs now) { now_ = now; }
   Stats stats() const {
@@ -102,26 +84,22 @@ class RedisCache::State {
   void run();
   void ring() const;
   void connect();
-  void load_scripts();
   Result<void> exchange();
-  void send(Waiting waiting);
-  void send_get(CacheGet get, Clock::time_point given_at);
-  void send_fill(const FillRequest& fill);
-  void send_update(const UpdateRequest& update);
-  void send_lease(std::list<RedisGet>::iterator get);
-  void put(const std::string& command, Sent sent);
-  void take_reply(const redisReply* reply);
-  void take_entry(const Sent& sent, const redisReply* reply);
-  void take_leases(const Sent& sent, const redisReply* reply);
-  void answer(std::list<RedisGet>::iterator get);
-  void finish(std::list<RedisGet>::iterator get);
+  void say(Waiting waiting);
+  void answered(const RedisGet& get);
+  void missed(Waiting waiting);
+  void let_in();
   void answer_late();
   void leave(const std::string& why);
   void drop_waiting();
   void wait();
-  void count_failure() {
+  void count_failures(std::uint64_t count) {
     const std::scoped_lock lock(mutex_);
-    ++stats_.failures;
+    stats_.failures += count;
+  }
+  void count_dropped(std::size_t rows) {
+    const std::scoped_lock lock(mutex_);
+    stats_.dropped += rows;
   }
 
   const RedisCacheOptions options_;
@@ -129,19 +107,10 @@ class RedisCache::State {
   std::atomic<TimeMs> now_ = 0;
 
   // Used by the cache's thread.
-  std::unique_ptr<RedisConnection> connection_;
-  bool answered_ = false;  // The server has let this process in over this connection.
-  bool loading_ = false;   // Scripts are under way.
-  std::deque<Sent> sent_;
-  std::list<RedisGet> gets_;  // Oldest first.
+  RedisDialogue dialogue_;
   std::deque<Waiting> ready_;
-  RedisLeases leases_;
-  std::array<std::string, kScripts.size()> digests_;
-  std::string lease_name_;  // Random, of this process.
-  std::uint64_t lease_number_ = 0;
   std::int64_t backoff_ms_ = 0;
   Clock::time_point next_try_;
-  Clock::time_point heard_at_;
 
   // Under mutex_.
   mutable std::mutex mutex_;
@@ -158,11 +127,10 @@ class RedisCache::State {
 RedisCache::State::State(RedisCacheOptions options)
     : options_(std::move(options)),
       bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      leases_(options_.leases_max, options_.lease_ms) {
+      dialogue_(options_, {[this](const RedisGet& get) { answered(get); }, [this] { let_in(); },
+                           [this](std::uint64_t count) { count_failures(count); },
+                           [this](std::size_t rows) { count_dropped(rows); }}) {
   QUIPU_CHECK(bell_ >= 0);
-  std::uint64_t random = 0;
-  QUIPU_CHECK(::getrandom(&random, sizeof(random), 0) == sizeof(random));
-  lease_name_ = std::to_string(random) + ":";
 }
 
 RedisCache::State::~State() {
@@ -181,7 +149,7 @@ void RedisCache::State::ring() const {
   [[maybe_unused]] const auto written = ::write(bell_, &one, sizeof(one));
 }
 
-void RedisCache::State::give(Request request, std::size_t bytes, std::size_t rows) {
+void RedisCache::State::give(Request request, std::size_t bytes) {
   {
     const std::scoped_lock lock(mutex_);
     if (waiting_bytes_ > 0 && waiting_bytes_ + bytes > options_.waiting_bytes_max) {
@@ -191,7 +159,7 @@ void RedisCache::State::give(Request request, std::size_t bytes, std::size_t row
         ++stats_.failures;
         answers_.push_back({get->token, std::vector(keys, CacheAnswer::State::kMiss), {}, now_});
       } else {
-        stats_.dropped += rows;
+        stats_.dropped += rows_of(request);
       }
       return;
     }
@@ -215,11 +183,11 @@ void RedisCache::State::run() {
       std::move(waiting_.begin(), waiting_.end(), std::back_inserter(ready_));
       waiting_.clear();
     }
-    if (!connection_ && Clock::now() >= next_try_) connect();
-    if (connection_) {
+    if (dialogue_.connection() == nullptr && Clock::now() >= next_try_) connect();
+    if (dialogue_.connection() != nullptr) {
       if (auto exchanged = exchange(); !exchanged) leave(exchanged.error().what);
     }
-    if (!connection_) drop_waiting();
+    if (dialogue_.connection() == nullptr) drop_waiting();
     answer_late();
     wait();
   }
@@ -227,281 +195,87 @@ void RedisCache::State::run() {
 
 void RedisCache::State::connect() {
   auto made = RedisConnection::connect(options_.address);
-  heard_at_ = Clock::now();
-  answered_ = false;
-  if (!made) {
-    leave(made.error().what);
-    return;
-  }
-  connection_ = std::move(*made);
-  if (!options_.password.empty()) {
-    RedisCommand auth(options_.user.empty() ? 2 : 3);
-    auth << "AUTH";
-    if (!options_.user.empty()) auth << options_.user;
-    auth << options_.password;
-    put(auth.take(), {Sent::Kind::kSetup, {}, {}, 0, 0});
-  }
-  if (options_.database != 0) {
-    put((RedisCommand(2) << "SELECT" << std::to_string(options_.database)).take(), {Sent::Kind::kSetup, {}, {}, 0, 0});
-  }
-  load_scripts();
-}
-
-void RedisCache::State::load_scripts() {
-  loading_ = true;
-  for (std::size_t at = 0; at < kScripts.size(); ++at) {
-    put((RedisCommand(3) << "SCRIPT" << "LOAD" << kScripts.at(at)).take(), {Sent::Kind::kScript, {}, {}, at, 0});
-  }
-}
-
-void RedisCache::State::put(const std::string& command, Sent sent) {
-  if (sent_.empty()) heard_at_ = Clock::now();
-  connection_->put(command);
-  sent_.push_back(std::move(sent));
+  if (!made) return leave(made.error().what);
+  dialogue_.begin(std::move(*made));
 }
 
 /// Reads what came, and sends what has room.
 Result<void> RedisCache::State::exchange() {
-  if (auto filled = connection_->fill(); !filled) return filled;
-  while (true) {
-    auto reply = connection_->next();
-    if (!reply) return std::unexpected(reply.error());
-    if (!*reply) break;
-    if (sent_.empty()) return busy("Redis sent a reply that nothing asked for", kBackoffMinMs);
-    heard_at_ = Clock::now();
-    take_reply(reply->get());
-    if (!connection_) return {};
-  }
-  // Nothing goes out before the server has let this process in.
-  while (answered_ && !ready_.empty() && sent_.size() < options_.in_flight_max &&
-         connection_->unsent() < kUnsentBytesMax) {
+  if (auto taken = dialogue_.take_replies(); !taken) return taken;
+  while (!ready_.empty() && dialogue_.has_room()) {
     Waiting next = std::move(ready_.front());
     ready_.pop_front();
     {
       const std::scoped_lock lock(mutex_);
       waiting_bytes_ -= next.bytes;
     }
-    send(std::move(next));
+    say(std::move(next));
   }
-  if (auto flushed = connection_->flush(); !flushed) return flushed;
-  if (!sent_.empty() && Clock::now() - heard_at_ > milliseconds(options_.stall_timeout_ms)) {
-    return busy(
-        "Redis at " + options_.address + " has been silent for " + std::to_string(options_.stall_timeout_ms) + " ms",
-        kBackoffMinMs);
-  }
-  return {};
+  return dialogue_.flush();
 }
 
-void RedisCache::State::send(Waiting waiting) {
+void RedisCache::State::say(Waiting waiting) {
   if (auto* get = std::get_if<CacheGet>(&waiting.request)) {
-    send_get(std::move(*get), waiting.given_at);
+    dialogue_.get(std::move(*get), waiting.given_at);
   } else if (const auto* fill = std::get_if<FillRequest>(&waiting.request)) {
-    send_fill(*fill);
+    dialogue_.fill(fill->keys, fill->rows, now_);
   } else {
-    send_update(std::get<UpdateRequest>(waiting.request));
+    dialogue_.update(std::get<UpdateRequest>(waiting.request).rows, now_);
   }
 }
 
-void RedisCache::State::send_get(CacheGet get, Clock::time_point given_at) {
-  const std::size_t keys = get.keys.size();
-  const auto at = gets_.insert(gets_.end(), {std::move(get), std::vector<RedisEntry>(keys), keys, given_at, false});
-  if (keys == 0) {
-    answer(at);
-    finish(at);
-    return;
-  }
-  for (std::size_t key = 0; key < keys; ++key) {
-    const CounterKey& asked = at->asked.keys[key];
-    put((RedisCommand(2) << "HGETALL" << redis_key(options_.prefix, asked.space, asked.counter)).take(),
-        {Sent::Kind::kGet, at, {key}, 0, 0});
-  }
-}
-
-void RedisCache::State::send_lease(std::list<RedisGet>::iterator get) {
-  Sent sent{Sent::Kind::kLease, get, {}, 0, 0};
-  for (std::size_t key = 0; key < get->entries.size(); ++key) {
-    const auto state = get->entries[key].state;
-    if (state == RedisEntry::State::kNone || state == RedisEntry::State::kDamaged) sent.keys.push_back(key);
-  }
-  RedisCommand command(5 + 2 * sent.keys.size());
-  command << "EVALSHA" << digests_.at(kLease) << std::to_string(sent.keys.size());
-  for (const auto key : sent.keys) {
-    command << redis_key(options_.prefix, get->asked.keys[key].space, get->asked.keys[key].counter);
-  }
-  command << lease_name_ + std::to_string(++lease_number_) << std::to_string(options_.lease_ms);
-  for (const auto key : sent.keys) {
-    command << (get->entries[key].state == RedisEntry::State::kDamaged ? "1" : "0");
-  }
-  get->left = 1;
-  put(command.take(), std::move(sent));
-}
-
-void RedisCache::State::send_fill(const FillRequest& fill) {
-  std::unordered_map<std::string, std::vector<const RowBatch::Item*>> rows;
-  for (const CounterKey& key : fill.keys) rows[redis_key(options_.prefix, key.space, key.counter)];
-  for (const RowBatch::Item& item : fill.rows.items()) {
-    const auto at = rows.find(redis_key(options_.prefix, fill.rows.space(item), fill.rows.counter(item)));
-    if (at != rows.end()) at->second.push_back(&item);
-  }
-  for (const auto& [key, items] : rows) {
-    RedisCommand command(8 + 2 * items.size());
-    command << "EVALSHA" << digests_.at(kFill) << "1" << key << leases_.take(key, steady_ms()) << std::to_string(now_)
-            << std::to_string(options_.ttl_ms) << std::to_string(options_.absent_ms);
-    for (const auto* item : items) command << redis_field(item->shard) << redis_value(item->row);
-    put(command.take(), {Sent::Kind::kFill, {}, {}, 0, items.size()});
-  }
-}
-
-void RedisCache::State::send_update(const UpdateRequest& update) {
-  const auto& items = update.rows.items();
-  for (std::size_t from = 0; from < items.size(); from += kRowsEach) {
-    const auto to = std::min(from + kRowsEach, items.size());
-    RedisCommand command(4 + 3 * (to - from));
-    command << "EVALSHA" << digests_.at(kUpdate) << std::to_string(to - from);
-    for (auto at = from; at < to; ++at) {
-      command << redis_key(options_.prefix, update.rows.space(items[at]), update.rows.counter(items[at]));
-    }
-    command << std::to_string(now_);
-    for (auto at = from; at < to; ++at) command << redis_field(items[at].shard) << redis_value(items[at].row);
-    put(command.take(), {Sent::Kind::kUpdate, {}, {}, 0, 0});
-  }
-}
-
-void RedisCache::State::take_reply(const redisReply* reply) {
-  const Sent sent = std::move(sent_.front());
-  sent_.pop_front();
-  if (reply->type == REDIS_REPLY_ERROR) {
-    const std::string_view what(reply->str, static_cast<std::size_t>(reply->len));
-    if (sent.kind == Sent::Kind::kSetup || sent.kind == Sent::Kind::kScript) {
-      leave("Redis at " + options_.address + ": " + std::string(what));
-      return;
-    }
-    count_failure();
-    if (what.starts_with("NOSCRIPT") && !loading_) load_scripts();  // After SCRIPT FLUSH.
-  }
-  switch (sent.kind) {
-    case Sent::Kind::kSetup:
-      return;
-    case Sent::Kind::kScript: {
-      if (reply->type == REDIS_REPLY_STRING)
-        digests_.at(sent.script).assign(reply->str, static_cast<std::size_t>(reply->len));
-      if (sent.script + 1 < kScripts.size()) return;
-      loading_ = false;
-      answered_ = true;
-      backoff_ms_ = 0;
-      const std::scoped_lock lock(mutex_);
-      stats_.reachable = true;
-      trouble_.clear();
-      return;
-    }
-    case Sent::Kind::kGet:
-      take_entry(sent, reply);
-      return;
-    case Sent::Kind::kLease:
-      take_leases(sent, reply);
-      return;
-    case Sent::Kind::kFill: {
-      const std::scoped_lock lock(mutex_);
-      if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) stats_.dropped += sent.rows;
-      return;
-    }
-    case Sent::Kind::kUpdate: {
-      const std::scoped_lock lock(mutex_);
-      if (reply->type == REDIS_REPLY_INTEGER) stats_.failures += static_cast<std::uint64_t>(reply->integer);
-      return;
-    }
-  }
-}
-
-void RedisCache::State::take_entry(const Sent& sent, const redisReply* reply) {
-  RedisEntry& entry = sent.get->entries[sent.keys.front()];
-  if (reply->type == REDIS_REPLY_ARRAY) {
-    std::vector<std::string_view> hash;
-    for (std::size_t at = 0; at < reply->elements; ++at) {
-      const redisReply* word = reply->element[at];
-      hash.emplace_back(word->str == nullptr ? "" : word->str, static_cast<std::size_t>(word->len));
-    }
-    entry = read_redis_entry(hash);
-    if (entry.state == RedisEntry::State::kDamaged) count_failure();
-  } else {
-    entry.state = RedisEntry::State::kDamaged;  // Another type: the error is counted.
-  }
-  if (--sent.get->left > 0) return;
-  const bool missed = std::any_of(sent.get->entries.begin(), sent.get->entries.end(), [](const RedisEntry& one) {
-    return one.state == RedisEntry::State::kNone || one.state == RedisEntry::State::kDamaged;
-  });
-  if (missed && !sent.get->answered) {
-    send_lease(sent.get);
-    return;
-  }
-  answer(sent.get);
-  finish(sent.get);
-}
-
-void RedisCache::State::take_leases(const Sent& sent, const redisReply* reply) {
-  if (reply->type == REDIS_REPLY_ARRAY && reply->elements == sent.keys.size()) {
-    for (std::size_t at = 0; at < reply->elements; ++at) {
-      const redisReply* lease = reply->element[at];
-      const CounterKey& key = sent.get->asked.keys[sent.keys[at]];
-      if (lease->type == REDIS_REPLY_STRING && !sent.get->answered) {
-        leases_.keep(redis_key(options_.prefix, key.space, key.counter),
-                     {lease->str, static_cast<std::size_t>(lease->len)}, steady_ms());
-      }
-    }
-  }
-  answer(sent.get);
-  finish(sent.get);
-}
-
-void RedisCache::State::answer(std::list<RedisGet>::iterator get) {
-  if (std::exchange(get->answered, true)) return;
+void RedisCache::State::answered(const RedisGet& get) {
   bool wake = false;
   {
     const std::scoped_lock lock(mutex_);
     wake = answers_.empty();  // The owner takes all at once: one call is enough.
-    answers_.push_back(answer_of(*get, now_, stats_));
+    answers_.push_back(answer_of(get, now_, stats_));
   }
   if (wake) options_.wake();
 }
 
-void RedisCache::State::finish(std::list<RedisGet>::iterator get) { gets_.erase(get); }
+/// A request that is not said any more.
+void RedisCache::State::missed(Waiting waiting) {
+  {
+    const std::scoped_lock lock(mutex_);
+    waiting_bytes_ -= waiting.bytes;
+    stats_.dropped += rows_of(waiting.request);
+  }
+  auto* get = std::get_if<CacheGet>(&waiting.request);
+  if (get == nullptr) return;
+  count_failures(1);
+  const std::size_t keys = get->keys.size();
+  answered({std::move(*get), std::vector<RedisEntry>(keys), 0, waiting.given_at, true});
+}
+
+void RedisCache::State::let_in() {
+  backoff_ms_ = 0;
+  const std::scoped_lock lock(mutex_);
+  stats_.reachable = true;
+  trouble_.clear();
+}
 
 /// Answers gets that are too old with what is known of them, and those that were not sent yet with nothing.
 void RedisCache::State::answer_late() {
   const auto old = Clock::now() - milliseconds(options_.answer_timeout_ms);
-  for (auto get = gets_.begin(); get != gets_.end() && get->given_at <= old; ++get) {
-    if (get->answered) continue;
-    count_failure();
-    answer(get);
-  }
-  const auto first = std::find_if(ready_.begin(), ready_.end(), [](const Waiting& waiting) {
-    return std::holds_alternative<CacheGet>(waiting.request);
-  });
-  if (first == ready_.end() || first->given_at > old) return;
+  dialogue_.answer_late(old);
+  const auto late = [old](const Waiting& waiting) {
+    return std::holds_alternative<CacheGet>(waiting.request) && waiting.given_at <= old;
+  };
+  if (std::none_of(ready_.begin(), ready_.end(), late)) return;
   std::deque<Waiting> young;
   for (Waiting& waiting : ready_) {
-    auto* get = std::get_if<CacheGet>(&waiting.request);
-    if (get == nullptr || waiting.given_at > old) {
+    if (late(waiting)) {
+      missed(std::move(waiting));
+    } else {
       young.push_back(std::move(waiting));
-      continue;
     }
-    count_failure();
-    const std::size_t keys = get->keys.size();
-    gets_.push_back({std::move(*get), std::vector<RedisEntry>(keys), 0, waiting.given_at, false});
-    const auto at = std::prev(gets_.end());
-    answer(at);
-    finish(at);
-    const std::scoped_lock lock(mutex_);
-    waiting_bytes_ -= waiting.bytes;
   }
   ready_ = std::move(young);
 }
 
-/// Gives the connection up: gets are missed, changes are dropped. They are not sent again: what was flushed meanwhile
-/// is newer.
+/// Gives the connection up, and tries again later.
 void RedisCache::State::leave(const std::string& why) {
-  connection_.reset();
-  sent_.clear();
   backoff_ms_ = std::clamp(backoff_ms_ * 2, kBackoffMinMs, kBackoffMaxMs);
   next_try_ = Clock::now() + milliseconds(backoff_ms_);
   {
@@ -510,51 +284,32 @@ void RedisCache::State::leave(const std::string& why) {
     ++stats_.failures;
     trouble_ = why;
   }
-  for (auto get = gets_.begin(); get != gets_.end(); ++get) answer(get);
-  gets_.clear();
+  dialogue_.end();
 }
 
 void RedisCache::State::drop_waiting() {
-  for (Waiting& waiting : ready_) {
-    {
-      const std::scoped_lock lock(mutex_);
-      waiting_bytes_ -= waiting.bytes;
-      if (const auto* fill = std::get_if<FillRequest>(&waiting.request)) stats_.dropped += fill->rows.size();
-      if (const auto* update = std::get_if<UpdateRequest>(&waiting.request)) stats_.dropped += update->rows.size();
-    }
-    if (auto* get = std::get_if<CacheGet>(&waiting.request)) {
-      count_failure();
-      const std::size_t keys = get->keys.size();
-      gets_.push_back({std::move(*get), std::vector<RedisEntry>(keys), 0, waiting.given_at, false});
-      answer(std::prev(gets_.end()));
-      finish(std::prev(gets_.end()));
-    }
-  }
+  for (Waiting& waiting : ready_) missed(std::move(waiting));
   ready_.clear();
 }
 
 void RedisCache::State::wait() {
+  const auto* const connection = dialogue_.connection();
   auto until = Clock::now() + milliseconds(kBackoffMaxMs);
-  if (!connection_) until = std::min(until, next_try_);
-  if (connection_ && !sent_.empty()) until = std::min(until, heard_at_ + milliseconds(options_.stall_timeout_ms));
+  if (connection == nullptr) until = std::min(until, next_try_);
+  if (const auto silent = dialogue_.silent_at()) until = std::min(until, *silent);
   const auto due = [&](Clock::time_point given_at) {
     until = std::min(until, given_at + milliseconds(options_.answer_timeout_ms));
   };
-  for (const RedisGet& get : gets_) {
-    if (get.answered) continue;
-    due(get.given_at);
-    break;
-  }
-  for (const Waiting& waiting : ready_) {
-    if (!std::holds_alternative<CacheGet>(waiting.request)) continue;
-    due(waiting.given_at);
-    break;
-  }
+  if (const auto oldest = dialogue_.oldest_get()) due(*oldest);
+  const auto first = std::find_if(ready_.begin(), ready_.end(), [](const Waiting& waiting) {
+    return std::holds_alternative<CacheGet>(waiting.request);
+  });
+  if (first != ready_.end()) due(first->given_at);
   const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count() + 1;
   std::array<pollfd, 2> polled{{{bell_, POLLIN, 0}, {-1, 0, 0}}};
-  if (connection_) {
-    const bool sending = connection_->unsent() > 0;
-    polled[1] = {connection_->socket(), static_cast<short>(sending ? POLLIN | POLLOUT : POLLIN), 0};
+  if (connection != nullptr) {
+    const bool sending = connection->unsent() > 0;
+    polled[1] = {connection->socket(), static_cast<short>(sending ? POLLIN | POLLOUT : POLLIN), 0};
   }
   ::poll(polled.data(), polled.size(), static_cast<int>(std::max<std::int64_t>(left, 0)));
   if (polled[0].revents != 0) {
@@ -585,16 +340,16 @@ Result<std::unique_ptr<RedisCache>> RedisCache::open(RedisCacheOptions options) 
 
 void RedisCache::get(CacheGet get) {
   const auto bytes = bytes_of(get.keys) + sizeof(CacheGet);
-  state_->give(std::move(get), bytes, 0);
+  state_->give(std::move(get), bytes);
 }
 
 void RedisCache::take_answers(std::vector<CacheAnswer>& out) { state_->take(out); }
 
 void RedisCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows) {
-  state_->give(FillRequest{keys, rows}, bytes_of(keys) + rows.bytes(), rows.size());
+  state_->give(FillRequest{keys, rows}, bytes_of(keys) + rows.bytes());
 }
 
-void RedisCache::update(const RowBatch& rows) { state_->give(UpdateRequest{rows}, rows.bytes(), rows.size()); }
+void RedisCache::update(const RowBatch& rows) { state_->give(UpdateRequest{rows}, rows.bytes()); }
 void RedisCache::tick(TimeMs now) { state_->set_now(now); }
 TotalsCache::Stats RedisCache::stats() const { return state_->stats(); }
 std::string RedisCache::trouble() const { return state_->trouble(); }

@@ -37,9 +37,8 @@ struct RedisCacheOptions {
 /// Promises of TotalsCache, and how they are kept:
 /// - Whole: a hash counts as an entry only when a fill has marked it; Redis evicts and expires whole keys.
 /// - Never older than it was: a shard changes only by a newer (epoch, applied), compared in Redis. A miss leaves a
-/// lease
-///   in the hash before it is answered, updates gather there, and a fill joins them; one whose lease is gone changes
-///   nothing, since it may have been read before what was shown in the meantime.
+///   lease in the hash before it is answered, updates gather there, and a fill joins them; one whose lease is gone
+///   changes nothing, since it may have been read before what was shown in the meantime.
 /// - Damage (another type under the key, a value that nothing here writes) is a miss and a failure; the fill that
 ///   follows replaces it.
 /// - Nothing fails: without a connection gets are answered by kMiss at once and the rest is dropped; it connects anew
