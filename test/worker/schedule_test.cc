@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "store/flushed_mark.h"
+#include "worker/event_books.h"
 #include "worker/worker_world.h"
 
 /// Several workers over one log and one store, under schedules and faults that a seed draws: the counterpart of the
@@ -25,35 +26,11 @@ constexpr std::uint64_t kRuns = 150;  // A run takes ten times as long.
 constexpr std::uint64_t kRuns = 2'000;
 #endif
 constexpr int kActions = 500;
-constexpr std::size_t kEventsPerCounter = 28;  // Base-4 digits: an event that is lost can not hide one counted twice.
-constexpr std::uint32_t kBootsMax = 4;         // More of a node are dropped by rule.
-
-const std::array<std::string, 5> kNames{"a", "b", "c", "d", "e"};
-constexpr std::size_t kResetCounters = 2;  // The first ones are reset and set.
+constexpr std::uint32_t kBootsMax = 4;  // More of a node are dropped by rule.
 
 /// What happened in all runs together: a run in which nothing can go wrong proves nothing.
 struct Coverage {
   std::map<std::string, std::uint64_t> seen;
-};
-
-struct Event {
-  enum class Mode : std::uint8_t { kPlain, kId, kSource, kSet };
-  std::size_t counter = 0;
-  std::size_t digit = 0;
-  Mode mode = Mode::kPlain;
-  std::uint64_t sequence = 0;
-  TimeMs issued_at = 0;
-  std::optional<TimeMs> acknowledged_at;
-  PartitionId partition{};  // kId, kSource.
-
-  std::int64_t delta() const { return std::int64_t{1} << (2 * digit); }
-};
-
-/// A RESET that a client asked for, alone or with the value of a SET.
-struct AskedReset {
-  std::size_t counter = 0;
-  TimeMs issued_at = 0;
-  bool acknowledged = false;
 };
 
 class ScheduleRun {
@@ -78,6 +55,7 @@ class ScheduleRun {
     options_.base_log_bytes = pick<std::size_t>({300, 1 << 20});
     log_ = std::make_unique<SharedLog>(partitions_);
     oracle_ = std::make_unique<LogOracle>(partitions_, options_.ids_max);
+    books_ = std::make_unique<EventBooks>(partitions_);
     watch();
     for (int i = 0; i < 2; ++i) nodes_.emplace_back(static_cast<std::uint64_t>(100 + i));
     const auto workers = 1 + below(3);
@@ -290,111 +268,63 @@ class ScheduleRun {
 
   // What clients and ingest nodes do.
 
-  Entry entry_of(const Event& event) const {
-    Entry entry;
-    entry.space = "default";
-    entry.counter = kNames[event.counter];
-    entry.delta = event.delta();
-    entry.time = 1'000;
-    const auto number = (event.counter + 1) * 1'000 + event.digit;
-    if (event.mode == Event::Mode::kId) {
-      entry.group = GroupKind::kIds;
-      entry.id = {{number * 0x9e3779b97f4a7c15, number}, 0};
-    } else if (event.mode == Event::Mode::kSource) {
-      entry.group = GroupKind::kSource;
-      entry.source = {11, 12};
-      entry.sequence = event.sequence;
-    }
-    return entry;
-  }
-  static Entry reset_of(const std::string& counter) {
-    Entry entry;
-    entry.kind = EntryKind::kReset;
-    entry.events = 0;
-    entry.space = "default";
-    entry.counter = counter;
-    return entry;
-  }
-  PartitionId home(std::size_t counter) const { return PartitionId(static_cast<std::uint16_t>(counter % partitions_)); }
-
-  std::size_t new_event(std::size_t counter, Event::Mode mode) {
-    Event event;
-    event.counter = counter;
-    event.digit = digits_[counter]++;
-    event.mode = mode;
-    event.issued_at = store_.now;
-    if (mode == Event::Mode::kId) event.partition = home(event.counter * 7 + event.digit);
-    if (mode == Event::Mode::kSource) {
-      event.partition = home(counter);
-      event.sequence = ++sequence_;
-    }
-    events_.push_back(event);
-    return events_.size() - 1;
-  }
+  std::size_t begin(std::size_t counter, Event::Mode mode) { return books_->begin(counter, mode, store_.now); }
 
   void offer(TestNode& node, std::size_t number) {
-    const Event& event = events_[number];
+    const Event& event = books_->event(number);
     const bool any = event.mode == Event::Mode::kPlain;
     const auto partition = any ? PartitionId(static_cast<std::uint16_t>(below(partitions_))) : event.partition;
-    node.offer(partition, {entry_of(event)}, {{}, {number}, {}});
+    node.offer(partition, {books_->entry_of(number)}, {{}, {number}, {}});
   }
 
   void ask() {
     TestNode& node = nodes_[below(nodes_.size())];
     const auto counter = below(kNames.size());
     if (counter < kResetCounters && below(10) == 0) return ask_reset(node, counter);
-    if (digits_[counter] + 3 > kEventsPerCounter) return;
-    const bool source_waits = std::any_of(events_.begin(), events_.end(), [](const Event& event) {
-      return event.mode == Event::Mode::kSource && !event.acknowledged_at;
-    });
+    if (books_->digits_left(counter) < 3) return;
+    const bool source_waits = !books_->open(Event::Mode::kSource).empty();
     switch (below(source_waits ? 3 : 4)) {
       case 0: {  // Several entries of one counter share a frame.
         std::vector<Entry> entries;
         TestNode::Pending pending;
         for (auto left = 1 + below(3); left > 0; --left) {
-          const auto number = new_event(counter, Event::Mode::kPlain);
-          entries.push_back(entry_of(events_[number]));
+          const auto number = begin(counter, Event::Mode::kPlain);
+          entries.push_back(books_->entry_of(number));
           pending.events.push_back(number);
         }
         node.offer(PartitionId(static_cast<std::uint16_t>(below(partitions_))), entries, std::move(pending));
         return;
       }
       case 1:
-        return offer(node, new_event(counter, Event::Mode::kPlain));
+        return offer(node, begin(counter, Event::Mode::kPlain));
       case 2:
-        return offer(node, new_event(counter, Event::Mode::kId));
+        return offer(node, begin(counter, Event::Mode::kId));
       default:
-        return offer(node, new_event(counter, Event::Mode::kSource));
+        return offer(node, begin(counter, Event::Mode::kSource));
     }
   }
   void ask_reset(TestNode& node, std::size_t counter) {
-    if (resets_.size() >= 8) return;
-    resets_.push_back({counter, store_.now, false});
-    std::vector<Entry> entries{reset_of(kNames[counter])};
+    if (books_->resets() >= 8) return;
+    std::vector<Entry> entries{EventBooks::reset_of(counter)};
     TestNode::Pending pending;
-    pending.resets.push_back(resets_.size() - 1);
-    if (below(2) == 0 && digits_[counter] < kEventsPerCounter) {
-      const auto number = new_event(counter, Event::Mode::kSet);
-      entries.push_back(entry_of(events_[number]));
+    pending.resets.push_back(books_->begin_reset(counter, store_.now));
+    if (below(2) == 0 && books_->digits_left(counter) > 0) {
+      const auto number = begin(counter, Event::Mode::kSet);
+      entries.push_back(books_->entry_of(number));
       pending.events.push_back(number);
     }
-    node.offer(home(counter), entries, std::move(pending));
+    node.offer(books_->home(counter), entries, std::move(pending));
   }
   /// A client that heard nothing sends an id again, perhaps to another node; or what was counted long ago.
   void ask_again() {
     std::vector<std::size_t> with_id;
-    for (std::size_t i = 0; i < events_.size(); ++i) {
-      if (events_[i].mode == Event::Mode::kId && (!events_[i].acknowledged_at || below(8) == 0)) with_id.push_back(i);
+    for (std::size_t i = 0; i < books_->events().size(); ++i) {
+      const Event& event = books_->event(i);
+      if (event.mode == Event::Mode::kId && (!event.acknowledged_at || below(8) == 0)) with_id.push_back(i);
     }
     if (!with_id.empty()) offer(nodes_[below(nodes_.size())], with_id[below(with_id.size())]);
   }
 
-  void acknowledge(const TestNode::Pending& pending) {
-    for (const auto number : pending.events) {
-      if (!events_[number].acknowledged_at) events_[number].acknowledged_at = store_.now;
-    }
-    for (const auto number : pending.resets) resets_[number].acknowledged = true;
-  }
   /// One attempt: a prefix of what has no answer reaches the log, each answer may be lost, a copy may arrive late.
   void send(TestNode& node, PartitionId partition) {
     auto& queue = node.waiting(partition);
@@ -404,7 +334,7 @@ class ScheduleRun {
     if (reach > 0 && chance(20)) late_frames_.push_back({partition, {queue.front().frame}});
     auto answered = faulty_ ? below(reach + 1) : reach;
     for (; answered > 0; --answered) {
-      acknowledge(queue.front());
+      books_->acknowledge(queue.front(), store_.now);
       queue.pop_front();
     }
   }
@@ -426,9 +356,8 @@ class ScheduleRun {
       late_frames_.push_back({partition, std::move(frames)});
     }
     node.restart();
-    for (std::size_t i = 0; i < events_.size(); ++i) {  // The source sends its open event again, elsewhere if need be.
-      if (events_[i].mode == Event::Mode::kSource && !events_[i].acknowledged_at) offer(nodes_[below(2)], i);
-    }
+    // The source sends its open event again, elsewhere if need be.
+    for (const auto number : books_->open(Event::Mode::kSource)) offer(nodes_[below(2)], number);
     saw("crashed node");
   }
 
@@ -473,9 +402,7 @@ class ScheduleRun {
       for (TestNode& node : nodes_) {
         for (std::uint16_t p = 0; p < partitions_; ++p) send(node, PartitionId{p});
       }
-      for (std::size_t e = 0; e < events_.size(); ++e) {
-        if (events_[e].mode == Event::Mode::kId && !events_[e].acknowledged_at) offer(nodes_[0], e);
-      }
+      for (const auto number : books_->open(Event::Mode::kId)) offer(nodes_[0], number);
     }
     for (int i = 0; i < 2'000 && !failed() && !at_rest(); ++i) turn();
     ASSERT_TRUE(at_rest()) << state_text();
@@ -520,48 +447,19 @@ class ScheduleRun {
   // The end.
 
   void expect_totals() {
-    std::map<std::string, std::pair<Epoch, std::int64_t>> totals;
+    std::map<std::string, std::pair<Epoch, std::int64_t>> newest;
     for (const auto& [key, row] : store_.rows()) {
-      auto& [epoch, total] = totals[std::get<1>(key)];
+      auto& [epoch, total] = newest[std::get<1>(key)];
       if (row.epoch > epoch) total = 0;
       epoch = std::max(epoch, row.epoch);
       if (row.epoch == epoch) total += row.total;
     }
-    for (std::size_t counter = 0; counter < kNames.size(); ++counter) {
-      ASSERT_EQ(totals[kNames[counter]].second, oracle_->total(kNames[counter])) << kNames[counter];
-    }
-    // An id that came again beyond the window counts again, as documented, and may carry into the next digit.
-    std::set<std::size_t> carried;
-    for (const Event& event : events_) {
-      const bool again = event.mode == Event::Mode::kId && oracle_->beyond_window.contains(entry_of(event).id.id);
-      if (again) carried.insert(event.counter);
-    }
-    for (const Event& event : events_) {
-      if (carried.contains(event.counter)) continue;
-      saw("event that was held against its digit");
-      const auto times = (totals[kNames[event.counter]].second >> (2 * event.digit)) & 3;
-      ASSERT_TRUE(may_count(event, times))
-          << "event " << event.digit << " (mode " << static_cast<int>(event.mode) << ", acknowledged "
-          << event.acknowledged_at.has_value() << ") of " << kNames[event.counter] << " counts " << times << " times";
-    }
+    std::map<std::string, std::int64_t> totals;
+    for (const auto& [counter, total] : newest) totals[counter] = total.second;
+    std::uint64_t held = 0;
+    books_->expect_totals(totals, *oracle_, held);
+    saw("event that was held against its digit", held);
     if (oracle_->repeats > 0) saw("repeated id");
-  }
-  bool may_count(const Event& event, std::int64_t times) const {
-    if (times == 1 && !surely_reset(event)) return true;
-    return times == 0 && (!event.acknowledged_at || perhaps_reset(event));
-  }
-  /// It was acknowledged before a reset was asked for that happened.
-  bool surely_reset(const Event& event) const {
-    if (!event.acknowledged_at) return false;
-    return std::any_of(resets_.begin(), resets_.end(), [&](const AskedReset& asked) {
-      return asked.counter == event.counter && asked.acknowledged && asked.issued_at > *event.acknowledged_at;
-    });
-  }
-  /// A reset was on its way at some time after it was issued.
-  bool perhaps_reset(const Event& event) const {
-    return std::any_of(oracle_->resets.begin(), oracle_->resets.end(), [&](const LogOracle::Reset& reset) {
-      return reset.counter == kNames[event.counter] && (!reset.done_at || *reset.done_at >= event.issued_at);
-    });
   }
 
   std::mt19937_64 random_;
@@ -580,10 +478,7 @@ class ScheduleRun {
   std::map<PartitionId, std::optional<std::size_t>> owner_;
   std::map<PartitionId, std::pair<std::size_t, std::size_t>> moving_;  // From, to.
   std::vector<std::pair<std::size_t, PartitionId>> zombies_;
-  std::vector<Event> events_;
-  std::array<std::size_t, kNames.size()> digits_{};
-  std::uint64_t sequence_ = 0;
-  std::vector<AskedReset> resets_;
+  std::unique_ptr<EventBooks> books_;
   std::vector<std::pair<PartitionId, std::vector<Bytes>>> late_frames_;
 };
 
