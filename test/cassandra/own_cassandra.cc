@@ -8,6 +8,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "services/stop_process.h"
+
 namespace quipu::testing_cassandra {
 
 OwnCassandra::OwnCassandra(const std::string& settings) : settings_(settings) {
@@ -56,7 +58,8 @@ void OwnCassandra::kill() { services("down --kill"); }
 void OwnCassandra::send(int signal) const {
   pid_t process = 0;
   std::ifstream(directory_ + "/cassandra-1/pid") >> process;
-  if (process <= 0 || ::kill(process, signal) != 0) throw std::runtime_error("Cassandra does not run");
+  const bool sent = process > 0 && (signal == SIGSTOP ? stop_process(process) : ::kill(process, signal) == 0);
+  if (!sent) throw std::runtime_error("Cassandra does not run");
 }
 
 void OwnCassandra::pause() { send(SIGSTOP); }

@@ -12,6 +12,7 @@
 
 #include "kafka/kafka_log.h"
 #include "kafka_broker/kafka_world.h"
+#include "services/stop_process.h"
 
 /// What a broker's faults do to the log. Each test has a broker of its own, that it kills and stops.
 namespace quipu {
@@ -47,7 +48,7 @@ class OwnBroker {
     pid_t pid = 0;
     file >> pid;
     ASSERT_GT(pid, 1);
-    ASSERT_EQ(::kill(pid, number), 0);
+    ASSERT_TRUE(number == SIGSTOP ? stop_process(pid) : ::kill(pid, number) == 0);
   }
   const std::string& address() const { return address_; }
   std::string data() const { return directory_ + "/kafka-1/data"; }

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "kafka_broker/kafka_world.h"
+#include "services/stop_process.h"
 
 namespace quipu {
 namespace {
@@ -273,6 +274,7 @@ class MemberProcess {
     ::close(said_);
   }
   void signal(int number) const { ::kill(pid_, number); }
+  pid_t pid() const { return pid_; }
   /// Waits for what it says next.
   Said listen() const {
     Said said = Said::kOther;
@@ -288,7 +290,7 @@ TEST_F(KafkaGroupTest, AStoppedMemberLosesItsPartitionsToAnotherAndLearnsIt) {
   made_ = true;
   const MemberProcess stopped(options_, group_);
   ASSERT_EQ(stopped.listen(), Said::kOwnsAll);
-  stopped.signal(SIGSTOP);
+  ASSERT_TRUE(stop_process(stopped.pid()));
   const auto other = join();
   wait_until(other->wakes, [&] { return other->turn(), other->owned.size() == 4; }, "another took them over");
   stopped.signal(SIGCONT);
