@@ -1,62 +1,10 @@
 #include "node/metrics.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
-#include <string>
-#include <utility>
-#include <vector>
+#include "node/metric_families.h"
 
 namespace quipu {
-namespace {
 
-class Families {
- public:
-  void counter(const char* name, const char* help, std::uint64_t value) {
-    auto& metric = family(name, help, prometheus::MetricType::Counter).metric.emplace_back();
-    metric.counter.value = static_cast<double>(value);
-  }
-  void ended(const char* protocol, const ConnectionsEnded& ended) {
-    for (const auto cause : ConnectionsEnded::kCauses) {
-      auto& metric =
-          family("quipu_connections_ended_total", "Connections that a limit ended.", prometheus::MetricType::Counter)
-              .metric.emplace_back();
-      metric.label.push_back({"protocol", protocol});
-      metric.label.push_back({"cause", ConnectionsEnded::name(cause)});
-      metric.counter.value = static_cast<double>(ended.count(cause));
-    }
-  }
-  void gauge(const char* name, const char* help, double value) {
-    auto& metric = family(name, help, prometheus::MetricType::Gauge).metric.emplace_back();
-    metric.gauge.value = value;
-  }
-  void partition_gauge(const char* name, const char* help, PartitionId partition, double value) {
-    auto& metric = family(name, help, prometheus::MetricType::Gauge).metric.emplace_back();
-    metric.label.push_back({"partition", std::to_string(partition.value)});
-    metric.gauge.value = value;
-  }
-  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
-
- private:
-  prometheus::MetricFamily& family(const char* name, const char* help, prometheus::MetricType type) {
-    for (auto& known : families_) {
-      if (known.name == name) return known;
-    }
-    prometheus::MetricFamily made;
-    made.name = name;
-    made.help = help;
-    made.type = type;
-    families_.push_back(std::move(made));
-    return families_.back();
-  }
-
-  std::vector<prometheus::MetricFamily> families_;
-};
-
-}  // namespace
-
-std::string metrics_text(const EngineStats& engine, const ServerStats& servers) {
-  Families out;
+void add_engine_metrics(MetricFamilies& out, const EngineStats& engine) {
   out.counter("quipu_events_accepted_total", "Events counted since the process started.", engine.events_accepted);
   out.counter("quipu_events_duplicate_total", "Events that repeated an id or a sequence.", engine.events_duplicate);
   out.counter("quipu_operations_refused_total", "Operations refused for what they ask.", engine.operations_refused);
@@ -78,10 +26,6 @@ std::string metrics_text(const EngineStats& engine, const ServerStats& servers) 
             static_cast<double>(engine.parked_batches));
   out.gauge("quipu_log_durable_offset", "The newest durable offset.", static_cast<double>(engine.durable.value));
   out.gauge("quipu_log_newest_offset", "The newest offset given out.", static_cast<double>(engine.newest.value));
-  out.gauge("quipu_http_connections", "Open HTTP connections.", static_cast<double>(servers.http_connections));
-  out.gauge("quipu_resp_connections", "Open RESP connections.", static_cast<double>(servers.resp_connections));
-  out.ended("http", servers.http_ended);
-  out.ended("resp", servers.resp_ended);
   for (const auto& partition : engine.partitions) {
     const auto id = partition.partition;
     out.partition_gauge("quipu_partition_flushed_offset", "Rows up to here are in the store.", id,
@@ -93,6 +37,19 @@ std::string metrics_text(const EngineStats& engine, const ServerStats& servers) 
                         id, static_cast<double>(partition.oldest_id_time) / 1000);
     out.partition_gauge("quipu_sources", "Sources remembered.", id, static_cast<double>(partition.sources));
   }
+}
+
+void add_server_metrics(MetricFamilies& out, const ServerStats& servers) {
+  out.gauge("quipu_http_connections", "Open HTTP connections.", static_cast<double>(servers.http_connections));
+  out.gauge("quipu_resp_connections", "Open RESP connections.", static_cast<double>(servers.resp_connections));
+  out.ended("http", servers.http_ended);
+  out.ended("resp", servers.resp_ended);
+}
+
+std::string metrics_text(const EngineStats& engine, const ServerStats& servers) {
+  MetricFamilies out;
+  add_engine_metrics(out, engine);
+  add_server_metrics(out, servers);
   return out.text();
 }
 

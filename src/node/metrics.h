@@ -16,8 +16,14 @@ struct ServerStats {
   ConnectionsEnded resp_ended;
 };
 
-/// Everything that is counted, in Prometheus's text format. Counters become doubles there: for looking at, never an
-/// oracle.
+class MetricFamilies;
+
+/// What the engine, or an API node in its place, counts.
+void add_engine_metrics(MetricFamilies& out, const EngineStats& engine);
+void add_server_metrics(MetricFamilies& out, const ServerStats& servers);
+
+/// Everything that one process counts in the embedded form, in Prometheus's text format. Counters become doubles there:
+/// for looking at, never an oracle.
 std::string metrics_text(const EngineStats& engine, const ServerStats& servers);
 
 }  // namespace quipu

@@ -41,7 +41,10 @@ class ArchitectureTest : public testing::Test {
                                                          .version = "0",
                                                          .metrics = {},
                                                          .server_figures = {}});
-    join_servers_to(graph(), process_->engine(), context_->requests_beside, [] { return ServerStats{}; });
+    const EngineStats& counted = process_->engine().counted();
+    join_servers_to(
+        graph(), {"C++23, HTTP/1.1 and RESP in the process", counted, counted.frames_written, counted.counters_missed},
+        context_->requests_beside, [] { return ServerStats{}; });
     context_->graph = &graph();
   }
   LiveGraph& graph() { return process_->parts->graph(); }
