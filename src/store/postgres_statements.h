@@ -51,6 +51,9 @@ inline constexpr const char* kPostgresWatermarks =
 inline constexpr const char* kPostgresSources =
     "SELECT partition, source, sequence, touched FROM quipu_sources ORDER BY partition, source";
 inline constexpr const char* kPostgresSettings = "SELECT name, value FROM quipu_settings ORDER BY name";
+inline constexpr const char* kPostgresSetting = "SELECT value FROM quipu_settings WHERE name = $1::bytea";
+inline constexpr const char* kPostgresClaimSetting =
+    "INSERT INTO quipu_settings (name, value) VALUES ($1::bytea, $2::bytea) ON CONFLICT (name) DO NOTHING";
 inline constexpr const char* kPostgresBase =
     "SELECT applied, windows FROM quipu_bases WHERE applied = "
     "(SELECT max(applied) FROM quipu_bases WHERE applied <= $1::bigint) ORDER BY piece";

@@ -74,6 +74,10 @@ class PostgresStore final : public CounterStore {
   Offset durable_watermark(PartitionId partition) const override;
   Offset oldest_base() const override;
 
+  /// Waits. Puts a setting there unless it is there, and answers what stands there now: the same for all who ask at
+  /// once.
+  Result<std::string> claim_setting(const std::string& name, const std::string& value);
+
   struct Stats {
     std::uint64_t connections = 0;  ///< Made since the store was opened; 1 where none was ever lost.
     std::uint64_t sent_again = 0;   ///< Requests that were given a second time, each time counted.
