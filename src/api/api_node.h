@@ -106,6 +106,8 @@ class ApiNode final : public CounterService {
   void put_namespace(std::string_view name, const NamespacePolicy& policy,
                      std::function<void(Result<void>)> done) override;
 
+  /// What it counts as it goes: at the same place for as long as it lives.
+  const EngineStats& counted() const { return stats_; }
   const ProducerSession& producer() const { return producer_; }
   const TotalReader& reader() const { return reader_; }
   std::size_t hot_counters() const { return hot_.hot(); }

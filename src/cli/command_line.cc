@@ -25,13 +25,24 @@ namespace {
 /// The flags by which a verb is told its configuration.
 class ConfigFlags {
  public:
-  void add_to(CLI::App& verb) {
+  /// Which flags a verb has, beside those that all have.
+  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker };
+
+  void add_to(CLI::App& verb, Role role = Role::kOneProcess) {
     verb_ = &verb;
+    role_ = role;
     verb.add_option("--config", file_, "Read settings from this TOML file")->type_name("FILE");
-    add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
-    add(verb, "--http", "http.listen", "HOST:PORT", "Where HTTP is served; '' turns it off");
-    add(verb, "--resp", "resp.listen", "HOST:PORT", "Where the Redis protocol is served; '' turns it off");
-    add(verb, "--partitions", "log.partitions", "N", "Partitions of a log that is made anew");
+    if (role == Role::kOneProcess) add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
+    if (role == Role::kWorker) {
+      add(verb, "--workers", "worker.count", "N", "How many workers; 5 where nothing is said");
+      add(verb, "--listen", "worker.listen", "HOST:PORT", "Where /metrics, /livez and /readyz are served");
+    } else {
+      add(verb, "--http", "http.listen", "HOST:PORT", "Where HTTP is served; '' turns it off");
+      add(verb, "--resp", "resp.listen", "HOST:PORT", "Where the Redis protocol is served; '' turns it off");
+    }
+    if (role == Role::kOneProcess) {
+      add(verb, "--partitions", "log.partitions", "N", "Partitions of a log that is made anew");
+    }
     add(verb, "--keys", "auth.keys_file", "FILE", "The API keys that clients must have; see docs/operations/keys.md");
     shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{"--insecure", "auth.insecure", ""}));
     verb.add_flag("--insecure", shortcuts_.back()->value, "Serve other addresses than the loopback without API keys");
@@ -47,6 +58,8 @@ class ConfigFlags {
     ConfigSources sources;
     if (verb_->count("--config") > 0) sources.file = file_;
     sources.environment = surroundings.environment;
+    // There is no other for these.
+    if (role_ != Role::kOneProcess) sources.flags.push_back({"log.kind", "kafka", "quipu " + verb_->get_name()});
     for (const auto& shortcut : shortcuts_) {
       if (verb_->count(shortcut->flag) > 0) sources.flags.push_back({shortcut->key, shortcut->value, shortcut->flag});
     }
@@ -77,6 +90,7 @@ class ConfigFlags {
   }
 
   CLI::App* verb_ = nullptr;
+  Role role_ = Role::kOneProcess;
   std::string file_;
   std::vector<std::unique_ptr<Shortcut>> shortcuts_;  // Behind pointers: the parser keeps references to the values.
   std::vector<std::string> settings_;
@@ -163,6 +177,18 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   bool serve_json = false;
   serve.add_flag("--json", serve_json, "Write log lines as one JSON object each, errors too");
 
+  auto& api = *app.add_subcommand("api", "Serve clients of a Kafka topic that workers count, until Ctrl-C or SIGTERM");
+  ConfigFlags api_flags;
+  api_flags.add_to(api, ConfigFlags::Role::kApi);
+  bool api_json = false;
+  api.add_flag("--json", api_json, "Write log lines as one JSON object each, errors too");
+  auto& worker =
+      *app.add_subcommand("worker", "Sum the events of a Kafka topic into a shared store, until Ctrl-C or SIGTERM");
+  ConfigFlags worker_flags;
+  worker_flags.add_to(worker, ConfigFlags::Role::kWorker);
+  bool worker_json = false;
+  worker.add_flag("--json", worker_json, "Write log lines as one JSON object each, errors too");
+
   auto& log = *app.add_subcommand("log", "Look after the event log");
   log.require_subcommand(1);
   auto& adopt = *log.add_subcommand(
@@ -244,11 +270,17 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
     surroundings.out << config_markdown();
     return kExitOk;
   }
-  const auto& flags = serve ? serve_flags : adopt ? adopt_flags : audit ? audit_flags : print_flags;
-  const bool json = print_json || audit_json || serve_json || adopt_json;
+  const auto& flags = serve    ? serve_flags
+                      : api    ? api_flags
+                      : worker ? worker_flags
+                      : adopt  ? adopt_flags
+                      : audit  ? audit_flags
+                               : print_flags;
+  const bool log_json = serve_json || api_json || worker_json || adopt_json;
+  const bool json = print_json || audit_json || log_json;
   auto loaded = flags.load(surroundings, json);
   if (!loaded) return kExitUsage;
-  if (serve_json || adopt_json) loaded->config.log_format = "json";
+  if (log_json) loaded->config.log_format = "json";
   if (audit) return run_audit(loaded->config, audit_json, surroundings, verbs);
   if (print) {
     surroundings.out << (print_bounds ? bounds_json(*loaded)
@@ -256,7 +288,15 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
                                       : config_toml(*loaded));
     return kExitOk;
   }
-  return adopt ? verbs.adopt_log(loaded->config, new_generation) : verbs.serve(loaded->config);
+  if (adopt) return verbs.adopt_log(loaded->config, new_generation);
+  const auto& run = api                                    ? verbs.api
+                    : worker                               ? verbs.worker
+                    : loaded->config.cluster.distributed() ? verbs.serve_cluster
+                                                           : verbs.serve;
+  if (run) return run(loaded->config);
+  return report_failure(surroundings, json,
+                        {kExitFailure, "failure", "this program was built without what Kafka needs",
+                         "build it where cargo is installed, with QUIPU_DISTRIBUTED on"});
 }
 
 }  // namespace quipu

@@ -18,6 +18,10 @@ namespace quipu {
 struct Verbs {
   /// Serves until it is told to stop; answers the exit code.
   std::function<int(const Config&)> serve;
+  /// The roles of the distributed form; as above. Null where the program was built without it.
+  std::function<int(const Config&)> api;
+  std::function<int(const Config&)> worker;
+  std::function<int(const Config&)> serve_cluster;
   /// Makes a data directory that was copied or moved one of this place; with `new_generation` the log is set aside and
   /// the next generation begins beside the totals that there are. Answers the exit code.
   std::function<int(const Config&, bool new_generation)> adopt_log;

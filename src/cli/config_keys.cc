@@ -1,73 +1,21 @@
 #include "cli/config_keys.h"
 
-#include <type_traits>
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
+#include "cli/cluster_keys.h"
+#include "cli/key_makers.h"
 #include "event/frame.h"
 
 namespace quipu {
 namespace {
 
-constexpr std::int64_t kKiB = std::int64_t{1} << 10;
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-constexpr std::int64_t kGiB = std::int64_t{1} << 30;
-constexpr std::int64_t kTiB = std::int64_t{1} << 40;
-constexpr std::int64_t kSecond = 1'000;
-constexpr std::int64_t kHour = 3'600 * kSecond;
-constexpr std::int64_t kDay = 24 * kHour;
-constexpr std::int64_t kPathBytesMax = 4'000;
-
-/// Joins a specification with the field that `field` finds in an Owner. The field's type decides how a value is kept.
-template <class Owner, class Field>
-KeyOf<Owner> key(KeySpec spec, Field field) {
-  using T = std::remove_cvref_t<std::invoke_result_t<Field, Owner&>>;
-  KeyOf<Owner> made;
-  made.spec = std::move(spec);
-  made.get = [field](const Owner& owner) -> KeyValue {
-    const T& value = field(const_cast<Owner&>(owner));
-    if constexpr (std::is_same_v<T, AckMode>) {
-      return std::string(value == AckMode::kMemory ? "memory" : "durable");
-    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-      return static_cast<std::int64_t>(value);
-    } else {
-      return value;
-    }
-  };
-  made.set = [field](Owner& owner, const KeyValue& value) {
-    T& target = field(owner);
-    if constexpr (std::is_same_v<T, AckMode>) {
-      target = std::get<std::string>(value) == "memory" ? AckMode::kMemory : AckMode::kDurable;
-    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-      target = static_cast<T>(std::get<std::int64_t>(value));
-    } else {
-      target = std::get<T>(value);
-    }
-  };
-  return made;
-}
-
-KeySpec text(std::string name, std::int64_t low, std::string what) {
-  return {std::move(name), KeyKind::kText, low, kPathBytesMax, {}, std::move(what), ""};
-}
-KeySpec address(std::string name, std::string what) {
-  return {std::move(name), KeyKind::kAddress, 0, 300, {}, std::move(what), ""};
-}
-KeySpec list(std::string name, std::string what) {
-  return {std::move(name), KeyKind::kList, 0, 1'000, {}, std::move(what), ""};
-}
-KeySpec flag(std::string name, std::string what, std::string beyond) {
-  return {std::move(name), KeyKind::kBool, 0, 1, {}, std::move(what), std::move(beyond)};
-}
-KeySpec choice(std::string name, std::vector<std::string> choices, std::string what) {
-  return {std::move(name), KeyKind::kChoice, 0, 0, std::move(choices), std::move(what), ""};
-}
-KeySpec number(std::string name, KeyKind kind, std::int64_t low, std::int64_t high, std::string what,
-               std::string beyond) {
-  return {std::move(name), kind, low, high, {}, std::move(what), std::move(beyond)};
-}
+using namespace keys;
 
 using K = KeyKind;
 
-std::vector<ConfigKey> make_config_keys() {
+std::vector<ConfigKey> keys_of_one_process() {
   const auto add = [](KeySpec spec, auto field) { return key<Config>(std::move(spec), field); };
   return {
       add(text("data.dir", 1, "Where log, store and identity are kept; made when it is absent."),
@@ -211,6 +159,16 @@ std::vector<ConfigKey> make_config_keys() {
                "A file that shows what the process is in the middle of, for tests that kill it; empty is none."),
           [](Config& c) -> auto& { return c.phases_file; }),
   };
+}
+
+/// Those of the other machines stand behind those of the process, in front of its diagnostics.
+std::vector<ConfigKey> make_config_keys() {
+  auto all = keys_of_one_process();
+  auto beyond = cluster_keys();
+  const auto diagnostics =
+      std::ranges::find_if(all, [](const ConfigKey& key) { return key.spec.name.starts_with("diagnostics."); });
+  all.insert(diagnostics, std::make_move_iterator(beyond.begin()), std::make_move_iterator(beyond.end()));
+  return all;
 }
 
 std::vector<PolicyKey> make_policy_keys() {

@@ -67,8 +67,20 @@ Result<void> apply_environment(LoadedConfig& loaded, const ConfigSources& source
   return {};
 }
 
-/// Rows that are not in the store yet cannot be evicted: where only the table's bound was lowered, theirs follows.
+/// A write to a store of other machines costs more than one to files: where nobody chose, it comes less often.
+constexpr std::int64_t kSharedFlushMs = 5'000;
+
 void derive_defaults(LoadedConfig& loaded) {
+  if (loaded.config.cluster.distributed() && !loaded.origins.contains("flush.interval")) {
+    loaded.config.flush_interval_ms = kSharedFlushMs;
+    loaded.origins["flush.interval"] = "log.kind";
+  }
+  // PostgreSQL acknowledges only what is on its disk: nothing has to be waited for.
+  if (loaded.config.cluster.store_kind == "postgres" && !loaded.origins.contains("flush.commit_delay")) {
+    loaded.config.cluster.commit_delay_ms = 0;
+    loaded.origins["flush.commit_delay"] = "store.kind";
+  }
+  // Rows that are not in the store yet cannot be evicted: where only the table's bound was lowered, theirs follows.
   const auto half = loaded.config.memory_table_bytes / 2;
   if (loaded.origins.contains("flush.dirty_bytes") || loaded.config.flush_dirty_bytes <= half) return;
   loaded.config.flush_dirty_bytes = half;

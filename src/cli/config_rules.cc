@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cli/cluster_keys.h"
 #include "cli/config_keys.h"
 #include "cli/config_value.h"
 #include "ingest/names.h"
@@ -198,7 +199,7 @@ Result<void> validate(const Config& config) {
                      fmt::format("namespaces.{}: ack = \"memory\" contradicts memory_allowed = false", space));
     }
   }
-  return {};
+  return validate_cluster(config.cluster);
 }
 
 std::string format_value(const KeySpec& spec, const KeyValue& value) {

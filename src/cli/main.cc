@@ -11,6 +11,9 @@
 
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
+#ifdef QUIPU_DISTRIBUTED
+#include "cluster/cluster_verbs.h"
+#endif
 #include "node/adopt.h"
 #include "node/audit.h"
 #include "node/serve.h"
@@ -48,7 +51,16 @@ std::size_t terminal_columns() {
 int main(int argc, char** argv) {
   try {
     watch_for_interrupt();
-    const quipu::Verbs verbs{quipu::serve, quipu::adopt_log, [] { return interrupted.load(); }, quipu::audit};
+    quipu::Verbs verbs;
+    verbs.serve = quipu::serve;
+    verbs.adopt_log = quipu::adopt_log;
+    verbs.interrupted = [] { return interrupted.load(); };
+    verbs.audit = quipu::audit;
+#ifdef QUIPU_DISTRIBUTED
+    verbs.api = quipu::serve_api;
+    verbs.worker = quipu::run_workers;
+    verbs.serve_cluster = quipu::serve_cluster;
+#endif
     const quipu::Surroundings surroundings{environment(), std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
                                            terminal_columns()};
     return quipu::run_command_line({argv + 1, argv + argc}, surroundings, verbs);

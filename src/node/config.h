@@ -9,6 +9,7 @@
 
 #include "ingest/namespaces.h"
 #include "net/limits.h"
+#include "node/cluster_config.h"
 
 namespace quipu {
 
@@ -44,6 +45,7 @@ struct Config {
       namespaces;                        ///< [namespaces.NAME]: ack, memory_allowed, viewer_window, id_promise
   std::int64_t future_ms_max = 300'000;  ///< limits.future: how far ahead an event's time may be
   NetLimits limits;                      ///< limits.*
+  ClusterConfig cluster;                 ///< log.kind, store.kind, cache.kind and what they stand on
   std::string log_level = "info";        ///< diagnostics.log_level
   std::string log_format = "text";       ///< diagnostics.log_format; "json" is one object a line
   std::string phases_file;               ///< diagnostics.phases_file: see base/phases.h; "" = none

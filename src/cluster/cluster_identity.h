@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/identifiers.h"
+#include "base/result.h"
+
+namespace quipu {
+
+/// What all processes that share a log agree on, kept in the store as the setting kClusterSetting
+/// (docs/formats/identity.md). The first process puts it there, the others go by it.
+struct ClusterIdentity {
+  LogIdentity log;
+  HashSecret secret;
+  std::uint16_t id_partitions = 0;  ///< P0: how many partitions the log had when it was made.
+  std::vector<std::string> resp_namespaces;
+
+  friend bool operator==(const ClusterIdentity&, const ClusterIdentity&) = default;
+};
+
+inline constexpr std::string_view kClusterSetting = "cluster";
+
+/// The setting's text.
+std::string cluster_text(const ClusterIdentity& identity);
+
+/// kDamaged, naming the line, when it is not what cluster_text writes; kRefused when a newer version wrote it.
+Result<ClusterIdentity> read_cluster_text(std::string_view text);
+
+}  // namespace quipu

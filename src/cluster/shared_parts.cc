@@ -1,0 +1,137 @@
+#include "cluster/shared_parts.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "cache/redis_cache.h"
+
+namespace quipu {
+namespace {
+
+template <class Value>
+Value random_value() {
+  Value value{};
+  QUIPU_CHECK(::getrandom(&value, sizeof(value), 0) == static_cast<ssize_t>(sizeof(value)));
+  return value;
+}
+
+Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
+  const auto settings = store.settings();
+  if (!settings) return std::unexpected(settings.error());
+  for (const auto& [name, text] : *settings) {
+    if (name != kClusterSetting) continue;
+    auto identity = read_cluster_text(text);
+    if (!identity) return std::unexpected(identity.error());
+    return std::optional(std::move(*identity));
+  }
+  return std::optional<ClusterIdentity>();
+}
+
+KafkaOptions kafka_options(const Config& config, const std::optional<ClusterIdentity>& known,
+                           std::function<void()> wake) {
+  const ClusterConfig& cluster = config.cluster;
+  KafkaOptions options;
+  options.brokers = cluster.kafka_brokers;
+  options.topic = cluster.kafka_topic;
+  options.partitions = cluster.kafka_partitions;
+  options.replication = cluster.kafka_replication;
+  if (known) options.known = known->log;
+  options.pending_bytes = config.log_pending_bytes;
+  options.delivery_timeout_ms = cluster.kafka_delivery_timeout_ms;
+  options.fetch_ahead_bytes = cluster.kafka_fetch_ahead_bytes;
+  for (const auto& setting : cluster.kafka_client) {
+    const auto equals = setting.find('=');
+    options.client.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  options.wake = std::move(wake);
+  options.say = [](const std::string& what) { spdlog::warn("kafka: {}", what); };
+  return options;
+}
+
+/// Puts this process's identity of the log there, or takes what another one has put there first.
+Result<ClusterIdentity> claim_identity(const Config& config, SharedParts& parts) {
+  ClusterIdentity own;
+  own.log = parts.log->identity();
+  own.secret = random_value<HashSecret>();
+  own.id_partitions = parts.log->partitions();
+  own.resp_namespaces = config.resp_namespaces;
+  const auto text = parts.store.claim_setting(std::string(kClusterSetting), cluster_text(own));
+  if (!text) return std::unexpected(text.error());
+  auto claimed = read_cluster_text(*text);
+  if (claimed && claimed->log != own.log) {
+    return failure(Code::kDamaged, "another process has just begun to count from another log into this store: topic " +
+                                       config.cluster.kafka_topic + " at " + config.cluster.kafka_brokers +
+                                       " is not it");
+  }
+  return claimed;
+}
+
+}  // namespace
+
+Result<SharedParts> SharedParts::open(const Config& config, std::function<void()> wake) {
+  SharedParts parts;
+  auto store = open_shared_store(config.cluster, wake);
+  if (!store) return std::unexpected(store.error());
+  parts.store = std::move(*store);
+  const auto known = known_identity(*parts.store.store);
+  if (!known) return std::unexpected(known.error());
+  auto log = KafkaLog::open(kafka_options(config, *known, std::move(wake)));
+  if (!log) return std::unexpected(log.error());
+  parts.log = std::move(*log);
+  for (const auto& finding : parts.log->stats().findings) spdlog::warn("kafka: {}", finding.what);
+  auto identity = *known ? Result<ClusterIdentity>(**known) : claim_identity(config, parts);
+  if (!identity) return std::unexpected(identity.error());
+  parts.identity = std::move(*identity);
+  if (auto begun = parts.store.begin_generation(parts.identity.log.generation); !begun) {
+    return std::unexpected(begun.error());
+  }
+  return parts;
+}
+
+Result<SharedParts> SharedParts::look(const Config& config, std::function<void()> wake) {
+  SharedParts parts;
+  auto store = open_shared_store(config.cluster, wake);
+  if (!store) return std::unexpected(store.error());
+  parts.store = std::move(*store);
+  const auto known = known_identity(*parts.store.store);
+  if (!known) return std::unexpected(known.error());
+  if (!*known) return failure(Code::kNotFound, "the store has counted from no log yet: nothing has been started on it");
+  parts.identity = **known;
+  auto options = kafka_options(config, *known, std::move(wake));
+  options.only_read = true;
+  auto log = KafkaLog::open(std::move(options));
+  if (!log) return std::unexpected(log.error());
+  parts.log = std::move(*log);
+  if (auto begun = parts.store.begin_generation(parts.identity.log.generation); !begun) {
+    return std::unexpected(begun.error());
+  }
+  return parts;
+}
+
+Result<std::unique_ptr<TotalsCache>> open_cache(const ClusterConfig& config, std::function<void()> wake) {
+  std::unique_ptr<TotalsCache> cache;
+  if (config.cache_kind != "redis") return cache;
+  auto password = read_password("redis.password_file", config.redis_password_file);
+  if (!password) return std::unexpected(password.error());
+  RedisCacheOptions options;
+  options.address = config.redis_address;
+  options.user = config.redis_user;
+  options.password = std::move(*password);
+  options.database = config.redis_database;
+  options.prefix = config.redis_prefix;
+  options.ttl_ms = config.redis_ttl_ms;
+  options.waiting_bytes_max = config.redis_waiting_bytes;
+  options.wake = std::move(wake);
+  auto opened = RedisCache::open(std::move(options));
+  if (!opened) return std::unexpected(opened.error());
+  cache = std::move(*opened);
+  return cache;
+}
+
+NodeIdentity new_node() { return {random_value<std::uint64_t>(), 1}; }
+
+}  // namespace quipu

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "cache/totals_cache.h"
+#include "cluster/cluster_identity.h"
+#include "cluster/shared_store.h"
+#include "kafka/kafka_log.h"
+#include "node/config.h"
+
+namespace quipu {
+
+/// What every process of the distributed form stands on, in the order in which it is opened.
+///
+///   store ─► which log do all agree on? ─► that log, or a topic that is made ─► (the first one tells the others)
+struct SharedParts {
+  ClusterIdentity identity;
+  SharedStore store;
+  std::unique_ptr<KafkaLog> log;
+
+  /// Waits for both. `wake` is called on other threads when either has something to take. kDamaged where the topic is
+  /// not the one that the store has counted from; the message says what an operator can do.
+  static Result<SharedParts> open(const Config& config, std::function<void()> wake);
+  /// The same for looking at: nothing is made, claimed or trimmed. kNotFound where no process has begun yet.
+  static Result<SharedParts> look(const Config& config, std::function<void()> wake);
+};
+
+/// The cache that `cache.kind` names, or null where it is none beside the nodes' own. `wake` as above.
+Result<std::unique_ptr<TotalsCache>> open_cache(const ClusterConfig& config, std::function<void()> wake);
+
+/// A node that nobody was before: its number is random, so it needs no place to keep it.
+NodeIdentity new_node();
+
+}  // namespace quipu

@@ -1,0 +1,90 @@
+#include "cluster/shared_store.h"
+
+#include <fstream>
+
+#include "store/cassandra_store.h"
+#include "store/postgres_store.h"
+
+namespace quipu {
+namespace {
+
+Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<void()> wake) {
+  auto password = read_password("cassandra.password_file", config.cassandra_password_file);
+  if (!password) return std::unexpected(password.error());
+  CassandraStoreOptions options;
+  options.connection.contact_points = config.cassandra_contact_points;
+  options.connection.datacenter = config.cassandra_datacenter;
+  options.connection.user = config.cassandra_user;
+  options.connection.password = std::move(*password);
+  options.connection.tls = config.cassandra_tls;
+  options.connection.tls_ca = config.cassandra_tls_ca;
+  options.connection.tls_certificate = config.cassandra_tls_certificate;
+  options.connection.tls_key = config.cassandra_tls_key;
+  options.connection.requests_in_flight = config.cassandra_requests_in_flight;
+  options.connection.request_ms = static_cast<std::uint32_t>(config.cassandra_request_timeout_ms);
+  options.keyspace = {config.cassandra_keyspace, config.cassandra_replication};
+  if (config.store_kind == "cassandra-counters") options.form = CassandraRowForm::kCounterColumns;
+  options.wake = std::move(wake);
+  options.waiting_bytes_max = config.store_waiting_bytes;
+  auto opened = CassandraStore::open(std::move(options));
+  if (!opened) return std::unexpected(opened.error());
+  auto& store = **opened;
+  SharedStore shared;
+  shared.store = std::move(*opened);
+  shared.claim_setting = [&store](const std::string& name, const std::string& value) {
+    return store.claim_setting(name, value);
+  };
+  shared.begin_generation = [&store](Generation generation) { return store.begin_generation(generation); };
+  shared.bases.newest = [&store](PartitionId partition, Offset offset) {
+    return store.newest_base_of(partition, offset);
+  };
+  shared.bases.write = [&store](PartitionId partition, Base base, std::uint64_t token) {
+    store.write_base_of(partition, std::move(base), token);
+  };
+  shared.counted = [&store] {
+    const auto stats = store.stats();
+    return std::vector<std::pair<std::string, std::uint64_t>>{
+        {"rows_written", stats.rows_written}, {"sent_again", stats.repeats}, {"restarts_seen", stats.forgot}};
+  };
+  return shared;
+}
+
+Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<void()> wake) {
+  PostgresStoreOptions options;
+  options.url = config.postgres_url;
+  options.wake = std::move(wake);
+  options.waiting_bytes_max = config.store_waiting_bytes;
+  auto opened = PostgresStore::open(std::move(options));
+  if (!opened) return std::unexpected(opened.error());
+  auto& store = **opened;
+  SharedStore shared;
+  shared.store = std::move(*opened);
+  shared.claim_setting = [&store](const std::string& name, const std::string& value) {
+    return store.claim_setting(name, value);
+  };
+  // Its watermarks name their generation themselves.
+  shared.begin_generation = [](Generation) -> Result<void> { return {}; };
+  shared.counted = [&store] {
+    const auto stats = store.stats();
+    return std::vector<std::pair<std::string, std::uint64_t>>{
+        {"connections", stats.connections}, {"sent_again", stats.sent_again}, {"expired", stats.expired}};
+  };
+  return shared;
+}
+
+}  // namespace
+
+Result<std::string> read_password(const std::string& key, const std::string& file) {
+  std::string password;
+  if (file.empty()) return password;
+  std::ifstream stream(file);
+  if (!std::getline(stream, password)) return failure(Code::kRefused, key + ": can not read a line of " + file);
+  return password;
+}
+
+Result<SharedStore> open_shared_store(const ClusterConfig& config, std::function<void()> wake) {
+  return config.store_kind == "postgres" ? open_postgres(config, std::move(wake))
+                                         : open_cassandra(config, std::move(wake));
+}
+
+}  // namespace quipu

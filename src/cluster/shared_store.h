@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/identifiers.h"
+#include "base/result.h"
+#include "node/config.h"
+#include "store/counter_store.h"
+#include "worker/start_partition_store.h"
+
+namespace quipu {
+
+/// A counter store that many processes share, whichever it is, with what its kind can do beside the contract.
+struct SharedStore {
+  std::unique_ptr<CounterStore> store;
+  /// Waits. Puts a setting there unless it is there, and answers what stands there now, the same for all who ask.
+  std::function<Result<std::string>(const std::string& name, const std::string& value)> claim_setting;
+  /// Waits. Of which generation the watermarks and bases are that are meant from now on.
+  std::function<Result<void>(Generation)> begin_generation;
+  PartitionBaseCalls bases;  ///< Empty where bases are not kept by partition.
+  /// Counted since it was opened, for the metrics.
+  std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counted;
+};
+
+/// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits. The errors are
+/// those of the store; kRefused, naming the key, where a file of a password can not be read.
+Result<SharedStore> open_shared_store(const ClusterConfig& config, std::function<void()> wake);
+
+/// The first line of the file that a key names; empty where it names none. kRefused names both.
+Result<std::string> read_password(const std::string& key, const std::string& file);
+
+}  // namespace quipu

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/identifiers.h"
+#include "cluster/worker_thread.h"
+#include "engine/counter_service.h"
+#include "ingest/namespaces.h"
+#include "node/config.h"
+#include "node/metrics.h"
+
+namespace quipu {
+
+/// The workers of a process, as the service that its servers show: health and metrics. Whoever asks it for a counter
+/// is told to ask an API node.
+///
+/// Thread: the one that opened it.
+class WorkerRole final : public CounterService {
+ public:
+  /// Starts `worker.count` workers; waits for the servers. `wake` is called on other threads when a step has something
+  /// to do. Errors say what to do.
+  static Result<std::unique_ptr<WorkerRole>> open(const Config& config, std::function<void()> wake);
+
+  /// kStopped as soon as all that were drained have ended.
+  TimeMs step(TimeMs now, bool may_commit = true) override;
+  void drain() override;
+
+  bool submit(Batch& batch, BatchClient& client) override;
+  Offset durable() const override { return kNoOffset; }
+  Offset newest() const override { return kNoOffset; }
+  Result<Reach> reach(std::span<const Position>) override;
+  std::uint64_t last_sequence(const Hash128&) const override { return 0; }
+  std::vector<ShardView> shards(NamespaceId, std::string_view) const override { return {}; }
+  std::uint64_t count(const std::vector<NamespaceId>&) const override { return 0; }
+  EngineStats stats() const override;
+  void scan(const std::vector<NamespaceId>& spaces, std::uint64_t cursor, std::size_t limit,
+            std::function<void(Result<ScanPage>)> done) override;
+  void top(NamespaceId space, std::size_t limit, std::function<void(Result<ScanPage>)> done) override;
+  void reset_all(const std::vector<NamespaceId>& spaces, std::function<void(Result<Offset>)> done) override;
+  void put_namespace(std::string_view name, const NamespacePolicy& policy,
+                     std::function<void(Result<void>)> done) override;
+
+  /// How each stands.
+  std::vector<WorkerReport> reports() const;
+  std::string metrics(const ServerStats& servers) const;
+
+ private:
+  explicit WorkerRole(const Config& config) : spaces_(config.namespaces_max, false) {
+    show({&identity_, &secret_, &spaces_, &now_});
+  }
+
+  LogIdentity identity_;
+  HashSecret secret_;
+  NamespaceRegistry spaces_;
+  TimeMs now_ = 0;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+};
+
+}  // namespace quipu
