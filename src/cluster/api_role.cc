@@ -48,6 +48,7 @@ Result<std::unique_ptr<ApiRole>> ApiRole::open(const Config& config, const std::
   auto parts = SharedParts::open(config, wake);
   if (!parts) return std::unexpected(parts.error());
   role->parts_ = std::move(*parts);
+  tell_findings(*role->parts_.log);
   auto cache = open_cache(config.cluster, wake);
   if (!cache) return std::unexpected(cache.error());
   role->cache_ = std::move(*cache);

@@ -82,7 +82,6 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   auto log = KafkaLog::open(kafka_options(config, *known, std::move(wake)));
   if (!log) return std::unexpected(log.error());
   parts.log = std::move(*log);
-  for (const auto& finding : parts.log->stats().findings) spdlog::warn("kafka: {}", finding.what);
   auto identity = *known ? Result<ClusterIdentity>(**known) : claim_identity(config, parts);
   if (!identity) return std::unexpected(identity.error());
   parts.identity = std::move(*identity);
@@ -110,6 +109,10 @@ Result<SharedParts> SharedParts::look(const Config& config, std::function<void()
     return std::unexpected(begun.error());
   }
   return parts;
+}
+
+void tell_findings(const KafkaLog& log) {
+  for (const auto& finding : log.stats().findings) spdlog::warn("kafka: {}", finding.what);
 }
 
 Result<std::unique_ptr<TotalsCache>> open_cache(const ClusterConfig& config, std::function<void()> wake) {

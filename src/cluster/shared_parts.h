@@ -28,6 +28,9 @@ struct SharedParts {
   static Result<SharedParts> look(const Config& config, std::function<void()> wake);
 };
 
+/// Says what is weak or unsafe about the topic's settings: once a process.
+void tell_findings(const KafkaLog& log);
+
 /// The cache that `cache.kind` names, or null where it is none beside the nodes' own. `wake` as above.
 Result<std::unique_ptr<TotalsCache>> open_cache(const ClusterConfig& config, std::function<void()> wake);
 

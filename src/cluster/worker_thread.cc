@@ -64,6 +64,7 @@ class WorkerThread::Parts {
     auto shared = SharedParts::open(config, wake);
     if (!shared) return std::unexpected(shared.error());
     parts->shared_ = std::move(*shared);
+    if (number == 1) tell_findings(*parts->shared_.log);
     auto cache = open_cache(config.cluster, wake);
     if (!cache) return std::unexpected(cache.error());
     parts->cache_ = std::move(*cache);
