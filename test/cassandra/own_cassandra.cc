@@ -2,11 +2,12 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/types.h>
 
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+
+#include "services/stop_process.h"
 
 namespace quipu::testing_cassandra {
 
@@ -53,13 +54,16 @@ void OwnCassandra::start() {
 
 void OwnCassandra::kill() { services("down --kill"); }
 
-void OwnCassandra::send(int signal) const {
-  pid_t process = 0;
+int OwnCassandra::pid() const {
+  int process = 0;
   std::ifstream(directory_ + "/cassandra-1/pid") >> process;
-  if (process <= 0 || ::kill(process, signal) != 0) throw std::runtime_error("Cassandra does not run");
+  if (process <= 1) throw std::runtime_error("Cassandra does not run");
+  return process;
 }
 
-void OwnCassandra::pause() { send(SIGSTOP); }
-void OwnCassandra::resume() { send(SIGCONT); }
+void OwnCassandra::pause() { testing_services::stop_process(pid()); }
+void OwnCassandra::resume() {
+  if (::kill(pid(), SIGCONT) != 0) throw std::runtime_error("Cassandra does not run");
+}
 
 }  // namespace quipu::testing_cassandra

@@ -12,6 +12,7 @@
 #include "contract/counter_store_contract.h"
 #include "services/own_postgres.h"
 #include "services/postgres_place.h"
+#include "services/stop_process.h"
 
 /// What only a store behind a server can meet: lost connections, servers that die, stop or forget, writers that are
 /// behind. What every store must do is in test/contract.
@@ -204,7 +205,7 @@ TEST(PostgresStore, AServerThatStopsAnsweringIsAskedAgainOverANewConnection) {
   store->write(write_at(1));
   tokens(store.all());
   const auto backend = std::stoi(place.run("SELECT max(pid) FROM pg_stat_activity WHERE application_name = 'quipu'"));
-  ASSERT_EQ(::kill(backend, SIGSTOP), 0);
+  stop_process(backend);
   store->write(write_at(2));
   const auto done = store.all();
   ::kill(backend, SIGCONT);

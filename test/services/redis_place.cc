@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "services/shell.h"
+#include "services/stop_process.h"
 
 namespace quipu::testing_services {
 namespace {
@@ -67,7 +68,7 @@ int OwnRedis::pid() const {
   return pid;
 }
 
-void OwnRedis::stop() const { ::kill(pid(), SIGSTOP); }
+void OwnRedis::stop() const { stop_process(pid()); }
 void OwnRedis::go_on() const { ::kill(pid(), SIGCONT); }
 
 RedisCacheOptions patient() {
