@@ -145,6 +145,13 @@ constexpr const char* kFooter =
     "\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 server unreachable, 5 not ready or a check failed, "
     "130 interrupted.";
 
+/// When the total is exact that a write is answered with.
+constexpr const char* kNewTotals =
+    "\nA write is answered with the counter's new total. With log.kind = \"segments\" it is exact. With \"kafka\" it "
+    "is the best "
+    "that\nthe node knows: exact where this node alone writes the counter, else without what others wrote in the last "
+    "seconds.\n";
+
 /// The words that name verbs, as far as they do: `log adopt`.
 std::string verbs_of(const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App* level = &app;
@@ -179,12 +186,14 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   auto& serve = *app.add_subcommand("serve", "Run the service, every role in one process, until Ctrl-C or SIGTERM");
   ConfigFlags serve_flags;
   serve_flags.add_to(serve);
+  serve.footer(std::string(kNewTotals) + kFooter);
   bool serve_json = false;
   serve.add_flag("--json", serve_json, "Write log lines as one JSON object each, errors too");
 
   auto& api = *app.add_subcommand("api", "Serve clients of a Kafka topic that workers count, until Ctrl-C or SIGTERM");
   ConfigFlags api_flags;
   api_flags.add_to(api, ConfigFlags::Role::kApi);
+  api.footer(std::string(kNewTotals) + kFooter);
   bool api_json = false;
   api.add_flag("--json", api_json, "Write log lines as one JSON object each, errors too");
   auto& worker =

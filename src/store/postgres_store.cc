@@ -390,14 +390,9 @@ Result<std::vector<std::pair<std::string, std::string>>> PostgresStore::settings
 }
 
 Result<std::string> PostgresStore::claim_setting(const std::string& name, const std::string& value) {
-  const auto deadline = state_->start_deadline();
-  const auto connection = state_->connect(deadline);
-  if (!connection) return std::unexpected(connection.error());
-  if (auto put = (*connection)->run(kPostgresClaimSetting, {name, value}, deadline); !put) {
-    return std::unexpected(put.error());
-  }
+  if (auto put = state_->ask(kPostgresClaimSetting, {name, value}); !put) return std::unexpected(put.error());
   // A statement of its own: it sees what another process put there while the first one waited for it.
-  const auto found = (*connection)->run(kPostgresSetting, {name}, deadline);
+  const auto found = state_->ask(kPostgresSetting, {name});
   if (!found) return std::unexpected(found.error());
   QUIPU_CHECK(postgres_rows(found->get()) == 1);
   return std::string(postgres_value(found->get(), 0, 0));

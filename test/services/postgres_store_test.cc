@@ -194,6 +194,15 @@ TEST(PostgresStore, ACutConnectionIsMadeAnewAndNothingIsLost) {
   EXPECT_TRUE(store->stats().connected);
 }
 
+TEST(PostgresStore, TheFirstWhoClaimsASettingDecidesIt) {
+  const PostgresPlace place;
+  OpenStore one(options(place.url()));
+  OpenStore other(options(place.url()));
+  EXPECT_EQ(one->claim_setting("cluster", "one").value(), "one");
+  EXPECT_EQ(other->claim_setting("cluster", "other").value(), "one");
+  EXPECT_EQ(one->claim_setting("cluster", "again").value(), "one");
+}
+
 TEST(PostgresStore, AServerThatStopsAnsweringIsAskedAgainOverANewConnection) {
   const PostgresPlace place;
   {

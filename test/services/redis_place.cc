@@ -68,7 +68,7 @@ int OwnRedis::pid() const {
   return pid;
 }
 
-void OwnRedis::stop() const { testing_services::stop_process(pid()); }
+void OwnRedis::stop() const { stop_process(pid()); }
 void OwnRedis::go_on() const { ::kill(pid(), SIGCONT); }
 
 RedisCacheOptions patient() {
