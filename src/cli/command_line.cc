@@ -19,6 +19,7 @@
 #include "cli/failure_report.h"
 #include "cli/import_command.h"
 #include "cli/log_status_command.h"
+#include "cli/new_log_command.h"
 
 namespace quipu {
 namespace {
@@ -27,14 +28,16 @@ namespace {
 class ConfigFlags {
  public:
   /// Which flags a verb has, beside those that all have.
-  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker, kLook };
+  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker, kLook, kMigrate };
 
   void add_to(CLI::App& verb, Role role = Role::kOneProcess) {
     verb_ = &verb;
     role_ = role;
     verb.add_option("--config", file_, "Read settings from this TOML file")->type_name("FILE");
-    if (role == Role::kOneProcess) add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
-    if (role == Role::kLook) {
+    if (role == Role::kOneProcess || role == Role::kMigrate) {
+      add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
+    }
+    if (role == Role::kLook || role == Role::kMigrate) {
       add(verb, "--topic", "kafka.topic", "TOPIC", "The topic that is the log");
     } else if (role == Role::kWorker) {
       add(verb, "--workers", "worker.count", "N", "How many workers; 5 where nothing is said");
@@ -46,7 +49,7 @@ class ConfigFlags {
     if (role == Role::kOneProcess) {
       add(verb, "--partitions", "log.partitions", "N", "Partitions of a log that is made anew");
     }
-    if (role != Role::kLook) {
+    if (role != Role::kLook && role != Role::kMigrate) {
       add(verb, "--keys", "auth.keys_file", "FILE", "The API keys that clients must have; see docs/operations/keys.md");
       shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{"--insecure", "auth.insecure", ""}));
       verb.add_flag("--insecure", shortcuts_.back()->value, "Serve other addresses than the loopback without API keys");
@@ -206,7 +209,9 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   auto& log = *app.add_subcommand("log", "Look after the event log");
   log.require_subcommand(1);
   auto& adopt = *log.add_subcommand(
-      "adopt", "Accept a data directory that was copied or moved here; the original must not serve any more");
+      "adopt",
+      "Accept a data directory that was copied or moved here; the original must not serve any more. With log.kind = "
+      "\"kafka\": go on with a topic that was made anew, in the next generation");
   ConfigFlags adopt_flags;
   adopt_flags.add_to(adopt);
   bool adopt_json = false;
@@ -220,6 +225,15 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   bool new_generation = false;
   adopt.add_flag("--new-generation", new_generation,
                  "Set the log aside and begin a new one: the way out where it is damaged; flushed totals stay");
+
+  auto& store = *app.add_subcommand("store", "Look after the counter store");
+  store.require_subcommand(1);
+  auto& migrate = *store.add_subcommand(
+      "migrate", "Bring the totals of a data directory, whose service is stopped, into a store that processes share");
+  ConfigFlags migrate_flags;
+  migrate_flags.add_to(migrate, ConfigFlags::Role::kMigrate);
+  bool migrate_json = false;
+  migrate.add_flag("--json", migrate_json, "Answer as one JSON object, errors too");
 
   auto& config = *app.add_subcommand("config", "Look at the configuration");
   config.require_subcommand(1);
@@ -290,33 +304,43 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
     surroundings.out << config_markdown();
     return kExitOk;
   }
-  const auto& flags = serve    ? serve_flags
-                      : api    ? api_flags
-                      : worker ? worker_flags
-                      : status ? status_flags
-                      : adopt  ? adopt_flags
-                      : audit  ? audit_flags
-                               : print_flags;
+  const auto& flags = serve     ? serve_flags
+                      : api     ? api_flags
+                      : worker  ? worker_flags
+                      : status  ? status_flags
+                      : migrate ? migrate_flags
+                      : adopt   ? adopt_flags
+                      : audit   ? audit_flags
+                                : print_flags;
   const bool log_json = serve_json || api_json || worker_json || adopt_json;
-  const bool json = print_json || audit_json || status_json || log_json;
+  const bool json = print_json || audit_json || status_json || migrate_json || log_json;
   auto loaded = flags.load(surroundings, json);
   if (!loaded) return kExitUsage;
   if (log_json) loaded->config.log_format = "json";
-  if (status && verbs.log_status) return run_log_status(loaded->config, status_json, surroundings, verbs);
-  if (audit) return run_audit(loaded->config, audit_json, surroundings, verbs);
+  const Config& settings = loaded->config;
+  const bool distributed = settings.cluster.distributed();
+  const auto left_out = [&] {
+    return report_failure(surroundings, json,
+                          {kExitFailure, "failure", "this program was built without what Kafka needs",
+                           "build it where cargo is installed, with QUIPU_DISTRIBUTED on"});
+  };
+  const auto run = [&](const std::function<int(const Config&)>& role) { return role ? role(settings) : left_out(); };
   if (print) {
     surroundings.out << (print_bounds ? bounds_json(*loaded)
                          : print_json ? config_json(*loaded)
                                       : config_toml(*loaded));
     return kExitOk;
   }
-  if (adopt) return verbs.adopt_log(loaded->config, new_generation);
-  const bool both = serve && loaded->config.cluster.distributed();
-  const auto& run = api ? verbs.api : worker ? verbs.worker : both ? verbs.serve_cluster : verbs.serve;
-  if (run && !status) return run(loaded->config);
-  return report_failure(surroundings, json,
-                        {kExitFailure, "failure", "this program was built without what Kafka needs",
-                         "build it where cargo is installed, with QUIPU_DISTRIBUTED on"});
+  if (audit) return run_audit(settings, audit_json, surroundings, verbs);
+  if (status) return verbs.log_status ? run_log_status(settings, status_json, surroundings, verbs) : left_out();
+  if (migrate) return verbs.migrate_store ? run_migrate(settings, migrate_json, surroundings, verbs) : left_out();
+  if (adopt && distributed) {
+    return verbs.adopt_topic ? run_adopt_topic(settings, adopt_json, surroundings, verbs) : left_out();
+  }
+  if (adopt) return verbs.adopt_log(settings, new_generation);
+  if (api) return run(verbs.api);
+  if (worker) return run(verbs.worker);
+  return run(distributed ? verbs.serve_cluster : verbs.serve);
 }
 
 }  // namespace quipu

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "cluster/log_status.h"
+#include "cluster/new_log.h"
 #include "node/audit.h"
 #include "node/config.h"
 
@@ -24,6 +25,8 @@ struct Verbs {
   std::function<int(const Config&)> worker;
   std::function<int(const Config&)> serve_cluster;
   std::function<Result<LogStatus>(const Config&)> log_status;
+  std::function<Result<BegunLog>(const Config&)> adopt_topic;
+  std::function<Result<BegunLog>(const Config&)> migrate_store;
   /// Makes a data directory that was copied or moved one of this place; with `new_generation` the log is set aside and
   /// the next generation begins beside the totals that there are. Answers the exit code.
   std::function<int(const Config&, bool new_generation)> adopt_log;

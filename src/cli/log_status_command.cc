@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
 
+#include "cli/cluster_failure.h"
 #include "cli/exit_code.h"
 #include "cli/failure_report.h"
 
@@ -14,32 +14,6 @@ namespace quipu {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-CommandFailure failure_of(const Error& error) {
-  CommandFailure failure{kExitFailure, "failed", printable(error.what), ""};
-  switch (error.code) {
-    case Code::kNotFound:
-      failure.exit_code = kExitNotFound;
-      failure.outcome = "not_found";
-      break;
-    case Code::kBusy:
-    case Code::kTimeout:
-      failure.exit_code = kExitUnreachable;
-      failure.outcome = "unreachable";
-      failure.remedy = "see that Kafka and the store run, and that kafka.brokers and the store's address are right";
-      break;
-    case Code::kDamaged:
-      failure.exit_code = kExitNotReady;
-      failure.outcome = "damaged";
-      break;
-    case Code::kRefused:
-      failure.outcome = "refused";
-      break;
-    default:
-      break;
-  }
-  return failure;
-}
 
 std::string lag_text(const LogStatus::Partition& partition) {
   if (partition.lag_ms < 0) return "?";
@@ -90,7 +64,7 @@ void print_json(const LogStatus& status, std::ostream& out) {
 
 int run_log_status(const Config& config, bool json, const Surroundings& surroundings, const Verbs& verbs) {
   const auto status = verbs.log_status(config);
-  if (!status) return report_failure(surroundings, json, failure_of(status.error()));
+  if (!status) return report_failure(surroundings, json, cluster_failure(status.error()));
   json ? print_json(*status, surroundings.out) : print_text(*status, surroundings.out);
   return kExitOk;
 }

@@ -61,6 +61,8 @@ int main(int argc, char** argv) {
     verbs.worker = quipu::run_workers;
     verbs.serve_cluster = quipu::serve_cluster;
     verbs.log_status = quipu::log_status;
+    verbs.adopt_topic = quipu::adopt_topic;
+    verbs.migrate_store = quipu::migrate_store;
 #endif
     const quipu::Surroundings surroundings{environment(), std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
                                            terminal_columns()};

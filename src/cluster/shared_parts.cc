@@ -19,39 +19,6 @@ Value random_value() {
   return value;
 }
 
-Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
-  const auto settings = store.settings();
-  if (!settings) return std::unexpected(settings.error());
-  for (const auto& [name, text] : *settings) {
-    if (name != kClusterSetting) continue;
-    auto identity = read_cluster_text(text);
-    if (!identity) return std::unexpected(identity.error());
-    return std::optional(std::move(*identity));
-  }
-  return std::optional<ClusterIdentity>();
-}
-
-KafkaOptions kafka_options(const Config& config, const std::optional<ClusterIdentity>& known,
-                           std::function<void()> wake) {
-  const ClusterConfig& cluster = config.cluster;
-  KafkaOptions options;
-  options.brokers = cluster.kafka_brokers;
-  options.topic = cluster.kafka_topic;
-  options.partitions = cluster.kafka_partitions;
-  options.replication = cluster.kafka_replication;
-  if (known) options.known = known->log;
-  options.pending_bytes = config.log_pending_bytes;
-  options.delivery_timeout_ms = cluster.kafka_delivery_timeout_ms;
-  options.fetch_ahead_bytes = cluster.kafka_fetch_ahead_bytes;
-  for (const auto& setting : cluster.kafka_client) {
-    const auto equals = setting.find('=');
-    options.client.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
-  }
-  options.wake = std::move(wake);
-  options.say = [](const std::string& what) { spdlog::warn("kafka: {}", what); };
-  return options;
-}
-
 /// Puts this process's identity of the log there, or takes what another one has put there first.
 Result<ClusterIdentity> claim_identity(const Config& config, SharedParts& parts) {
   ClusterIdentity own;
@@ -72,6 +39,37 @@ Result<ClusterIdentity> claim_identity(const Config& config, SharedParts& parts)
 
 }  // namespace
 
+Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
+  const auto settings = store.settings();
+  if (!settings) return std::unexpected(settings.error());
+  for (const auto& [name, text] : *settings) {
+    if (name != kClusterSetting) continue;
+    auto identity = read_cluster_text(text);
+    if (!identity) return std::unexpected(identity.error());
+    return std::optional(std::move(*identity));
+  }
+  return std::optional<ClusterIdentity>();
+}
+
+KafkaOptions kafka_options(const Config& config, std::function<void()> wake) {
+  const ClusterConfig& cluster = config.cluster;
+  KafkaOptions options;
+  options.brokers = cluster.kafka_brokers;
+  options.topic = cluster.kafka_topic;
+  options.partitions = cluster.kafka_partitions;
+  options.replication = cluster.kafka_replication;
+  options.pending_bytes = config.log_pending_bytes;
+  options.delivery_timeout_ms = cluster.kafka_delivery_timeout_ms;
+  options.fetch_ahead_bytes = cluster.kafka_fetch_ahead_bytes;
+  for (const auto& setting : cluster.kafka_client) {
+    const auto equals = setting.find('=');
+    options.client.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  options.wake = std::move(wake);
+  options.say = [](const std::string& what) { spdlog::warn("kafka: {}", what); };
+  return options;
+}
+
 Result<SharedParts> SharedParts::open(const Config& config, std::function<void()> wake) {
   SharedParts parts;
   auto store = open_shared_store(config.cluster, wake);
@@ -79,7 +77,9 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   parts.store = std::move(*store);
   const auto known = known_identity(*parts.store.store);
   if (!known) return std::unexpected(known.error());
-  auto log = KafkaLog::open(kafka_options(config, *known, std::move(wake)));
+  auto options = kafka_options(config, std::move(wake));
+  if (*known) options.known = (*known)->log;
+  auto log = KafkaLog::open(std::move(options));
   if (!log) return std::unexpected(log.error());
   parts.log = std::move(*log);
   auto identity = *known ? Result<ClusterIdentity>(**known) : claim_identity(config, parts);
@@ -100,7 +100,8 @@ Result<SharedParts> SharedParts::look(const Config& config, std::function<void()
   if (!known) return std::unexpected(known.error());
   if (!*known) return failure(Code::kNotFound, "the store has counted from no log yet: nothing has been started on it");
   parts.identity = **known;
-  auto options = kafka_options(config, *known, std::move(wake));
+  auto options = kafka_options(config, std::move(wake));
+  options.known = parts.identity.log;
   options.only_read = true;
   options.say = [](const std::string&) {};
   auto log = KafkaLog::open(std::move(options));

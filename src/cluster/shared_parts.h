@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -27,6 +28,12 @@ struct SharedParts {
   /// The same for looking at: nothing is made, claimed or trimmed. kNotFound where no process has begun yet.
   static Result<SharedParts> look(const Config& config, std::function<void()> wake);
 };
+
+/// Which log the store counts from; nullopt where no process has begun yet. Waits for the store.
+Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store);
+
+/// How the configuration says that Kafka is reached, for a log that nobody knows yet.
+KafkaOptions kafka_options(const Config& config, std::function<void()> wake);
 
 /// Says what is weak or unsafe about the topic's settings: once a process.
 void tell_findings(const KafkaLog& log);

@@ -3,23 +3,21 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "aggregate/partition_state.h"
 #include "engine/engine.h"
 #include "log/posix_log_disk.h"
+#include "node/bring_in.h"
 #include "node/data_directory.h"
+#include "node/doorbell.h"
 #include "node/engine_setup.h"
 #include "node/log_lines.h"
 #include "node/node_clock.h"
@@ -27,34 +25,6 @@
 
 namespace quipu {
 namespace {
-
-/// How often it says how far it is.
-constexpr std::int64_t kProgressMs = 2'000;
-/// A store that completes nothing for so long is taken for one that never will.
-constexpr std::int64_t kStallMs = 120'000;
-
-/// What the store's thread rings when a step of the engine has something to do.
-class Doorbell {
- public:
-  void ring() {
-    {
-      const std::lock_guard lock(mutex_);
-      rung_ = true;
-    }
-    changed_.notify_one();
-  }
-  /// Until it was rung since the last call, or for `ms`.
-  void wait(std::int64_t ms) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(std::max<std::int64_t>(ms, 0)), [this] { return rung_; });
-    rung_ = false;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool rung_ = false;
-};
 
 /// How far the store has counted the frames of a generation, over all partitions.
 struct Counted {
@@ -76,38 +46,6 @@ Result<Counted> counted_by(RocksdbStore& store, Generation generation, std::uint
   }
   if (count == partitions) counted.by_all = least;
   return counted;
-}
-
-/// Lets the engine read its log and drain, until all of it is in the store and synced.
-Result<void> bring_in(Engine& engine, Doorbell& bell) {
-  auto now = wall_clock_ms();
-  if (auto started = engine.start(now); !started) return started;
-  auto told_at = now;
-  auto moved_at = now;
-  const auto place = [&engine] {
-    const auto stats = engine.stats();
-    return std::tuple(engine.state(), stats.replay_frames_left, stats.counters, stats.flushes, stats.rows_loaded);
-  };
-  auto before = place();
-  while (engine.state() != EngineState::kStopped) {
-    const auto next = engine.step(now);
-    if (engine.state() == EngineState::kFailed) return std::unexpected(engine.failure());
-    if (engine.state() == EngineState::kServing) engine.drain();
-    if (const auto is = place(); is != before) {
-      before = is;
-      moved_at = now;
-    } else if (now - moved_at > kStallMs) {
-      return failure(Code::kDamaged, "the store has taken nothing for " + std::to_string(kStallMs / 1'000) +
-                                         " seconds: its disk is full or fails. Nothing is changed but the store");
-    }
-    if (now - told_at >= kProgressMs) {
-      told_at = now;
-      spdlog::info("bringing the old log into the store: {} offsets to go", engine.stats().replay_frames_left);
-    }
-    if (engine.state() != EngineState::kStopped) bell.wait(next - wall_clock_ms());
-    now = wall_clock_ms();
-  }
-  return {};
 }
 
 /// Where the old log is: set aside already by a run that did not end, or in its place.

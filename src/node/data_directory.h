@@ -64,6 +64,8 @@ class DataDirectory {
   /// P0: the partitions that ids and sources keep to, as many as there were when the log was made.
   std::uint16_t id_partitions() const { return identity_.id_partitions; }
 
+  const std::vector<std::string>& resp_namespaces() const { return identity_.resp_namespaces; }
+
   const std::string& path() const { return path_; }
   std::string log_dir() const { return path_ + "/log"; }
   /// Where the log is put when the next generation begins.

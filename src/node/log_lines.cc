@@ -1,6 +1,7 @@
 #include "node/log_lines.h"
 
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
@@ -9,6 +10,8 @@
 
 namespace quipu {
 namespace {
+
+constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%e %l %v";
 
 /// The message as a JSON text, quotes and all.
 class JsonMessage final : public spdlog::custom_flag_formatter {
@@ -26,12 +29,17 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
 void set_up_log_lines(const Config& config) {
   spdlog::set_level(spdlog::level::from_str(config.log_level));
   if (config.log_format != "json") {
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    spdlog::set_pattern(kPattern);
     return;
   }
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<JsonMessage>('*').set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e","level":"%l","message":%*})");
   spdlog::set_formatter(std::move(formatter));
+}
+
+void tell_on_standard_error() {
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_pattern(kPattern);
 }
 
 }  // namespace quipu

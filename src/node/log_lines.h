@@ -8,4 +8,7 @@ namespace quipu {
 /// diagnostics.log_format = json, one object a line with `time`, `level` and `message`.
 void set_up_log_lines(const Config& config);
 
+/// The same on standard error, for commands whose answer is on standard output.
+void tell_on_standard_error();
+
 }  // namespace quipu

@@ -34,6 +34,14 @@ class CommandLine : public testing::Test {
       verbs.api = note(api_, 44);
       verbs.worker = note(worker_, 45);
       verbs.serve_cluster = note(both_, 46);
+      verbs.adopt_topic = [this](const Config& config) {
+        adopted_ = config;
+        return begun_;
+      };
+      verbs.migrate_store = [this](const Config& config) {
+        migrated_ = config;
+        return begun_;
+      };
       verbs.log_status = [this](const Config&) { return status_; };
     }
     verbs.adopt_log = [this](const Config& config, bool new_generation) {
@@ -55,6 +63,8 @@ class CommandLine : public testing::Test {
   std::optional<Config> both_;
   bool distributed_ = true;
   Result<LogStatus> status_ = LogStatus{};
+  Result<BegunLog> begun_ = BegunLog{};
+  std::optional<Config> migrated_;
   std::optional<Config> adopted_;
   bool new_generation_ = false;
   Result<AuditReport> audited_ = AuditReport{};
@@ -123,6 +133,24 @@ TEST_F(CommandLine, LogStatusSaysHowFarEachPartitionIs) {
   EXPECT_EQ(object["partitions"][0]["applied"], 90);
   EXPECT_EQ(object["partitions"][0]["lag_ms"], 2'500);
   EXPECT_TRUE(object["partitions"][1]["lag_ms"].is_null());
+}
+
+TEST_F(CommandLine, AdoptingATopicAndMigratingSayWhatTheyCameTo) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  begun_->before.log.generation = Generation{4};
+  begun_->after.log.generation = Generation{5};
+  begun_->counters = 7;
+  begun_->rows = 9;
+  EXPECT_EQ(run({"store", "migrate", "--data", "d"}), kExitOk) << err_.str();
+  EXPECT_EQ(migrated_->data_dir, "d");
+  EXPECT_THAT(out_.str(), HasSubstr("7 counters in 9 rows are in the store now, as generation 4"));
+  out_.str("");
+  EXPECT_EQ(run({"log", "adopt", "--set", "log.kind=kafka", "--json"}), kExitOk) << err_.str();
+  EXPECT_TRUE(adopted_);
+  EXPECT_EQ(nlohmann::json::parse(out_.str())["generation"], 5);
+  begun_ = failure(Code::kRefused, "it is in use");
+  EXPECT_EQ(run({"store", "migrate"}), kExitFailure);
+  EXPECT_THAT(err_.str(), HasSubstr("it is in use"));
 }
 
 TEST_F(CommandLine, LogStatusThatCanNotAskSaysSoByItsExitCode) {
@@ -278,7 +306,7 @@ TEST_F(CommandLine, ThePageOfTheCommandsHoldsTheHelpOfEachOfThem) {
   whole << in.rdbuf();
   const auto page = whole.str();
   for (const std::string verb : {"", "serve", "api", "worker", "log status", "incr", "get", "top", "import", "audit",
-                                 "config print", "log adopt", "bench load", "version"}) {
+                                 "config print", "log adopt", "store migrate", "bench load", "version"}) {
     std::vector<std::string> arguments;
     std::stringstream words(verb);
     for (std::string word; words >> word;) arguments.push_back(word);

@@ -1,0 +1,94 @@
+#include "cluster/epoch_writer.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster/shared_parts.h"
+#include "event/entry.h"
+#include "node/node_clock.h"
+#include "worker/in_order_appender.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::size_t kRowsPerPage = 100'000;
+constexpr std::size_t kEntriesPerFrame = 256;
+constexpr std::int64_t kResendMs = 500;
+constexpr std::int64_t kLookMs = 100;
+/// A log that takes no frame for so long is taken for one that never will.
+constexpr std::int64_t kStallMs = 60'000;
+
+std::int64_t steady_ms() { return steady_clock_us() / 1'000; }
+
+/// The highest epoch of each counter of a page that was reset.
+std::map<std::pair<std::string, std::string>, Epoch> epochs_of(const RowBatch& rows) {
+  std::map<std::pair<std::string, std::string>, Epoch> epochs;
+  for (const auto& item : rows.items()) {
+    if (item.row.epoch == Epoch{}) continue;
+    Epoch& newest = epochs[{std::string(rows.space(item)), std::string(rows.counter(item))}];
+    newest = std::max(newest, item.row.epoch);
+  }
+  return epochs;
+}
+
+class EpochWriter {
+ public:
+  EpochWriter(KafkaLog& log, Doorbell& bell) : log_(log), bell_(bell), appender_(log, new_node(), kResendMs) {}
+
+  Result<void> append(const RowBatch& rows) {
+    const auto epochs = epochs_of(rows);
+    counters_ += epochs.size();
+    std::vector<Entry> entries;
+    for (const auto& [name, epoch] : epochs) {
+      Entry& entry = entries.emplace_back();
+      entry.kind = EntryKind::kReset;
+      entry.events = 0;
+      entry.space = name.first;
+      entry.counter = name.second;
+      entry.epoch = epoch;
+      entry.time = wall_clock_ms();
+      if (entries.size() < kEntriesPerFrame) continue;
+      if (auto sent = send(entries); !sent) return sent;
+      entries.clear();
+    }
+    return entries.empty() ? Result<void>() : send(entries);
+  }
+  std::uint64_t counters() const { return counters_; }
+
+ private:
+  /// One frame to each partition, and waits until all have it.
+  Result<void> send(const std::vector<Entry>& entries) {
+    for (std::uint16_t at = 0; at < log_.partitions(); ++at) appender_.append(PartitionId{at}, entries, at);
+    std::size_t left = log_.partitions();
+    std::vector<EntryAppender::Appended> appended;
+    for (auto until = steady_ms() + kStallMs; left > 0; bell_.wait(kLookMs)) {
+      appended.clear();
+      appender_.step(steady_ms(), wall_clock_ms(), appended);
+      for (const auto& each : appended) {
+        if (!each.offset) return std::unexpected(each.offset.error());
+        --left;
+        until = steady_ms() + kStallMs;
+      }
+      if (left > 0 && steady_ms() >= until) return failure(Code::kTimeout, "the log has taken nothing for a minute");
+    }
+    return {};
+  }
+
+  KafkaLog& log_;
+  Doorbell& bell_;
+  InOrderAppender appender_;
+  std::uint64_t counters_ = 0;
+};
+
+}  // namespace
+
+Result<std::uint64_t> write_epochs(WaitingStore& store, KafkaLog& log, Doorbell& bell) {
+  EpochWriter writer(log, bell);
+  auto written = store.scan(kRowsPerPage, [&writer](const RowBatch& rows) { return writer.append(rows); });
+  if (!written) return std::unexpected(written.error());
+  return writer.counters();
+}
+
+}  // namespace quipu

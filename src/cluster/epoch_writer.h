@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "cluster/waiting_store.h"
+#include "kafka/kafka_log.h"
+#include "node/doorbell.h"
+
+namespace quipu {
+
+/// Tells a log that is new of every counter that was ever reset, from the store's rows: a shard learns of epochs from
+/// its log alone, and a total is the sum of the shards of the highest epoch. All partitions of `log` get a RESET with
+/// the epoch of each; repeats do no harm. `bell` is rung by both. Answers how many counters. Waits until the log has
+/// all.
+Result<std::uint64_t> write_epochs(WaitingStore& store, KafkaLog& log, Doorbell& bell);
+
+}  // namespace quipu

@@ -1,0 +1,147 @@
+#include "cluster/new_log.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster/epoch_writer.h"
+#include "cluster/shared_parts.h"
+#include "cluster/waiting_store.h"
+#include "ingest/policy_text.h"
+#include "node/bring_in.h"
+#include "node/data_directory.h"
+#include "node/doorbell.h"
+#include "node/embedded.h"
+#include "node/log_lines.h"
+
+namespace quipu {
+namespace {
+
+/// One write of rows; as many as a store takes at a time without being slow.
+constexpr std::size_t kRowsPerWrite = 1'000;
+
+Result<std::unique_ptr<KafkaLog>> open_next(const Config& config, Generation before, Doorbell& bell) {
+  if (before.value >= kGenerationMax) return failure(Code::kRefused, "there were as many logs as can be counted");
+  auto options = kafka_options(config, [&bell] { bell.ring(); });
+  options.generation = Generation{before.value + 1};
+  return KafkaLog::open(std::move(options));
+}
+
+/// Brings everything that a directory's log has into its store, and ends.
+Result<void> flush_directory(const Config& config) {
+  Config own = config;
+  {
+    const auto directory = DataDirectory::hold(config.data_dir);
+    if (!directory) return std::unexpected(directory.error());
+    own.log_partitions = directory->partitions();
+    own.resp_namespaces = directory->resp_namespaces();
+  }
+  Doorbell bell;
+  auto parts = Embedded::open(own, [&bell] { bell.ring(); });
+  if (!parts) return std::unexpected(parts.error());
+  return bring_in((*parts)->engine(), bell);
+}
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+Result<Settings> policies_of(CounterStore& store) {
+  auto settings = store.settings();
+  if (!settings) return settings;
+  std::erase_if(*settings, [](const auto& setting) { return namespace_of_setting(setting.first).empty(); });
+  return settings;
+}
+
+Result<void> copy_rows(WaitingStore& from, WaitingStore& to, BegunLog& report) {
+  std::string last;
+  return from.scan(kRowsPerWrite, [&](const RowBatch& rows) {
+    report.rows += rows.size();
+    for (const auto& item : rows.items()) {
+      auto name = std::string(rows.space(item)) + ":" + std::string(rows.counter(item));
+      if (name == last) continue;
+      ++report.counters;
+      last = std::move(name);
+    }
+    return to.write(rows, {}, false);
+  });
+}
+
+}  // namespace
+
+Result<BegunLog> adopt_topic(const Config& config) {
+  tell_on_standard_error();
+  Doorbell bell;
+  auto store = open_shared_store(config.cluster, [&bell] { bell.ring(); });
+  if (!store) return std::unexpected(store.error());
+  const auto known = known_identity(*store->store);
+  if (!known) return std::unexpected(known.error());
+  if (!*known) return failure(Code::kNotFound, "the store has counted from no log yet: nothing has been started on it");
+  BegunLog report;
+  report.before = **known;
+  auto log = open_next(config, report.before.log.generation, bell);
+  if (!log) return std::unexpected(log.error());
+  if ((*log)->identity().random == report.before.log.random) {
+    return failure(Code::kRefused, "topic " + config.cluster.kafka_topic +
+                                       " is the one that the store counts from: there is nothing to adopt. Where it is "
+                                       "damaged, name another topic by kafka.topic, or remove this one first");
+  }
+  WaitingStore waiting(*store->store, bell);
+  auto told = write_epochs(waiting, **log, bell);
+  if (!told) return std::unexpected(told.error());
+  report.counters_reset = *told;
+  report.after = report.before;
+  report.after.log = (*log)->identity();
+  report.after.id_partitions = (*log)->partitions();
+  if (auto put = waiting.write({}, {{std::string(kClusterSetting), cluster_text(report.after)}}, true); !put) {
+    return std::unexpected(put.error());
+  }
+  return report;
+}
+
+Result<BegunLog> migrate_store(const Config& config) {
+  tell_on_standard_error();
+  if (auto flushed = flush_directory(config); !flushed) return std::unexpected(flushed.error());
+  const auto directory = DataDirectory::hold(config.data_dir);
+  if (!directory) return std::unexpected(directory.error());
+  Doorbell old_bell;
+  RocksdbStoreOptions old_options;
+  old_options.wake = [&old_bell] { old_bell.ring(); };
+  auto old_store = RocksdbStore::open(directory->store_dir(), directory->bases_dir(), std::move(old_options));
+  if (!old_store) return std::unexpected(old_store.error());
+
+  Doorbell bell;
+  auto store = open_shared_store(config.cluster, [&bell] { bell.ring(); });
+  if (!store) return std::unexpected(store.error());
+  const auto known = known_identity(*store->store);
+  if (!known) return std::unexpected(known.error());
+  if (*known) return failure(Code::kRefused, "the store is in use: it counts from a log already; name one that is not");
+
+  BegunLog report;
+  report.before.log = directory->log_identity();
+  report.before.secret = directory->secret();
+  report.before.id_partitions = directory->id_partitions();
+  report.before.resp_namespaces = directory->resp_namespaces();
+  auto log = open_next(config, report.before.log.generation, bell);
+  if (!log) return std::unexpected(log.error());
+  WaitingStore from(**old_store, old_bell);
+  WaitingStore to(*store->store, bell);
+  if (auto copied = copy_rows(from, to, report); !copied) return std::unexpected(copied.error());
+  const auto policies = policies_of(**old_store);
+  if (!policies) return std::unexpected(policies.error());
+  if (auto put = to.write({}, *policies, true); !put) return std::unexpected(put.error());
+  auto told = write_epochs(from, **log, bell);
+  if (!told) return std::unexpected(told.error());
+  report.counters_reset = *told;
+
+  report.after = report.before;
+  report.after.log = (*log)->identity();
+  report.after.id_partitions = (*log)->partitions();
+  const auto text = cluster_text(report.after);
+  const auto claimed = store->claim_setting(std::string(kClusterSetting), text);
+  if (!claimed) return std::unexpected(claimed.error());
+  if (*claimed != text) return failure(Code::kRefused, "another process has begun to use the store meanwhile");
+  return report;
+}
+
+}  // namespace quipu

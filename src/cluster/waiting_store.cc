@@ -1,0 +1,65 @@
+#include "cluster/waiting_store.h"
+
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "node/node_clock.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::int64_t kAnswerMsMax = 60'000;
+constexpr std::int64_t kBusyMsMax = 60'000;
+constexpr std::int64_t kLookMs = 100;
+constexpr std::chrono::milliseconds kRetry{200};
+
+std::int64_t steady_ms() { return steady_clock_us() / 1'000; }
+
+}  // namespace
+
+Result<void> WaitingStore::write(const RowBatch& rows, const std::vector<std::pair<std::string, std::string>>& settings,
+                                 bool sync) {
+  for (const auto until = steady_ms() + kBusyMsMax;; std::this_thread::sleep_for(kRetry)) {
+    StoreWrite write;
+    write.token = next_token_++;
+    write.rows = rows;
+    write.settings = settings;
+    write.sync = sync;
+    const auto token = write.token;
+    store_.write(std::move(write));
+    auto done = wait_for(token);
+    if (!done) return std::unexpected(done.error());
+    if (done->result) return {};
+    const auto code = done->result.error().code;
+    if ((code != Code::kBusy && code != Code::kUnknown) || steady_ms() >= until) return done->result;
+  }
+}
+
+Result<void> WaitingStore::scan(std::size_t rows_max, const std::function<Result<void>(const RowBatch&)>& page) {
+  for (std::uint64_t from = 0;;) {
+    const auto token = next_token_++;
+    store_.scan({token, from, rows_max});
+    auto done = wait_for(token);
+    if (!done) return std::unexpected(done.error());
+    if (!done->result) return done->result;
+    if (auto taken = page(done->rows); !taken) return taken;
+    if (!done->next) return {};
+    from = *done->next;
+  }
+}
+
+Result<StoreCompletion> WaitingStore::wait_for(std::uint64_t token) {
+  std::vector<StoreCompletion> completions;
+  for (const auto until = steady_ms() + kAnswerMsMax; steady_ms() < until; bell_.wait(kLookMs)) {
+    completions.clear();
+    store_.take_completions(completions);
+    for (auto& completion : completions) {
+      if (completion.token == token && completion.kind != StoreCompletion::Kind::kForgot) return std::move(completion);
+    }
+  }
+  return failure(Code::kTimeout, "the store has not answered for a minute");
+}
+
+}  // namespace quipu
