@@ -26,7 +26,6 @@ KafkaSettings shared_settings(const KafkaOptions& options) {
       {"socket.nagle.disable", "true"},
       {"reconnect.backoff.max.ms", "1000"},
       {"topic.metadata.refresh.interval.ms", "5000"},
-      {"log.configuration.warnings", "false"},
       {"log.connection.close", "false"},
   };
 }
