@@ -63,59 +63,59 @@ RowBatch rows_of(std::mt19937_64& random, std::size_t count, std::uint64_t appli
   return rows;
 }
 
+struct Postgres {
+  Postgres() {
+    PostgresStoreOptions options;
+    options.url = address("QUIPU_TEST_POSTGRES");
+    options.wake = [this] { bell.ring(); };
+    auto opened = PostgresStore::open(options);
+    if (!opened) throw std::runtime_error(opened.error().what);
+    store = std::move(*opened);
+  }
+  /// Waits until at most `left` requests are without an answer, which must be good.
+  void take(std::size_t left) {
+    while (store->pending() > left) {
+      bell.wait();
+      store->take_completions(done);
+      for (const auto& one : done) {
+        if (!one.result) throw std::runtime_error(one.result.error().what);
+      }
+      done.clear();
+    }
+  }
+
+  Bell bell;
+  std::unique_ptr<PostgresStore> store;
+  std::vector<StoreCompletion> done;
+};
+
 void postgres_rows(benchmark::State& state) {
   const auto each = static_cast<std::size_t>(state.range(0));
-  Bell bell;
-  PostgresStoreOptions options;
-  options.url = address("QUIPU_TEST_POSTGRES");
-  options.wake = [&bell] { bell.ring(); };
-  const auto opened = PostgresStore::open(options);
-  if (!opened) throw std::runtime_error(opened.error().what);
-  PostgresStore& store = **opened;
+  Postgres postgres;
   std::mt19937_64 random(1);
   std::uint64_t applied =
       static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count() / 1'000'000);
-  std::vector<StoreCompletion> done;
-  const auto take = [&] {
-    bell.wait();
-    store.take_completions(done);
-    for (const auto& one : done) {
-      if (!one.result) throw std::runtime_error(one.result.error().what);
-    }
-    done.clear();
-  };
   for (auto _ : state) {
     StoreWrite write;
     write.rows = rows_of(random, each, ++applied);
     write.watermarks.push_back({PartitionId{0}, Offset{applied}, Bytes(4)});
     write.sync = true;
-    store.write(std::move(write));
-    while (store.pending() >= 8) take();
+    postgres.store->write(std::move(write));
+    postgres.take(7);
   }
-  while (store.pending() > 0) take();
+  postgres.take(0);
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(postgres_rows)->Arg(100)->Arg(1'000)->Arg(10'000)->UseRealTime()->MinTime(4);
 
 void postgres_loads(benchmark::State& state) {
-  Bell bell;
-  PostgresStoreOptions options;
-  options.url = address("QUIPU_TEST_POSTGRES");
-  options.wake = [&bell] { bell.ring(); };
-  const auto opened = PostgresStore::open(options);
-  if (!opened) throw std::runtime_error(opened.error().what);
-  PostgresStore& store = **opened;
+  Postgres postgres;
   std::mt19937_64 random(2);
-  std::vector<StoreCompletion> done;
   for (auto _ : state) {
     StoreLoad load;
     for (std::int64_t at = 0; at < state.range(0); ++at) load.keys.push_back(key_of(random() % kCounters));
-    store.load(std::move(load));
-    while (store.pending() >= 16) {
-      bell.wait();
-      store.take_completions(done);
-      done.clear();
-    }
+    postgres.store->load(std::move(load));
+    postgres.take(15);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

@@ -3,12 +3,11 @@
 
 #include "api/api_node.h"
 #include "base/check.h"
+#include "engine/refusal.h"
 
 namespace quipu {
 namespace {
 
-constexpr const char* kOverflow = "increment or decrement would overflow";
-constexpr const char* kOtherBody = "this id was used before with another content";
 constexpr const char* kUnknown =
     "the log did not answer: perhaps counted. A retry with the same id, or the same source and sequence, is safe";
 constexpr const char* kNotTaken = "the log took no frames for too long; nothing was counted";
@@ -17,14 +16,6 @@ constexpr const char* kFrameTooLarge = "the log takes no frame of this size";
 constexpr const char* kTooLarge = "the batch is larger than what may wait for the log";
 /// A frame that can not be sent is closed after this all the same, so that its age counts.
 constexpr std::int64_t kOpenMsMax = 1'000;
-
-void refuse(Outcome& outcome, Code code, const char* text, std::int64_t retry_after_ms = 0) {
-  outcome.error = code;
-  outcome.error_text = text;
-  outcome.retry_after_ms = retry_after_ms;
-}
-
-bool writes(const Operation& operation) { return operation.kind != OperationKind::kRead; }
 
 }  // namespace
 
@@ -87,7 +78,7 @@ bool ApiNode::validate(std::span<const Operation> group, std::span<Outcome> outc
     const auto [known, fresh] = group_ids_.try_emplace(group[i].id.id, group[i].id.body);
     const bool same = fresh || known->second == group[i].id.body;
     if (same && ids_.find(group[i].id) != IdWindow::Verdict::kOtherBody) continue;
-    refuse(outcomes[i], Code::kConflict, kOtherBody);
+    refuse(outcomes[i], Code::kConflict, kOtherBodyText);
     ++stats_.operations_refused;
     return false;
   }
@@ -137,7 +128,7 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
     const auto verdict = ids_.find(operation.id);
     if (verdict == IdWindow::Verdict::kOtherBody) {
       ++stats_.operations_refused;
-      return refuse(outcome, Code::kConflict, kOtherBody);
+      return refuse(outcome, Code::kConflict, kOtherBodyText);
     }
     outcome.duplicate = verdict == IdWindow::Verdict::kRepeat;
   } else if (operation.group == GroupKind::kSource) {
@@ -153,7 +144,7 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
     known = known_.add(counter, counted, partition, serial, batch, now_);
     if (known.overflows) {
       ++stats_.operations_refused;
-      return refuse(outcome, Code::kRefused, kOverflow);
+      return refuse(outcome, Code::kRefused, kOverflowText);
     }
     outcome.existed = known.existed;
     outcome.before = known.sum;

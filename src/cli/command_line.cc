@@ -18,6 +18,7 @@
 #include "cli/exit_code.h"
 #include "cli/failure_report.h"
 #include "cli/import_command.h"
+#include "cli/log_status_command.h"
 
 namespace quipu {
 namespace {
@@ -26,14 +27,16 @@ namespace {
 class ConfigFlags {
  public:
   /// Which flags a verb has, beside those that all have.
-  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker };
+  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker, kLook };
 
   void add_to(CLI::App& verb, Role role = Role::kOneProcess) {
     verb_ = &verb;
     role_ = role;
     verb.add_option("--config", file_, "Read settings from this TOML file")->type_name("FILE");
     if (role == Role::kOneProcess) add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
-    if (role == Role::kWorker) {
+    if (role == Role::kLook) {
+      add(verb, "--topic", "kafka.topic", "TOPIC", "The topic that is the log");
+    } else if (role == Role::kWorker) {
       add(verb, "--workers", "worker.count", "N", "How many workers; 5 where nothing is said");
       add(verb, "--listen", "worker.listen", "HOST:PORT", "Where /metrics, /livez and /readyz are served");
     } else {
@@ -43,9 +46,11 @@ class ConfigFlags {
     if (role == Role::kOneProcess) {
       add(verb, "--partitions", "log.partitions", "N", "Partitions of a log that is made anew");
     }
-    add(verb, "--keys", "auth.keys_file", "FILE", "The API keys that clients must have; see docs/operations/keys.md");
-    shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{"--insecure", "auth.insecure", ""}));
-    verb.add_flag("--insecure", shortcuts_.back()->value, "Serve other addresses than the loopback without API keys");
+    if (role != Role::kLook) {
+      add(verb, "--keys", "auth.keys_file", "FILE", "The API keys that clients must have; see docs/operations/keys.md");
+      shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{"--insecure", "auth.insecure", ""}));
+      verb.add_flag("--insecure", shortcuts_.back()->value, "Serve other addresses than the loopback without API keys");
+    }
     verb.add_option("--set", settings_, "Set any key; see docs/configuration.md")->type_name("KEY=VALUE");
   }
 
@@ -140,6 +145,13 @@ constexpr const char* kFooter =
     "\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 server unreachable, 5 not ready or a check failed, "
     "130 interrupted.";
 
+/// When the total is exact that a write is answered with.
+constexpr const char* kNewTotals =
+    "\nA write is answered with the counter's new total. With log.kind = \"segments\" it is exact. With \"kafka\" it "
+    "is the best "
+    "that\nthe node knows: exact where this node alone writes the counter, else without what others wrote in the last "
+    "seconds.\n";
+
 /// The words that name verbs, as far as they do: `log adopt`.
 std::string verbs_of(const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App* level = &app;
@@ -174,12 +186,14 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   auto& serve = *app.add_subcommand("serve", "Run the service, every role in one process, until Ctrl-C or SIGTERM");
   ConfigFlags serve_flags;
   serve_flags.add_to(serve);
+  serve.footer(std::string(kNewTotals) + kFooter);
   bool serve_json = false;
   serve.add_flag("--json", serve_json, "Write log lines as one JSON object each, errors too");
 
   auto& api = *app.add_subcommand("api", "Serve clients of a Kafka topic that workers count, until Ctrl-C or SIGTERM");
   ConfigFlags api_flags;
   api_flags.add_to(api, ConfigFlags::Role::kApi);
+  api.footer(std::string(kNewTotals) + kFooter);
   bool api_json = false;
   api.add_flag("--json", api_json, "Write log lines as one JSON object each, errors too");
   auto& worker =
@@ -197,6 +211,12 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   adopt_flags.add_to(adopt);
   bool adopt_json = false;
   adopt.add_flag("--json", adopt_json, "Write what it does as one JSON object a line, errors too");
+  auto& status = *log.add_subcommand(
+      "status", "Print how far the log of the distributed form has come, and how far the store has counted it");
+  ConfigFlags status_flags;
+  status_flags.add_to(status, ConfigFlags::Role::kLook);
+  bool status_json = false;
+  status.add_flag("--json", status_json, "Answer as one JSON object, errors too");
   bool new_generation = false;
   adopt.add_flag("--new-generation", new_generation,
                  "Set the log aside and begin a new one: the way out where it is damaged; flushed totals stay");
@@ -273,14 +293,16 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   const auto& flags = serve    ? serve_flags
                       : api    ? api_flags
                       : worker ? worker_flags
+                      : status ? status_flags
                       : adopt  ? adopt_flags
                       : audit  ? audit_flags
                                : print_flags;
   const bool log_json = serve_json || api_json || worker_json || adopt_json;
-  const bool json = print_json || audit_json || log_json;
+  const bool json = print_json || audit_json || status_json || log_json;
   auto loaded = flags.load(surroundings, json);
   if (!loaded) return kExitUsage;
   if (log_json) loaded->config.log_format = "json";
+  if (status && verbs.log_status) return run_log_status(loaded->config, status_json, surroundings, verbs);
   if (audit) return run_audit(loaded->config, audit_json, surroundings, verbs);
   if (print) {
     surroundings.out << (print_bounds ? bounds_json(*loaded)
@@ -289,11 +311,9 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
     return kExitOk;
   }
   if (adopt) return verbs.adopt_log(loaded->config, new_generation);
-  const auto& run = api                                    ? verbs.api
-                    : worker                               ? verbs.worker
-                    : loaded->config.cluster.distributed() ? verbs.serve_cluster
-                                                           : verbs.serve;
-  if (run) return run(loaded->config);
+  const bool both = serve && loaded->config.cluster.distributed();
+  const auto& run = api ? verbs.api : worker ? verbs.worker : both ? verbs.serve_cluster : verbs.serve;
+  if (run && !status) return run(loaded->config);
   return report_failure(surroundings, json,
                         {kExitFailure, "failure", "this program was built without what Kafka needs",
                          "build it where cargo is installed, with QUIPU_DISTRIBUTED on"});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/log_status.h"
 #include "node/audit.h"
 #include "node/config.h"
 
@@ -22,6 +23,7 @@ struct Verbs {
   std::function<int(const Config&)> api;
   std::function<int(const Config&)> worker;
   std::function<int(const Config&)> serve_cluster;
+  std::function<Result<LogStatus>(const Config&)> log_status;
   /// Makes a data directory that was copied or moved one of this place; with `new_generation` the log is set aside and
   /// the next generation begins beside the totals that there are. Answers the exit code.
   std::function<int(const Config&, bool new_generation)> adopt_log;

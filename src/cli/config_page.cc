@@ -22,7 +22,7 @@ Everything has a default: `quipu serve` alone works. A setting comes from, the l
 1. a TOML file, named by `--config FILE` or `QUIPU_CONFIG`;
 2. the environment: the key in capitals behind `QUIPU_`, a dot as `_` (`QUIPU_LOG_PARTITIONS=16`);
 3. the command line: `--set log.partitions=16`, and the flags `--data`, `--http`, `--resp`, `--partitions`,
-   `--keys` and `--insecure`.
+   `--keys` and `--insecure`; `quipu api` and `quipu worker` have those of theirs ([command line](cli.md)).
 
 An unknown key in the file or on the command line is an error, an unknown `QUIPU_` name only a warning, since
 orchestrators put names of their own there. Every value is checked against its bounds before anything is started. Sizes
@@ -51,6 +51,14 @@ constexpr Section kSections[] = {
     {"idempotency.", "Ids and sources"},
     {"namespaces.", "Namespaces"},
     {"limits.", "Limits"},
+    {"kafka.", "The distributed form: Kafka"},
+    {"store.", "The distributed form: the store"},
+    {"cassandra.", "Cassandra"},
+    {"postgres.", "PostgreSQL"},
+    {"cache.", "The distributed form: the cache"},
+    {"redis.", "Redis as the cache"},
+    {"hot.", "Hot counters"},
+    {"worker.", "Workers"},
     {"diagnostics.", "Diagnostics"},
 };
 

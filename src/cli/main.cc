@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
     verbs.api = quipu::serve_api;
     verbs.worker = quipu::run_workers;
     verbs.serve_cluster = quipu::serve_cluster;
+    verbs.log_status = quipu::log_status;
 #endif
     const quipu::Surroundings surroundings{environment(), std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
                                            terminal_columns()};

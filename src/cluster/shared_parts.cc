@@ -102,6 +102,7 @@ Result<SharedParts> SharedParts::look(const Config& config, std::function<void()
   parts.identity = **known;
   auto options = kafka_options(config, *known, std::move(wake));
   options.only_read = true;
+  options.say = [](const std::string&) {};
   auto log = KafkaLog::open(std::move(options));
   if (!log) return std::unexpected(log.error());
   parts.log = std::move(*log);

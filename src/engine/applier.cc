@@ -4,21 +4,13 @@
 
 #include "base/check.h"
 #include "base/planted.h"
+#include "engine/refusal.h"
 
 namespace quipu {
 namespace {
 
-constexpr const char* kOverflow = "increment or decrement would overflow";
-constexpr const char* kOtherBody = "this id was used before with another content";
 constexpr const char* kUnknownSource =
     "the source is not known here, so its first sequence must be 1 (sources that are silent for long are forgotten)";
-
-void refuse(Outcome& outcome, Code code, const char* text) {
-  outcome.error = code;
-  outcome.error_text = text;
-}
-
-bool writes(const Operation& operation) { return operation.kind != OperationKind::kRead; }
 
 }  // namespace
 
@@ -92,10 +84,7 @@ bool Applier::admit(std::span<const Operation> group, std::span<Outcome> outcome
     QUIPU_MARK("busy for the log");
     text = "the log has no room: its disk is full or behind";
   }
-  for (Outcome& outcome : outcomes) {
-    refuse(outcome, code, text);
-    outcome.retry_after_ms = retry_after_ms;
-  }
+  for (Outcome& outcome : outcomes) refuse(outcome, code, text, retry_after_ms);
   core_.stats.operations_busy += group.size();
   return false;
 }
@@ -147,7 +136,7 @@ bool Applier::validate_group(std::span<const Operation> group, std::span<Outcome
       const auto verdict = core_.partitions[partition.value].ids().find(operation.id);
       const auto [known, fresh] = group_ids_.try_emplace(operation.id.id, operation.id.body);
       if (verdict == IdWindow::Verdict::kOtherBody || known->second != operation.id.body) {
-        return fail(i, Code::kConflict, kOtherBody);
+        return fail(i, Code::kConflict, kOtherBodyText);
       }
       if (verdict == IdWindow::Verdict::kRepeat || !fresh) continue;
     }
@@ -161,7 +150,7 @@ bool Applier::validate_group(std::span<const Operation> group, std::span<Outcome
     if (unseen) shard_sum->second = shard_total(counters[i], partition, table.total(counter).epoch);
     sum->second += operation.delta;
     shard_sum->second += operation.delta;
-    if (!fits(sum->second) || !fits(shard_sum->second)) return fail(i, Code::kRefused, kOverflow);
+    if (!fits(sum->second) || !fits(shard_sum->second)) return fail(i, Code::kRefused, kOverflowText);
   }
   return true;
 }
@@ -295,7 +284,7 @@ void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex cou
     const auto verdict = aggregator.ids().find(operation.id);
     if (verdict == IdWindow::Verdict::kOtherBody) {
       ++core_.stats.operations_refused;
-      return refuse(outcome, Code::kConflict, kOtherBody);
+      return refuse(outcome, Code::kConflict, kOtherBodyText);
     }
     repeat = verdict == IdWindow::Verdict::kRepeat;
   } else if (operation.group == GroupKind::kSource) {
@@ -311,7 +300,7 @@ void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex cou
   const ShardId id{core_.totals.table().generation(), partition};
   if (!repeat && (!fits(sum) || !fits(shard_total(counter, partition, before.epoch) + operation.delta))) {
     ++core_.stats.operations_refused;
-    return refuse(outcome, Code::kRefused, kOverflow);
+    return refuse(outcome, Code::kRefused, kOverflowText);
   }
 
   if (!repeat) meet_epoch(counter, partition, before.epoch);

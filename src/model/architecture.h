@@ -60,7 +60,7 @@ bool is_part(std::string_view kind);
 /// decision or a scenario has to do with them.
 bool is_drawn(const Architecture& architecture, const Relation& relation);
 
-/// What a technology says of one form of the system: `Embedded: RocksDB. Distributed (not built yet): Apache Cassandra`
+/// What a technology says of one form of the system: `Embedded: RocksDB. Distributed: Apache Cassandra`
 /// says `RocksDB` of the form `Embedded`. A technology that names no form holds for each.
 std::string_view technology_of_form(std::string_view technology, std::string_view form);
 

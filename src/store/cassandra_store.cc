@@ -9,116 +9,17 @@
 #include <variant>
 
 #include "base/check.h"
-#include "store/cassandra_bases.h"
-#include "store/cassandra_deltas.h"
-#include "store/cassandra_health.h"
-#include "store/cassandra_marks.h"
-#include "store/cassandra_requests.h"
 #include "store/cassandra_rows.h"
-#include "store/cassandra_scan.h"
-#include "store/cassandra_start.h"
-#include "store/cassandra_task_queue.h"
+#include "store/cassandra_store_state.h"
+#include "store/request_bytes.h"
 
 namespace quipu {
 namespace {
 
-constexpr std::int64_t kRetryMs = 1'000;
 constexpr std::int64_t kTimestampBaseMax = std::int64_t{1} << 62;
 constexpr std::uint32_t kNodeCheckMsMin = 10;
-/// How long a bucket's version stays after its successor: longer than any reader needs, and than any former owner of a
-/// partition goes on writing.
-constexpr TimeMs kObsoleteAfterMs = 10 * 60 * 1'000;
-/// Of which counter columns are known, at some 200 bytes each.
-constexpr std::size_t kShardsKnownMax = 1'000'000;
-constexpr std::size_t kDropsInAll = 1'024;
-constexpr std::uint32_t kDropsAtOnce = 4;
-
-TimeMs steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-std::size_t bytes_of(const StoreWrite& write) {
-  std::size_t bytes = write.rows.bytes() + write.sources.size() * sizeof(SourceRow);
-  for (const Watermark& mark : write.watermarks) bytes += mark.chains.size();
-  for (const auto& [name, text] : write.settings) bytes += name.size() + text.size();
-  return bytes;
-}
-
-std::size_t bytes_of(const StoreLoad& load) {
-  std::size_t bytes = 0;
-  for (const CounterKey& key : load.keys) bytes += sizeof(key) + key.space.size() + key.counter.size();
-  return bytes;
-}
 
 }  // namespace
-
-class CassandraStore::State {
- public:
-  explicit State(CassandraStoreOptions given)
-      : options_(std::move(given)),
-        // With counter columns, what has to be added is known only when what was added before is acknowledged.
-        tasks_({options_.waiting_requests_max, options_.waiting_bytes_max, !exact(),
-                [this](const CassandraTaskPtr& task) { begin(task); },
-                [this](const CassandraTaskPtr& task) { write_marks(task); }}) {}
-
-  Result<void> start();
-  void give(StoreWrite write);
-  void give(StoreLoad load);
-  void give(StoreScan scan);
-  void give_base(PartitionId partition, Base base, std::uint64_t token);
-  void take(std::vector<StoreCompletion>& out);
-  std::size_t pending() const { return tasks_.pending(); }
-
-  Result<void> begin_generation(Generation generation);
-  Result<void> refresh() { return refresh_marks(requests_->session(), statements_, *marks_); }
-  Result<std::string> claim_setting(const std::string& name, const std::string& value);
-  Result<std::vector<std::pair<std::string, std::string>>> settings() {
-    return read_settings(requests_->session(), statements_);
-  }
-  const CassandraMarks& marks() const { return *marks_; }
-  CassandraBases& bases() { return *bases_; }
-  Offset durable(PartitionId partition) const;
-  Stats stats() const;
-
- private:
-  void give(CassandraTask task, StoreCompletion::Kind kind, std::uint64_t token, std::size_t bytes);
-  void begin(const CassandraTaskPtr& task);
-  bool exact() const { return options_.form == CassandraRowForm::kExact; }
-  CassandraScan::ReadRow read_row() const { return exact() ? read_shard : read_counter_columns; }
-  void begin(const CassandraTaskPtr& task, const StoreWrite& write);
-  void put_rows(const CassandraTaskPtr& task, const RowBatch& rows);
-  void put_columns(const CassandraTaskPtr& task, const RowBatch& rows);
-  void acknowledged(const CassandraTaskPtr& task, Result<void> result);
-  void stored(const CassandraTaskPtr& task);
-  void write_marks(const CassandraTaskPtr& task);
-  void put_buckets(const CassandraTaskPtr& task);
-  void put_marks(const CassandraTaskPtr& task);
-  void marked(const CassandraTaskPtr& task);
-  void begin(const CassandraTaskPtr& task, const StoreLoad& load);
-  void finish_load(const CassandraTaskPtr& task, const CassandraAnswer& answer);
-  void step_scan(const CassandraTaskPtr& task);
-  void begin_base(const CassandraTaskPtr& task);
-
-  void drop_obsolete();
-  std::map<PartitionId, Offset> written() const;
-  void note_durable(const std::map<PartitionId, Offset>& offsets);
-  /// Later than every one before it, for what is ordered by time alone.
-  std::int64_t timestamp();
-
-  const CassandraStoreOptions options_;
-  CassandraStatements statements_;
-  std::uint32_t sync_wait_ms_ = 0;
-  std::uint64_t rows_written_ = 0;
-  CassandraTaskQueue tasks_;
-  std::map<PartitionId, Offset> durable_;
-  std::int64_t last_timestamp_ = 0;
-  CassandraDeltas deltas_{kShardsKnownMax};
-  std::unique_ptr<CassandraMarks> marks_;
-  std::unique_ptr<CassandraRequests> requests_;
-  std::unique_ptr<CassandraHealth> health_;
-  std::unique_ptr<CassandraBases> bases_;
-};
 
 Result<void> CassandraStore::State::start() {
   const auto& connection = options_.connection;
@@ -196,7 +97,7 @@ std::int64_t CassandraStore::State::timestamp() {
 
 void CassandraStore::State::give(StoreWrite write) {
   const auto token = write.token;
-  const auto bytes = bytes_of(write);
+  const auto bytes = request_bytes(write);
   CassandraTask task;
   task.what = std::move(write);
   give(std::move(task), StoreCompletion::Kind::kWrite, token, bytes);
@@ -204,7 +105,7 @@ void CassandraStore::State::give(StoreWrite write) {
 
 void CassandraStore::State::give(StoreLoad load) {
   const auto token = load.token;
-  const auto bytes = bytes_of(load);
+  const auto bytes = request_bytes(load);
   CassandraTask task;
   task.what = std::move(load);
   give(std::move(task), StoreCompletion::Kind::kLoad, token, bytes);
@@ -246,124 +147,6 @@ void CassandraStore::State::begin(const CassandraTaskPtr& task) {
   } else {
     begin_base(task);
   }
-}
-
-// Writes: rows and settings at once, then what changed in the buckets, then the marks.
-
-void CassandraStore::State::begin(const CassandraTaskPtr& task, const StoreWrite& write) {
-  task->outstanding = (write.rows.empty() ? 0 : 1) + (write.settings.empty() ? 0 : 1);
-  if (task->outstanding == 0) return stored(task);
-  if (!write.rows.empty()) {
-    if (exact()) {
-      put_rows(task, write.rows);
-    } else {
-      deltas_.make_room(write.rows.size());
-      put_columns(task, write.rows);
-    }
-  }
-  if (write.settings.empty()) return;
-  CassandraValues values;
-  for (const auto& [name, text] : write.settings) {
-    values.begin(3);
-    values.put_bytes(name);
-    values.put_bytes(text);
-    values.put_bigint(timestamp());
-  }
-  requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight,
-                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
-}
-
-void CassandraStore::State::put_rows(const CassandraTaskPtr& task, const RowBatch& rows) {
-  CassandraValues values;
-  for (const auto& item : rows.items()) put_shard(values, rows, item, options_.timestamp_base);
-  requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
-                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
-}
-
-void CassandraStore::State::put_columns(const CassandraTaskPtr& task, const RowBatch& rows) {
-  const auto unknown = deltas_.unknown(rows);
-  if (!unknown.empty()) {
-    CassandraValues keys;
-    for (const CounterKey& key : unknown) {
-      keys.begin(2);
-      keys.put_bytes(key.space);
-      keys.put_bytes(key.counter);
-    }
-    const auto read = [this, task, &rows](const CassandraAnswer& answer) {
-      if (auto result = answer.result(); !result) return acknowledged(task, std::move(result));
-      CassandraReader reader(answer.rows());
-      RowBatch found;
-      for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
-        if (auto one = read_counter_columns(reader, found); !one) return acknowledged(task, std::move(one));
-      }
-      deltas_.note(found, rows);
-      put_columns(task, rows);
-    };
-    return requests_->submit(statements_.load_counter, keys, options_.connection.requests_in_flight, read);
-  }
-  CassandraValues values;
-  deltas_.put(values, rows);
-  if (values.executions() == 0) return acknowledged(task, {});
-  requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
-                    [this, task, &rows](const CassandraAnswer& answer) {
-                      if (answer.result()) deltas_.note(rows);
-                      acknowledged(task, answer.result());
-                    });
-}
-
-void CassandraStore::State::acknowledged(const CassandraTaskPtr& task, Result<void> result) {
-  if (!result && task->completion.result) task->completion.result = std::move(result);
-  if (--task->outstanding == 0) stored(task);
-}
-
-void CassandraStore::State::stored(const CassandraTaskPtr& task) {
-  const auto& write = std::get<StoreWrite>(task->what);
-  if (!task->completion.result) return tasks_.finish(task, std::move(task->completion.result));
-  rows_written_ += write.rows.size();
-  if (write.sources.empty() && write.watermarks.empty() && !write.sync) return tasks_.finish(task, {});
-  task->stage = CassandraTask::Stage::kStored;
-}
-
-void CassandraStore::State::write_marks(const CassandraTaskPtr& task) {
-  if (task->overtaken) {
-    return tasks_.finish(task, busy("a write before this one failed, or a node of Cassandra started again", kRetryMs));
-  }
-  health_->check([this, task](bool sound) {
-    if (!sound || task->overtaken) {
-      return tasks_.finish(task, std::unexpected(forgotten()));
-    }
-    put_buckets(task);
-  });
-}
-
-void CassandraStore::State::put_buckets(const CassandraTaskPtr& task) {
-  task->plan = marks_->plan(std::get<StoreWrite>(task->what));
-  if (task->plan.buckets.executions() == 0) return put_marks(task);
-  requests_->submit(statements_.put_bucket, task->plan.buckets, options_.connection.requests_in_flight,
-                    [this, task](const CassandraAnswer& answer) {
-                      if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
-                      put_marks(task);
-                    });
-}
-
-void CassandraStore::State::put_marks(const CassandraTaskPtr& task) {
-  if (task->overtaken) return tasks_.finish(task, std::unexpected(forgotten()));
-  if (task->plan.marks.executions() == 0) return marked(task);
-  requests_->submit(statements_.put_mark, task->plan.marks, options_.connection.requests_in_flight,
-                    [this, task](const CassandraAnswer& answer) {
-                      if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
-                      marked(task);
-                    });
-}
-
-void CassandraStore::State::marked(const CassandraTaskPtr& task) {
-  marks_->commit(std::move(task->plan), steady_ms());
-  if (!std::get<StoreWrite>(task->what).sync) return tasks_.finish(task, {});
-  health_->settle([this, task, offsets = written()](Result<void> settled) {
-    if (settled && !task->overtaken) note_durable(offsets);
-    if (settled && task->overtaken) settled = std::unexpected(forgotten());
-    tasks_.finish(task, std::move(settled));
-  });
 }
 
 // Reads.
@@ -432,14 +215,7 @@ void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
       });
 }
 
-// What is surely there, and what nobody needs.
-
-void CassandraStore::State::drop_obsolete() {
-  const auto drops = marks_->take_obsolete(steady_ms() - kObsoleteAfterMs, kDropsInAll);
-  if (drops.executions() == 0) return;
-  // What a failure leaves behind takes room, and nothing names it.
-  requests_->submit(statements_.drop_buckets, drops, kDropsAtOnce, [](const CassandraAnswer&) {});
-}
+// What is surely there.
 
 std::map<PartitionId, Offset> CassandraStore::State::written() const {
   std::map<PartitionId, Offset> offsets;

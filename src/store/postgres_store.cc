@@ -1,9 +1,7 @@
 #include "store/postgres_store.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,11 +15,14 @@
 #include <vector>
 
 #include "base/check.h"
+#include "store/postgres_bell.h"
 #include "store/postgres_connection.h"
 #include "store/postgres_pipeline.h"
+#include "store/postgres_queue.h"
 #include "store/postgres_schema.h"
 #include "store/postgres_statements.h"
 #include "store/postgres_values.h"
+#include "store/request_bytes.h"
 
 namespace quipu {
 namespace {
@@ -34,53 +35,20 @@ constexpr std::int64_t kBackoffMinMs = 50;
 constexpr std::int64_t kBackoffMaxMs = 2'000;
 constexpr std::size_t kWriterBytes = 16;
 
-std::size_t bytes_of(const StoreWrite& write) {
-  std::size_t bytes = write.rows.bytes() + write.sources.size() * sizeof(SourceRow);
-  for (const Watermark& mark : write.watermarks) bytes += mark.chains.size();
-  for (const auto& [name, text] : write.settings) bytes += name.size() + text.size();
-  return bytes;
-}
-
-std::size_t bytes_of(const StoreLoad& load) {
-  std::size_t bytes = 0;
-  for (const CounterKey& key : load.keys) bytes += sizeof(key) + key.space.size() + key.counter.size();
-  return bytes;
-}
-
 std::string random_writer() {
   std::array<char, kWriterBytes> bytes{};
   QUIPU_CHECK(::getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
   return {bytes.data(), bytes.size()};
 }
 
-/// Something that the store's thread can wait for together with a socket.
-class Bell {
- public:
-  Bell() : file_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { QUIPU_CHECK(file_ >= 0); }
-  ~Bell() { ::close(file_); }
-  Bell(const Bell&) = delete;
-  Bell& operator=(const Bell&) = delete;
-
-  void ring() const {
-    const std::uint64_t one = 1;
-    // It fails only where it rings already.
-    [[maybe_unused]] const auto written = ::write(file_, &one, sizeof(one));
-  }
-  void quiet() const {
-    std::uint64_t rung = 0;
-    [[maybe_unused]] const auto read = ::read(file_, &rung, sizeof(rung));
-  }
-  int file() const { return file_; }
-
- private:
-  int file_;
-};
-
 }  // namespace
 
 class PostgresStore::State {
  public:
-  explicit State(PostgresStoreOptions options) : options_(std::move(options)), writer_(random_writer()) {}
+  explicit State(PostgresStoreOptions options)
+      : options_(std::move(options)),
+        writer_(random_writer()),
+        queue_({options_.waiting_requests_max, options_.waiting_bytes_max, options_.wake}) {}
   ~State() {
     {
       const std::scoped_lock lock(mutex_);
@@ -94,13 +62,21 @@ class PostgresStore::State {
   State& operator=(const State&) = delete;
 
   Result<void> start();
-  /// A connection of its own, checked, for the calls "at start".
-  Result<std::unique_ptr<PostgresConnection>> connect(PostgresDeadline deadline) const;
-  PostgresDeadline start_deadline() const { return Clock::now() + milliseconds(options_.start_timeout_ms); }
+  /// What a statement gives, for the calls "at start".
+  Result<PostgresResult> ask(const std::string& sql, const std::vector<std::string>& parameters = {}) const;
 
-  void give(PostgresRequest request);
-  void take(std::vector<StoreCompletion>& out);
-  std::size_t pending() const { return pending_; }
+  template <class What>
+  void give(What what, StoreCompletion::Kind kind, std::uint64_t token, std::size_t bytes) {
+    PostgresRequest request;
+    request.kind = kind;
+    request.token = token;
+    request.bytes = bytes;
+    request.what = std::move(what);
+    queue_.give(std::move(request));
+    asked_.ring();
+  }
+  void take(std::vector<StoreCompletion>& out) { queue_.take(out); }
+  std::size_t pending() const { return queue_.pending(); }
   Offset durable(PartitionId partition) const {
     const std::scoped_lock lock(mutex_);
     const auto at = durable_.find(partition);
@@ -118,8 +94,10 @@ class PostgresStore::State {
  private:
   using Answer = PostgresPipeline::Answer;
 
+  PostgresDeadline start_deadline() const { return Clock::now() + milliseconds(options_.start_timeout_ms); }
+  /// A new connection, checked.
+  Result<std::unique_ptr<PostgresConnection>> connect(PostgresDeadline deadline) const;
   void run();
-  void collect();
   void reconnect();
   Result<void> meet(PostgresConnection& connection, PostgresDeadline deadline);
   Result<void> exchange();
@@ -127,16 +105,13 @@ class PostgresStore::State {
   void leave(const Error& why);
   void expire();
   void finish(std::vector<Answer> answers);
-  void complete(std::vector<StoreCompletion> completions);
+  void complete(StoreCompletion completion);
 
   const PostgresStoreOptions options_;
   const std::string writer_;
-  Bell asked_;
-  Bell stop_;
-
-  // Used by the owner.
-  std::size_t pending_ = 0;
-  std::uint64_t writes_given_ = 0;
+  PostgresBell asked_;
+  PostgresBell stop_;
+  PostgresQueue queue_;
 
   // Used by the store's thread, and before `start` has begun it.
   std::unique_ptr<PostgresPipeline> pipeline_;
@@ -148,10 +123,6 @@ class PostgresStore::State {
 
   // Under mutex_.
   mutable std::mutex mutex_;
-  std::deque<PostgresRequest> waiting_;
-  std::size_t waiting_requests_ = 0;  // Given and not completed, refused ones apart.
-  std::size_t waiting_bytes_ = 0;
-  std::vector<StoreCompletion> completions_;
   std::map<PartitionId, Offset> durable_;
   Offset oldest_base_{};
   Stats stats_;
@@ -167,6 +138,14 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::State::connect(Postgr
     return std::unexpected(fit.error());
   }
   return connection;
+}
+
+Result<PostgresResult> PostgresStore::State::ask(const std::string& sql,
+                                                 const std::vector<std::string>& parameters) const {
+  const auto deadline = start_deadline();
+  const auto connection = connect(deadline);
+  if (!connection) return std::unexpected(connection.error());
+  return (*connection)->run(sql, parameters, deadline);
 }
 
 Result<void> PostgresStore::State::start() {
@@ -204,44 +183,13 @@ Result<void> PostgresStore::State::meet(PostgresConnection& connection, Postgres
   written_.clear();
   for (const Watermark& mark : read_postgres_watermarks(marks->get())) written_[mark.partition] = mark.offset;
   writes_done_ = written;
-  const std::scoped_lock lock(mutex_);
-  durable_ = written_;
-  oldest_base_ = Offset{static_cast<std::uint64_t>(read_postgres_int(postgres_value(oldest->get(), 0, 0)))};
-  if (forgot) completions_.push_back({StoreCompletion::Kind::kForgot, 0, {}, {}, {}});
+  {
+    const std::scoped_lock lock(mutex_);
+    durable_ = written_;
+    oldest_base_ = Offset{static_cast<std::uint64_t>(read_postgres_int(postgres_value(oldest->get(), 0, 0)))};
+  }
+  if (forgot) complete({StoreCompletion::Kind::kForgot, 0, {}, {}, {}});
   return {};
-}
-
-void PostgresStore::State::give(PostgresRequest request) {
-  ++pending_;
-  if (request.kind == StoreCompletion::Kind::kWrite) request.number = ++writes_given_;
-  request.given_at = Clock::now();
-  {
-    const std::scoped_lock lock(mutex_);
-    // A request that alone is beyond the bound has its turn when nothing else waits.
-    const bool full = waiting_requests_ >= options_.waiting_requests_max ||
-                      (waiting_bytes_ > 0 && waiting_bytes_ + request.bytes > options_.waiting_bytes_max);
-    if (full) {
-      request.what = PostgresRequest::Refused{};
-      request.bytes = 0;
-    } else {
-      ++waiting_requests_;
-      waiting_bytes_ += request.bytes;
-    }
-    waiting_.push_back(std::move(request));
-  }
-  asked_.ring();
-}
-
-void PostgresStore::State::take(std::vector<StoreCompletion>& out) {
-  std::vector<StoreCompletion> taken;
-  {
-    const std::scoped_lock lock(mutex_);
-    taken.swap(completions_);
-  }
-  pending_ -= static_cast<std::size_t>(std::count_if(taken.begin(), taken.end(), [](const StoreCompletion& done) {
-    return done.kind != StoreCompletion::Kind::kForgot;
-  }));
-  std::move(taken.begin(), taken.end(), std::back_inserter(out));
 }
 
 void PostgresStore::State::run() {
@@ -250,7 +198,7 @@ void PostgresStore::State::run() {
       const std::scoped_lock lock(mutex_);
       if (stopping_) return;
     }
-    collect();
+    queue_.collect(ready_);
     expire();
     if (!pipeline_ && Clock::now() >= next_try_) reconnect();
     bool sending = false;
@@ -270,12 +218,6 @@ void PostgresStore::State::run() {
   }
 }
 
-void PostgresStore::State::collect() {
-  const std::scoped_lock lock(mutex_);
-  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(ready_));
-  waiting_.clear();
-}
-
 void PostgresStore::State::reconnect() {
   const auto deadline = Clock::now() + milliseconds(std::min(options_.answer_timeout_ms, options_.start_timeout_ms));
   const auto attempt = [&]() -> Result<void> {
@@ -288,15 +230,12 @@ void PostgresStore::State::reconnect() {
     return {};
   };
   const auto made = attempt();
-  bool wake = false;
   {
     const std::scoped_lock lock(mutex_);
     stats_.connected = made.has_value();
     stats_.trouble = made ? "" : made.error().what;
     if (made) ++stats_.connections;
-    wake = !completions_.empty();  // kForgot.
   }
-  if (wake) options_.wake();
   if (made) {
     backoff_ms_ = 0;
   } else {
@@ -323,9 +262,7 @@ Result<void> PostgresStore::State::exchange() {
       }
       StoreCompletion done{next.kind, next.token, {}, {}, {}};
       done.result = busy("the store has too many requests waiting", kFullRetryMs);
-      std::vector<StoreCompletion> one;
-      one.push_back(std::move(done));
-      complete(std::move(one));
+      complete(std::move(done));
       continue;
     }
     if (auto sent = pipeline_->send(std::move(next)); !sent) return sent;
@@ -377,25 +314,23 @@ void PostgresStore::State::expire() {
   while (!ready_.empty() && ready_.front().given_at < old) {
     PostgresRequest request = std::move(ready_.front());
     ready_.pop_front();
+    queue_.release(request);
     StoreCompletion done{request.kind, request.token, {}, {}, {}};
     const std::scoped_lock lock(mutex_);
     ++stats_.expired;
     done.result = busy("the store was not reached in " + std::to_string(options_.request_timeout_ms) +
                            " ms (perhaps written: giving it again changes nothing): " + stats_.trouble,
                        kBackoffMaxMs);
-    if (!std::holds_alternative<PostgresRequest::Refused>(request.what)) --waiting_requests_;
-    waiting_bytes_ -= request.bytes;
     late.push_back(std::move(done));
   }
-  if (!late.empty()) complete(std::move(late));
+  if (!late.empty()) queue_.complete(std::move(late));
 }
 
 void PostgresStore::State::finish(std::vector<Answer> answers) {
   if (answers.empty()) return;
   std::vector<StoreCompletion> done;
-  std::size_t bytes = 0;
   for (Answer& answer : answers) {
-    bytes += answer.request.bytes;
+    queue_.release(answer.request);
     const bool well = answer.completion.result.has_value();
     bool synced = well && answer.request.kind == StoreCompletion::Kind::kBase;
     if (const auto* write = std::get_if<StoreWrite>(&answer.request.what); write != nullptr && well) {
@@ -413,23 +348,14 @@ void PostgresStore::State::finish(std::vector<Answer> answers) {
     }
     done.push_back(std::move(answer.completion));
   }
-  {
-    const std::scoped_lock lock(mutex_);
-    waiting_requests_ -= answers.size();
-    waiting_bytes_ -= bytes;
-  }
   answers.clear();  // Their memory is given back before anyone is told.
-  complete(std::move(done));
+  queue_.complete(std::move(done));
 }
 
-void PostgresStore::State::complete(std::vector<StoreCompletion> completions) {
-  bool wake = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    wake = completions_.empty();  // The owner takes all at once: one call is enough.
-    std::move(completions.begin(), completions.end(), std::back_inserter(completions_));
-  }
-  if (wake) options_.wake();
+void PostgresStore::State::complete(StoreCompletion completion) {
+  std::vector<StoreCompletion> one;
+  one.push_back(std::move(completion));
+  queue_.complete(std::move(one));
 }
 
 PostgresStore::PostgresStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -442,28 +368,19 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::open(PostgresStoreOptions 
 }
 
 Result<std::vector<Watermark>> PostgresStore::watermarks() {
-  const auto deadline = state_->start_deadline();
-  const auto connection = state_->connect(deadline);
-  if (!connection) return std::unexpected(connection.error());
-  const auto found = (*connection)->run(kPostgresWatermarks, {}, deadline);
+  const auto found = state_->ask(kPostgresWatermarks);
   if (!found) return std::unexpected(found.error());
   return read_postgres_watermarks(found->get());
 }
 
 Result<std::vector<SourceRow>> PostgresStore::sources() {
-  const auto deadline = state_->start_deadline();
-  const auto connection = state_->connect(deadline);
-  if (!connection) return std::unexpected(connection.error());
-  const auto found = (*connection)->run(kPostgresSources, {}, deadline);
+  const auto found = state_->ask(kPostgresSources);
   if (!found) return std::unexpected(found.error());
   return read_postgres_sources(found->get());
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> PostgresStore::settings() {
-  const auto deadline = state_->start_deadline();
-  const auto connection = state_->connect(deadline);
-  if (!connection) return std::unexpected(connection.error());
-  const auto found = (*connection)->run(kPostgresSettings, {}, deadline);
+  const auto found = state_->ask(kPostgresSettings);
   if (!found) return std::unexpected(found.error());
   std::vector<std::pair<std::string, std::string>> settings;
   for (int at = 0; at < postgres_rows(found->get()); ++at) {
@@ -473,25 +390,16 @@ Result<std::vector<std::pair<std::string, std::string>>> PostgresStore::settings
 }
 
 Result<std::string> PostgresStore::claim_setting(const std::string& name, const std::string& value) {
-  const auto deadline = state_->start_deadline();
-  const auto connection = state_->connect(deadline);
-  if (!connection) return std::unexpected(connection.error());
-  if (auto put = (*connection)->run(kPostgresClaimSetting, {name, value}, deadline); !put) {
-    return std::unexpected(put.error());
-  }
+  if (auto put = state_->ask(kPostgresClaimSetting, {name, value}); !put) return std::unexpected(put.error());
   // A statement of its own: it sees what another process put there while the first one waited for it.
-  const auto found = (*connection)->run(kPostgresSetting, {name}, deadline);
+  const auto found = state_->ask(kPostgresSetting, {name});
   if (!found) return std::unexpected(found.error());
   QUIPU_CHECK(postgres_rows(found->get()) == 1);
   return std::string(postgres_value(found->get(), 0, 0));
 }
 
 Result<std::optional<Base>> PostgresStore::newest_base(Offset offset) {
-  const auto deadline = state_->start_deadline();
-  const auto connection = state_->connect(deadline);
-  if (!connection) return std::unexpected(connection.error());
-  const auto found =
-      (*connection)->run(kPostgresBase, {postgres_int8(static_cast<std::int64_t>(offset.value))}, deadline);
+  const auto found = state_->ask(kPostgresBase, {postgres_int8(static_cast<std::int64_t>(offset.value))});
   if (!found) return std::unexpected(found.error());
   const int pieces = postgres_rows(found->get());
   if (pieces == 0) return std::nullopt;
@@ -501,38 +409,22 @@ Result<std::optional<Base>> PostgresStore::newest_base(Offset offset) {
 }
 
 void PostgresStore::write(StoreWrite write) {
-  PostgresRequest request;
-  request.kind = StoreCompletion::Kind::kWrite;
-  request.token = write.token;
-  request.bytes = bytes_of(write);
-  request.what = std::move(write);
-  state_->give(std::move(request));
+  const auto token = write.token;
+  const auto bytes = request_bytes(write);
+  state_->give(std::move(write), StoreCompletion::Kind::kWrite, token, bytes);
 }
 
 void PostgresStore::load(StoreLoad load) {
-  PostgresRequest request;
-  request.kind = StoreCompletion::Kind::kLoad;
-  request.token = load.token;
-  request.bytes = bytes_of(load);
-  request.what = std::move(load);
-  state_->give(std::move(request));
+  const auto token = load.token;
+  const auto bytes = request_bytes(load);
+  state_->give(std::move(load), StoreCompletion::Kind::kLoad, token, bytes);
 }
 
-void PostgresStore::scan(StoreScan scan) {
-  PostgresRequest request;
-  request.kind = StoreCompletion::Kind::kScan;
-  request.token = scan.token;
-  request.what = scan;
-  state_->give(std::move(request));
-}
+void PostgresStore::scan(StoreScan scan) { state_->give(scan, StoreCompletion::Kind::kScan, scan.token, 0); }
 
 void PostgresStore::write_base(Base base, std::uint64_t token) {
   // Its windows are not counted: they may be larger than the bound, and the engine makes one base at a time.
-  PostgresRequest request;
-  request.kind = StoreCompletion::Kind::kBase;
-  request.token = token;
-  request.what = PostgresRequest::BaseWrite{std::move(base)};
-  state_->give(std::move(request));
+  state_->give(PostgresRequest::BaseWrite{std::move(base)}, StoreCompletion::Kind::kBase, token, 0);
 }
 
 void PostgresStore::take_completions(std::vector<StoreCompletion>& out) { state_->take(out); }

@@ -13,6 +13,7 @@
 
 #include "store/base_files.h"
 #include "store/durable_files.h"
+#include "store/request_bytes.h"
 
 namespace quipu {
 namespace {
@@ -31,19 +32,6 @@ struct Refused {
 };
 
 using Request = std::variant<StoreWrite, StoreLoad, StoreScan, BaseRequest, Refused>;
-
-std::size_t bytes_of(const StoreWrite& write) {
-  std::size_t bytes = write.rows.bytes() + write.sources.size() * sizeof(SourceRow);
-  for (const Watermark& mark : write.watermarks) bytes += mark.chains.size();
-  for (const auto& [name, text] : write.settings) bytes += name.size() + text.size();
-  return bytes;
-}
-
-std::size_t bytes_of(const StoreLoad& load) {
-  std::size_t bytes = 0;
-  for (const CounterKey& key : load.keys) bytes += sizeof(key) + key.space.size() + key.counter.size();
-  return bytes;
-}
 
 }  // namespace
 
@@ -265,13 +253,13 @@ Result<std::optional<Base>> RocksdbStore::newest_base(Offset offset) { return st
 
 void RocksdbStore::write(StoreWrite write) {
   const auto token = write.token;
-  const auto bytes = bytes_of(write);
+  const auto bytes = request_bytes(write);
   state_->give(std::move(write), StoreCompletion::Kind::kWrite, token, bytes);
 }
 
 void RocksdbStore::load(StoreLoad load) {
   const auto token = load.token;
-  const auto bytes = bytes_of(load);
+  const auto bytes = request_bytes(load);
   state_->give(std::move(load), StoreCompletion::Kind::kLoad, token, bytes);
 }
 

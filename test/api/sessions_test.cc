@@ -181,27 +181,13 @@ class ApiDialogue : public SessionWorld, public testing::TestWithParam<std::stri
   void TearDown() override { disconnect(); }
 
   /// The age of a total is told, and only a read with `after=` is exact.
-  static std::string aged(std::string text) {
+  static HttpExchange aged(HttpExchange exchange) {
     const std::string now = R"("lag_ms":0,"exact":true)";
-    const auto at = text.find(now);
-    if (at != std::string::npos) text.replace(at, now.size(), R"("lag_ms":<number>,"exact":<any>)");
-    return text;
-  }
-  void expect_answer(const HttpExchange& exchange, const HttpAnswer& answer, const std::string& raw) {
-    const auto status = raw.substr(0, raw.find("\r\n"));
-    ASSERT_FALSE(exchange.answer.empty()) << "no answer is expected";
-    EXPECT_EQ(status, exchange.answer[0]) << answer.body;
-    std::size_t at = 1;
-    for (; at < exchange.answer.size() && !exchange.answer[at].empty(); ++at) {
-      const auto& line = exchange.answer[at];
-      const auto name = line.substr(0, line.find(": "));
-      EXPECT_TRUE(names.matches(line.substr(name.size() + 2), answer.field(name)))
-          << line << " does not allow " << answer.field(name);
+    for (std::string& line : exchange.answer) {
+      const auto at = line.find(now);
+      if (at != std::string::npos) line.replace(at, now.size(), R"("lag_ms":<number>,"exact":<any>)");
     }
-    if (at + 1 >= exchange.answer.size()) return;
-    std::string body;
-    for (++at; at < exchange.answer.size(); ++at) body += exchange.answer[at];
-    EXPECT_TRUE(names.matches(aged(body), answer.body)) << body << "\ndoes not allow\n" << answer.body;
+    return exchange;
   }
 
   HttpNames names;
@@ -218,7 +204,7 @@ TEST_P(ApiDialogue, GoesAsOverTheEngine) {
     const bool head = exchange.request[0].starts_with("HEAD ");
     const auto answers = split_answers(raw, {head});
     ASSERT_EQ(answers.size(), 1U) << raw;
-    if (!differs(exchange)) expect_answer(exchange, answers[0], raw);
+    if (!differs(exchange)) expect_answer(aged(exchange), answers[0], raw, names);
     ASSERT_EQ(http->closing(), exchange.closed);
     if (exchange.closed) connect();
   }

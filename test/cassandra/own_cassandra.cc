@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/types.h>
 
 #include <filesystem>
 #include <fstream>
@@ -55,14 +54,16 @@ void OwnCassandra::start() {
 
 void OwnCassandra::kill() { services("down --kill"); }
 
-void OwnCassandra::send(int signal) const {
-  pid_t process = 0;
+int OwnCassandra::pid() const {
+  int process = 0;
   std::ifstream(directory_ + "/cassandra-1/pid") >> process;
-  const bool sent = process > 0 && (signal == SIGSTOP ? stop_process(process) : ::kill(process, signal) == 0);
-  if (!sent) throw std::runtime_error("Cassandra does not run");
+  if (process <= 1) throw std::runtime_error("Cassandra does not run");
+  return process;
 }
 
-void OwnCassandra::pause() { send(SIGSTOP); }
-void OwnCassandra::resume() { send(SIGCONT); }
+void OwnCassandra::pause() { testing_services::stop_process(pid()); }
+void OwnCassandra::resume() {
+  if (::kill(pid(), SIGCONT) != 0) throw std::runtime_error("Cassandra does not run");
+}
 
 }  // namespace quipu::testing_cassandra

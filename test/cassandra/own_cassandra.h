@@ -15,7 +15,7 @@ class OwnCassandra {
   OwnCassandra& operator=(const OwnCassandra&) = delete;
 
   const std::string& contact_points() const { return contact_points_; }
-  /// Its threads stand still until `resume`.
+  /// Its threads stand still when this returns, until `resume`.
   void pause();
   void resume();
   /// By SIGKILL.
@@ -24,7 +24,7 @@ class OwnCassandra {
 
  private:
   void services(const std::string& arguments) const;
-  void send(int signal) const;
+  int pid() const;
 
   std::string directory_;
   std::string settings_;

@@ -22,16 +22,27 @@ using testing::HasSubstr;
 class CommandLine : public testing::Test {
  protected:
   int run(const std::vector<std::string>& arguments) {
-    const Verbs verbs{[this](const Config& config) {
-                        served_ = config;
-                        return 42;
-                      },
-                      [this](const Config& config, bool new_generation) {
-                        adopted_ = config;
-                        new_generation_ = new_generation;
-                        return 43;
-                      },
-                      [] { return false; }, [this](const Config&, const auto&, const auto&) { return audited_; }};
+    const auto note = [this](std::optional<Config>& into, int code) {
+      return [&into, code](const Config& config) {
+        into = config;
+        return code;
+      };
+    };
+    Verbs verbs;
+    verbs.serve = note(served_, 42);
+    if (distributed_) {
+      verbs.api = note(api_, 44);
+      verbs.worker = note(worker_, 45);
+      verbs.serve_cluster = note(both_, 46);
+      verbs.log_status = [this](const Config&) { return status_; };
+    }
+    verbs.adopt_log = [this](const Config& config, bool new_generation) {
+      adopted_ = config;
+      new_generation_ = new_generation;
+      return 43;
+    };
+    verbs.interrupted = [] { return false; };
+    verbs.audit = [this](const Config&, const auto&, const auto&) { return audited_; };
     return run_command_line(arguments, {environment_, out_, err_}, verbs);
   }
 
@@ -39,6 +50,11 @@ class CommandLine : public testing::Test {
   std::ostringstream out_;
   std::ostringstream err_;
   std::optional<Config> served_;
+  std::optional<Config> api_;
+  std::optional<Config> worker_;
+  std::optional<Config> both_;
+  bool distributed_ = true;
+  Result<LogStatus> status_ = LogStatus{};
   std::optional<Config> adopted_;
   bool new_generation_ = false;
   Result<AuditReport> audited_ = AuditReport{};
@@ -62,6 +78,63 @@ TEST_F(CommandLine, FlagsOfServeSetTheirKeys) {
   EXPECT_EQ(served_->log_partitions, 3);
   EXPECT_EQ(served_->flush_interval_ms, 2'000);
   EXPECT_EQ(served_->namespaces.at("likes").ack, AckMode::kMemory);
+}
+
+TEST_F(CommandLine, TheRolesOfTheDistributedFormCanOnlyStandOnKafka) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  EXPECT_EQ(run({"api", "--http", "127.0.0.1:1"}), 44) << err_.str();
+  EXPECT_EQ(api_->cluster.log_kind, "kafka");
+  EXPECT_EQ(api_->http_listen, "127.0.0.1:1");
+  EXPECT_EQ(api_->flush_interval_ms, 5'000) << "no default of files";
+  EXPECT_EQ(api_->cluster.commit_delay_ms, 0) << "PostgreSQL acknowledges what is on disk";
+  EXPECT_EQ(run({"worker", "--workers", "3", "--listen", "127.0.0.1:2"}), 45) << err_.str();
+  EXPECT_EQ(worker_->cluster.workers, 3);
+  EXPECT_EQ(worker_->cluster.worker_listen, "127.0.0.1:2");
+  EXPECT_EQ(run({"serve", "--set", "log.kind=kafka"}), 46) << err_.str();
+  EXPECT_TRUE(both_);
+  EXPECT_FALSE(served_);
+}
+
+TEST_F(CommandLine, WithoutWhatTheyStandOnTheRolesAreNotStarted) {
+  EXPECT_EQ(run({"api"}), kExitUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("kafka.brokers is empty"));
+  environment_ = {{"QUIPU_KAFKA_BROKERS", "k:1"}};
+  EXPECT_EQ(run({"worker"}), kExitUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("store.kind = \"rocksdb\": is of one process"));
+  environment_.insert(environment_.end(), {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}});
+  distributed_ = false;
+  err_.str("");
+  EXPECT_EQ(run({"worker"}), kExitFailure);
+  EXPECT_THAT(err_.str(), HasSubstr("QUIPU_DISTRIBUTED"));
+}
+
+TEST_F(CommandLine, LogStatusSaysHowFarEachPartitionIs) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  status_->topic = "events";
+  status_->partitions = {{PartitionId{0}, Offset{1}, Offset{101}, Offset{90}, Offset{80}, 10, 2'500},
+                         {PartitionId{1}, Offset{1}, Offset{1}, Offset{}, Offset{}, 3, -1}};
+  EXPECT_EQ(run({"log", "status", "--topic", "events"}), kExitOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("0            1          101           90           80         10       2.5\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("          3         ?\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("13 frames are not in the store yet"));
+  out_.str("");
+  EXPECT_EQ(run({"log", "status", "--json"}), kExitOk);
+  const auto object = nlohmann::json::parse(out_.str());
+  EXPECT_EQ(object["partitions"][0]["applied"], 90);
+  EXPECT_EQ(object["partitions"][0]["lag_ms"], 2'500);
+  EXPECT_TRUE(object["partitions"][1]["lag_ms"].is_null());
+}
+
+TEST_F(CommandLine, LogStatusThatCanNotAskSaysSoByItsExitCode) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  for (const auto& [error, exit_code] :
+       {std::pair(Code::kNotFound, kExitNotFound), std::pair(Code::kBusy, kExitUnreachable),
+        std::pair(Code::kTimeout, kExitUnreachable), std::pair(Code::kDamaged, kExitNotReady)}) {
+    status_ = failure(error, "the reason");
+    out_.str("");
+    EXPECT_EQ(run({"log", "status", "--json"}), exit_code);
+    EXPECT_THAT(nlohmann::json::parse(out_.str()).dump(), HasSubstr("the reason"));
+  }
 }
 
 TEST_F(CommandLine, AnEmptyAddressTurnsAListenerOff) {
@@ -204,8 +277,8 @@ TEST_F(CommandLine, ThePageOfTheCommandsHoldsTheHelpOfEachOfThem) {
   std::stringstream whole;
   whole << in.rdbuf();
   const auto page = whole.str();
-  for (const std::string verb :
-       {"", "serve", "incr", "get", "top", "import", "audit", "config print", "log adopt", "bench load", "version"}) {
+  for (const std::string verb : {"", "serve", "api", "worker", "log status", "incr", "get", "top", "import", "audit",
+                                 "config print", "log adopt", "bench load", "version"}) {
     std::vector<std::string> arguments;
     std::stringstream words(verb);
     for (std::string word; words >> word;) arguments.push_back(word);

@@ -138,6 +138,30 @@ TEST(ConfigKeys, KeysThatContradictEachOtherAreRefused) {
   EXPECT_FALSE(refuses([](Config& c) { c.http_listen = ""; }));
 }
 
+TEST(ConfigKeys, WhatTheDistributedFormStandsOnMustBeNamedAndFit) {
+  const auto refusal = [](auto change) {
+    Config config;
+    config.cluster.log_kind = "kafka";
+    config.cluster.store_kind = "cassandra";
+    config.cluster.kafka_brokers = "k:1";
+    config.cluster.cassandra_contact_points = "c:1";
+    change(config.cluster);
+    const auto valid = validate(config);
+    return valid ? "" : valid.error().what;
+  };
+  using testing::HasSubstr;
+  EXPECT_EQ(refusal([](ClusterConfig&) {}), "");
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.log_kind = "segments"; }), HasSubstr("needs log.kind = \"kafka\""));
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.kafka_brokers = ""; }), HasSubstr("kafka.brokers is empty"));
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.store_kind = "rocksdb"; }), HasSubstr("is of one process"));
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.cassandra_contact_points = ""; }), HasSubstr("contact_points is empty"));
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.store_kind = "postgres"; }), HasSubstr("postgres.url is empty"));
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.cache_kind = "redis"; }), HasSubstr("redis.address is empty"));
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.kafka_give_up_ms = c.kafka_delivery_timeout_ms - 1; }),
+              HasSubstr("kafka.give_up"));
+  EXPECT_THAT(refusal([](ClusterConfig& c) { c.kafka_client = {"sasl.username"}; }), HasSubstr("is not NAME=VALUE"));
+}
+
 TEST(ConfigKeys, TheEnvironmentNamesThemInCapitals) {
   EXPECT_EQ(environment_name("log.segment_bytes"), "QUIPU_LOG_SEGMENT_BYTES");
 }

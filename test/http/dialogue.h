@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
@@ -9,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "http/world.h"
 
 namespace quipu {
 
@@ -118,6 +122,25 @@ inline std::string http_request_bytes(const HttpExchange& exchange, const HttpNa
     head += "\r\n";
   }
   return head + (empty == lines.end() ? "" : "\r\n") + body;
+}
+
+/// Expects an answer, taken apart and as it came, to be what the exchange allows.
+inline void expect_answer(const HttpExchange& exchange, const HttpAnswer& answer, const std::string& raw,
+                          HttpNames& names) {
+  const auto status = raw.substr(0, raw.find("\r\n"));
+  ASSERT_FALSE(exchange.answer.empty()) << "no answer is expected";
+  EXPECT_EQ(status, exchange.answer[0]) << answer.body;
+  std::size_t at = 1;
+  for (; at < exchange.answer.size() && !exchange.answer[at].empty(); ++at) {
+    const auto& line = exchange.answer[at];
+    const auto name = line.substr(0, line.find(": "));
+    EXPECT_TRUE(names.matches(line.substr(name.size() + 2), answer.field(name)))
+        << line << " does not allow " << answer.field(name);
+  }
+  if (at + 1 >= exchange.answer.size()) return;
+  std::string body;
+  for (++at; at < exchange.answer.size(); ++at) body += exchange.answer[at];
+  EXPECT_TRUE(names.matches(body, answer.body)) << body << "\ndoes not allow\n" << answer.body;
 }
 
 }  // namespace quipu

@@ -89,7 +89,7 @@ TEST(ArchitectureAnswer, SaysWhatTheModelSays) {
   const auto model = read_architecture(R"(
     person User "User <b>"
     system S "S" {
-      container API "API" { technology "Embedded: C++. Distributed (not built yet): nodes" scale { min 2 metric "cores" } }
+      container API "API" { technology "Embedded: C++. Distributed: nodes" scale { min 2 metric "cores" } }
     }
     User -> S.API "asks" [http]
     scenario T "T" { User -> API "asks" }

@@ -43,17 +43,20 @@ class OwnBroker {
   }
   /// SIGKILL: a crash of the process. The system keeps what was written.
   void kill() { services("down --kill --only kafka"); }
-  void signal(int number) const {
-    std::ifstream file(directory_ + "/kafka-1/pid");
-    pid_t pid = 0;
-    file >> pid;
-    ASSERT_GT(pid, 1);
-    ASSERT_TRUE(number == SIGSTOP ? stop_process(pid) : ::kill(pid, number) == 0);
-  }
+  /// It stands still from here on, until `resume`.
+  void pause() const { testing_services::stop_process(pid()); }
+  void resume() const { ASSERT_EQ(::kill(pid(), SIGCONT), 0); }
   const std::string& address() const { return address_; }
   std::string data() const { return directory_ + "/kafka-1/data"; }
 
  private:
+  pid_t pid() const {
+    std::ifstream file(directory_ + "/kafka-1/pid");
+    pid_t pid = 0;
+    file >> pid;
+    EXPECT_GT(pid, 1);
+    return pid;
+  }
   std::string services(const std::string& verb) const {
     const auto command = std::string(QUIPU_SOURCE_DIR) + "/deploy/local/services " + verb + " --dir " + directory_;
     std::string said;
@@ -181,11 +184,11 @@ TEST_F(KafkaFaultsTest, AStoppedBrokerMakesOutcomesUnknownAndMayStillWriteThem) 
     send(*log_, 0, 1);
   } while (!take(*log_, wakes_, 1)[0].offset);
   const auto rebuilt = log_->stats().producers_rebuilt;
-  broker_.signal(SIGSTOP);
+  broker_.pause();
   send(*log_, 0, 2);
   send(*log_, 0, 3);
   const auto done = take(*log_, wakes_, 2);
-  broker_.signal(SIGCONT);
+  broker_.resume();
   ASSERT_EQ(done.size(), 2u);
   for (const auto& each : done) {
     ASSERT_FALSE(each.offset);
@@ -226,7 +229,7 @@ TEST_F(KafkaFaultsTest, SendingAgainInOrderLosesNothingHoweverOftenTheBrokerStop
   std::mt19937_64 random(7);
   for (int stops = 0; stops < 6; ++stops) {
     for (int i = 0; i < 300; ++i) turn(true);
-    broker_.signal(SIGSTOP);
+    broker_.pause();
     const auto rebuilt = log_->stats().producers_rebuilt;
     // Past the timeout, or well within it.
     if (random() % 3 != 0) {
@@ -234,7 +237,7 @@ TEST_F(KafkaFaultsTest, SendingAgainInOrderLosesNothingHoweverOftenTheBrokerStop
     } else {
       for (int i = 0; i < 5; ++i) turn(true);
     }
-    broker_.signal(SIGCONT);
+    broker_.resume();
   }
   wait([&] { return turn(false), first.idle() && second.idle(); }, "all were acknowledged");
   EXPECT_GT(first.unknown_ + second.unknown_, 0);
@@ -247,7 +250,7 @@ TEST_F(KafkaFaultsTest, WhileTheBrokerIsAwayTheQueueIsFullAndSaysWhenToComeAgain
   open();
   send(*log_, 0, 1);
   take(*log_, wakes_, 1);
-  broker_.signal(SIGSTOP);
+  broker_.pause();
   std::uint64_t number = 1;
   const auto frame_bytes = sample_frame(0, 1, 4'000).size();
   while (log_->room_bytes() >= frame_bytes) send(*log_, 0, ++number, 4'000);
@@ -257,7 +260,7 @@ TEST_F(KafkaFaultsTest, WhileTheBrokerIsAwayTheQueueIsFullAndSaysWhenToComeAgain
   EXPECT_EQ(refused.error().code, Code::kBusy);
   EXPECT_GE(refused.error().retry_after_ms, 1);
   EXPECT_LE(refused.error().retry_after_ms, options_.delivery_timeout_ms);
-  broker_.signal(SIGCONT);
+  broker_.resume();
   EXPECT_EQ(take(*log_, wakes_, number - 1).size(), number - 1);
   EXPECT_GE(log_->room_bytes(), frame_bytes);
 }

@@ -86,6 +86,13 @@ class KafkaGroupTest : public testing::Test {
     return std::make_unique<MemberOfGroup>(options_, group_);
   }
 
+  /// Joins, and waits until all is its own.
+  std::unique_ptr<MemberOfGroup> join_alone() {
+    auto member = join();
+    wait_until(member->wakes, [&] { return member->turn(), member->owned.size() == 4; }, "all were assigned");
+    return member;
+  }
+
   Wakes wakes_;
   KafkaOptions options_ = test_options(wakes_);
   KafkaGroupOptions group_ = group_options(options_.topic);
@@ -93,16 +100,14 @@ class KafkaGroupTest : public testing::Test {
 };
 
 TEST_F(KafkaGroupTest, AssignsAllPartitionsToTheOnlyMember) {
-  const auto member = join();
-  wait_until(member->wakes, [&] { return member->turn(), member->owned.size() == 4; }, "all were assigned");
+  const auto member = join_alone();
   EXPECT_THAT(member->owned, UnorderedElementsAre(0, 1, 2, 3));
   EXPECT_EQ(member->count(Kind::kAssigned), 4);
   EXPECT_TRUE(member->group->health());
 }
 
 TEST_F(KafkaGroupTest, HandsAPartitionOverOnlyAfterItIsReleased) {
-  const auto first = join();
-  wait_until(first->wakes, [&] { return first->turn(), first->owned.size() == 4; }, "all were assigned");
+  const auto first = join_alone();
   for (std::uint16_t p = 0; p < 4; ++p) {
     send(*first->log, p, 1);
     first->group->seek(PartitionId(p), Offset(1));
@@ -139,8 +144,7 @@ TEST_F(KafkaGroupTest, HandsAPartitionOverOnlyAfterItIsReleased) {
 
 TEST_F(KafkaGroupTest, APartitionThatIsNotReleasedInTimeIsLost) {
   group_.release_timeout_ms = 1'000;
-  const auto first = join();
-  wait_until(first->wakes, [&] { return first->turn(), first->owned.size() == 4; }, "all were assigned");
+  const auto first = join_alone();
   first->releases = false;
   const auto second = join();
   const auto turn = [&] {
@@ -155,8 +159,7 @@ TEST_F(KafkaGroupTest, APartitionThatIsNotReleasedInTimeIsLost) {
 
 TEST_F(KafkaGroupTest, OneThatLeavesGivesItsPartitionsToTheOthersAtOnce) {
   group_.session_timeout_ms = 4 * std::chrono::milliseconds(kPatience).count();  // Nothing is by a session's end.
-  auto first = join();
-  wait_until(first->wakes, [&] { return first->turn(), first->owned.size() == 4; }, "all were assigned");
+  auto first = join_alone();
   const auto second = join();
   wait_until(
       second->wakes, [&] { return first->turn(), second->turn(), second->owned.size() == 2; }, "two were handed over");
@@ -165,8 +168,7 @@ TEST_F(KafkaGroupTest, OneThatLeavesGivesItsPartitionsToTheOthersAtOnce) {
 }
 
 TEST_F(KafkaGroupTest, HintsTellTheGroupsOffsetAsKafkaCounts) {
-  const auto member = join();
-  wait_until(member->wakes, [&] { return member->turn(), member->owned.size() == 4; }, "all were assigned");
+  const auto member = join_alone();
   send(*member->log, 2, 1);
   send(*member->log, 2, 2);
   take(*member->log, member->wakes, 2);
@@ -196,8 +198,7 @@ TEST_F(KafkaGroupTest, WithoutAGroupAllPartitionsAreAssignedAtOnce) {
 }
 
 TEST_F(KafkaGroupTest, AddedPartitionsAreAssignedToo) {
-  const auto member = join();
-  wait_until(member->wakes, [&] { return member->turn(), member->owned.size() == 4; }, "all were assigned");
+  const auto member = join_alone();
   send(*member->log, 0, 1);
   take(*member->log, member->wakes, 1);
   Administrator(options_.brokers).add_partitions(options_.topic, 6);
@@ -290,7 +291,7 @@ TEST_F(KafkaGroupTest, AStoppedMemberLosesItsPartitionsToAnotherAndLearnsIt) {
   made_ = true;
   const MemberProcess stopped(options_, group_);
   ASSERT_EQ(stopped.listen(), Said::kOwnsAll);
-  ASSERT_TRUE(stop_process(stopped.pid()));
+  testing_services::stop_process(stopped.pid());
   const auto other = join();
   wait_until(other->wakes, [&] { return other->turn(), other->owned.size() == 4; }, "another took them over");
   stopped.signal(SIGCONT);
@@ -300,8 +301,7 @@ TEST_F(KafkaGroupTest, AStoppedMemberLosesItsPartitionsToAnotherAndLearnsIt) {
 TEST_F(KafkaGroupTest, AnOwnerThatDoesNotCallForLongLosesItsPartitions) {
   group_.silence_max_ms = kSessionMs;
   group_.release_timeout_ms = kSessionMs;
-  const auto silent = join();
-  wait_until(silent->wakes, [&] { return silent->turn(), silent->owned.size() == 4; }, "all were assigned");
+  const auto silent = join_alone();
   const auto other = join();
   wait_until(other->wakes, [&] { return other->turn(), other->owned.size() == 4; }, "another took them over");
   wait_until(silent->wakes, [&] { return silent->turn(), silent->count(Kind::kLost) > 0; }, "it learned that");

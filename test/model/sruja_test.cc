@@ -255,7 +255,7 @@ TEST(Sruja, SurvivesEveryCutAndEveryAlteredByte) {
 }
 
 TEST(Technology, IsReadByForm) {
-  const std::string both = "Embedded: C++23, HTTP/1.1. In the process. Distributed (not built yet): nodes";
+  const std::string both = "Embedded: C++23, HTTP/1.1. In the process. Distributed: nodes";
   EXPECT_EQ(technology_of_form(both, "Embedded"), "C++23, HTTP/1.1. In the process");
   EXPECT_EQ(technology_of_form(both, "Distributed"), "nodes");
   EXPECT_EQ(technology_of_form("Go", "Embedded"), "Go");

@@ -34,7 +34,10 @@ TEST(Metrics, ThePageNamesEachOfThemAndNoOther) {
   std::istringstream told(metrics_text(stats_of_one_partition(), {}));
   std::ifstream page(std::string(QUIPU_SOURCE_DIR) + "/docs/operations/metrics.md");
   ASSERT_TRUE(page.is_open());
-  EXPECT_EQ(names_after(page, "| `quipu_"), names_after(told, "# HELP quipu_"));
+  // Those of the distributed form have a test of their own.
+  auto of_page = names_after(page, "| `quipu_");
+  std::erase_if(of_page, [](const auto& name) { return name.starts_with("api_") || name.starts_with("worker_"); });
+  EXPECT_EQ(of_page, names_after(told, "# HELP quipu_"));
 }
 
 TEST(Metrics, ConnectionsThatALimitEndedAreToldByProtocolAndCause) {

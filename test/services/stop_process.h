@@ -7,30 +7,38 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
-namespace quipu {
+namespace quipu::testing_services {
 
-/// Sends SIGSTOP, and waits until no thread of the process runs any more: the call that sends it does not, and a server
-/// with many threads may answer in between. False where there is no such process.
-inline bool stop_process(pid_t process) {
-  if (::kill(process, SIGSTOP) != 0) return false;
-  const auto stopped = [](const std::filesystem::path& thread) {
-    std::ifstream file(thread / "stat");
-    const std::string text(std::istreambuf_iterator<char>(file), {});
-    // Its state stands behind its name, which is in brackets and may have any in it. A thread that is gone has none.
-    const auto name_end = text.rfind(')');
-    return name_end == std::string::npos || text.substr(name_end, 3) == ") T";
-  };
-  const auto threads = "/proc/" + std::to_string(process) + "/task";
-  for (bool all = false; !all; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
-    all = true;
-    std::error_code gone;
-    for (const auto& thread : std::filesystem::directory_iterator(threads, gone)) all &= stopped(thread.path());
-    if (gone) return false;
+/// Whether every thread of a process stands still, by /proc.
+inline bool stands_still(pid_t process) {
+  std::error_code error;
+  const std::filesystem::directory_iterator threads("/proc/" + std::to_string(process) + "/task", error);
+  if (error) throw std::runtime_error("process " + std::to_string(process) + " does not run");
+  for (const auto& thread : threads) {
+    std::ifstream file(thread.path() / "stat");
+    const std::string stat((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const auto name_end = stat.rfind(')');
+    if (name_end == std::string::npos) continue;  // It has ended.
+    if (std::string_view("TtZX").find(stat.at(name_end + 2)) == std::string_view::npos) return false;
   }
   return true;
 }
 
-}  // namespace quipu
+/// SIGSTOP, and waits until it has stopped the process: the signal waits for a thread to take it, and on a busy machine
+/// the others answer what they are asked in the meantime. Throws where it does not run, or not stop within a minute.
+inline void stop_process(pid_t process) {
+  if (process <= 1 || ::kill(process, SIGSTOP) != 0) throw std::runtime_error("there is no process to be stopped");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!stands_still(process)) {
+    if (std::chrono::steady_clock::now() > until) throw std::runtime_error("SIGSTOP has not stopped it for a minute");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // namespace quipu::testing_services

@@ -15,6 +15,8 @@ import struct
 import sys
 import time
 
+from stopping import stop_process
+
 EXT4_IOC_SHUTDOWN = 0x8004587D
 
 
@@ -24,7 +26,7 @@ def main():
 
     def strike():
         if disk is not None:
-            os.kill(pid, signal.SIGSTOP)  # As in image.py: no power, no program either.
+            stop_process(pid)  # As in image.py: no power, no program either.
             fcntl.ioctl(disk, EXT4_IOC_SHUTDOWN, struct.pack("I", 2))
         os.kill(pid, signal.SIGKILL)
 

@@ -4,9 +4,10 @@ import fcntl
 import os
 import pathlib
 import shutil
-import signal
 import struct
 import subprocess
+
+from .stopping import stop_process
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_FLUSH = 2  # Drop everything that was not synced, the journal too.
@@ -64,7 +65,7 @@ class Image:
         handle = os.open(self.root, os.O_RDONLY)
         try:
             if server:
-                server.process.send_signal(signal.SIGSTOP)
+                stop_process(server.process.pid)
             fcntl.ioctl(handle, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_FLUSH))
         finally:
             os.close(handle)

@@ -1,0 +1,98 @@
+#include "cli/log_status_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <string>
+
+#include "cli/exit_code.h"
+#include "cli/failure_report.h"
+
+namespace quipu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+CommandFailure failure_of(const Error& error) {
+  CommandFailure failure{kExitFailure, "failed", printable(error.what), ""};
+  switch (error.code) {
+    case Code::kNotFound:
+      failure.exit_code = kExitNotFound;
+      failure.outcome = "not_found";
+      break;
+    case Code::kBusy:
+    case Code::kTimeout:
+      failure.exit_code = kExitUnreachable;
+      failure.outcome = "unreachable";
+      failure.remedy = "see that Kafka and the store run, and that kafka.brokers and the store's address are right";
+      break;
+    case Code::kDamaged:
+      failure.exit_code = kExitNotReady;
+      failure.outcome = "damaged";
+      break;
+    case Code::kRefused:
+      failure.outcome = "refused";
+      break;
+    default:
+      break;
+  }
+  return failure;
+}
+
+std::string lag_text(const LogStatus::Partition& partition) {
+  if (partition.lag_ms < 0) return "?";
+  return fmt::format("{:.1f}", static_cast<double>(partition.lag_ms) / 1000);
+}
+
+void print_text(const LogStatus& status, std::ostream& out) {
+  out << fmt::format("topic {}, generation {}, {} partitions\n", status.topic, status.identity.generation.value,
+                     status.partitions.size());
+  out << fmt::format("{:>9} {:>12} {:>12} {:>12} {:>12} {:>10} {:>9}\n", "partition", "begin", "end", "applied",
+                     "committed", "lag", "lag s");
+  std::uint64_t lag = 0;
+  for (const auto& partition : status.partitions) {
+    lag += partition.lag;
+    out << fmt::format("{:>9} {:>12} {:>12} {:>12} {:>12} {:>10} {:>9}\n", partition.partition.value,
+                       partition.begin.value, partition.end.value, partition.applied.value, partition.committed.value,
+                       partition.lag, lag_text(partition));
+  }
+  out << fmt::format("{} frames are not in the store yet\n", lag);
+  for (const auto& finding : status.findings) out << finding << "\n";
+}
+
+void print_json(const LogStatus& status, std::ostream& out) {
+  Json partitions = Json::array();
+  for (const auto& partition : status.partitions) {
+    Json object = {{"partition", partition.partition.value},
+                   {"begin", partition.begin.value},
+                   {"end", partition.end.value},
+                   {"applied", partition.applied.value},
+                   {"committed", partition.committed.value},
+                   {"lag_frames", partition.lag}};
+    if (partition.lag_ms < 0) {
+      object["lag_ms"] = nullptr;
+    } else {
+      object["lag_ms"] = partition.lag_ms;
+    }
+    partitions.push_back(std::move(object));
+  }
+  const Json object = {{"topic", status.topic},
+                       {"generation", status.identity.generation.value},
+                       {"id_partitions", status.id_partitions},
+                       {"partitions", std::move(partitions)},
+                       {"findings", status.findings}};
+  out << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+}  // namespace
+
+int run_log_status(const Config& config, bool json, const Surroundings& surroundings, const Verbs& verbs) {
+  const auto status = verbs.log_status(config);
+  if (!status) return report_failure(surroundings, json, failure_of(status.error()));
+  json ? print_json(*status, surroundings.out) : print_text(*status, surroundings.out);
+  return kExitOk;
+}
+
+}  // namespace quipu

@@ -1,0 +1,151 @@
+#include <chrono>
+#include <utility>
+
+#include "store/cassandra_rows.h"
+#include "store/cassandra_store_state.h"
+
+namespace quipu {
+namespace {
+
+constexpr std::int64_t kRetryMs = 1'000;
+/// How long a bucket's version stays after its successor: longer than any reader needs, and than any former owner of a
+/// partition goes on writing.
+constexpr TimeMs kObsoleteAfterMs = 10 * 60 * 1'000;
+constexpr std::size_t kDropsInAll = 1'024;
+constexpr std::uint32_t kDropsAtOnce = 4;
+
+TimeMs steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+// Rows and settings at once, then what changed in the buckets, then the marks.
+
+void CassandraStore::State::begin(const CassandraTaskPtr& task, const StoreWrite& write) {
+  task->outstanding = (write.rows.empty() ? 0 : 1) + (write.settings.empty() ? 0 : 1);
+  if (task->outstanding == 0) return stored(task);
+  if (!write.rows.empty()) {
+    if (exact()) {
+      put_rows(task, write.rows);
+    } else {
+      deltas_.make_room(write.rows.size());
+      put_columns(task, write.rows);
+    }
+  }
+  if (write.settings.empty()) return;
+  CassandraValues values;
+  for (const auto& [name, text] : write.settings) {
+    values.begin(3);
+    values.put_bytes(name);
+    values.put_bytes(text);
+    values.put_bigint(timestamp());
+  }
+  requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight,
+                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
+}
+
+void CassandraStore::State::put_rows(const CassandraTaskPtr& task, const RowBatch& rows) {
+  CassandraValues values;
+  for (const auto& item : rows.items()) put_shard(values, rows, item, options_.timestamp_base);
+  requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
+                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
+}
+
+void CassandraStore::State::put_columns(const CassandraTaskPtr& task, const RowBatch& rows) {
+  const auto unknown = deltas_.unknown(rows);
+  if (!unknown.empty()) {
+    CassandraValues keys;
+    for (const CounterKey& key : unknown) {
+      keys.begin(2);
+      keys.put_bytes(key.space);
+      keys.put_bytes(key.counter);
+    }
+    const auto read = [this, task, &rows](const CassandraAnswer& answer) {
+      if (auto result = answer.result(); !result) return acknowledged(task, std::move(result));
+      CassandraReader reader(answer.rows());
+      RowBatch found;
+      for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
+        if (auto one = read_counter_columns(reader, found); !one) return acknowledged(task, std::move(one));
+      }
+      deltas_.note(found, rows);
+      put_columns(task, rows);
+    };
+    return requests_->submit(statements_.load_counter, keys, options_.connection.requests_in_flight, read);
+  }
+  CassandraValues values;
+  deltas_.put(values, rows);
+  if (values.executions() == 0) return acknowledged(task, {});
+  requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
+                    [this, task, &rows](const CassandraAnswer& answer) {
+                      if (answer.result()) deltas_.note(rows);
+                      acknowledged(task, answer.result());
+                    });
+}
+
+void CassandraStore::State::acknowledged(const CassandraTaskPtr& task, Result<void> result) {
+  if (!result && task->completion.result) task->completion.result = std::move(result);
+  if (--task->outstanding == 0) stored(task);
+}
+
+void CassandraStore::State::stored(const CassandraTaskPtr& task) {
+  const auto& write = std::get<StoreWrite>(task->what);
+  if (!task->completion.result) return tasks_.finish(task, std::move(task->completion.result));
+  rows_written_ += write.rows.size();
+  if (write.sources.empty() && write.watermarks.empty() && !write.sync) return tasks_.finish(task, {});
+  task->stage = CassandraTask::Stage::kStored;
+}
+
+void CassandraStore::State::write_marks(const CassandraTaskPtr& task) {
+  if (task->overtaken) {
+    return tasks_.finish(task, busy("a write before this one failed, or a node of Cassandra started again", kRetryMs));
+  }
+  health_->check([this, task](bool sound) {
+    if (!sound || task->overtaken) {
+      return tasks_.finish(task, std::unexpected(forgotten()));
+    }
+    put_buckets(task);
+  });
+}
+
+void CassandraStore::State::put_buckets(const CassandraTaskPtr& task) {
+  task->plan = marks_->plan(std::get<StoreWrite>(task->what));
+  if (task->plan.buckets.executions() == 0) return put_marks(task);
+  requests_->submit(statements_.put_bucket, task->plan.buckets, options_.connection.requests_in_flight,
+                    [this, task](const CassandraAnswer& answer) {
+                      if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
+                      put_marks(task);
+                    });
+}
+
+void CassandraStore::State::put_marks(const CassandraTaskPtr& task) {
+  if (task->overtaken) return tasks_.finish(task, std::unexpected(forgotten()));
+  if (task->plan.marks.executions() == 0) return marked(task);
+  requests_->submit(statements_.put_mark, task->plan.marks, options_.connection.requests_in_flight,
+                    [this, task](const CassandraAnswer& answer) {
+                      if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
+                      marked(task);
+                    });
+}
+
+void CassandraStore::State::marked(const CassandraTaskPtr& task) {
+  marks_->commit(std::move(task->plan), steady_ms());
+  if (!std::get<StoreWrite>(task->what).sync) return tasks_.finish(task, {});
+  health_->settle([this, task, offsets = written()](Result<void> settled) {
+    if (settled && !task->overtaken) note_durable(offsets);
+    if (settled && task->overtaken) settled = std::unexpected(forgotten());
+    tasks_.finish(task, std::move(settled));
+  });
+}
+
+// What nobody needs any more.
+
+void CassandraStore::State::drop_obsolete() {
+  const auto drops = marks_->take_obsolete(steady_ms() - kObsoleteAfterMs, kDropsInAll);
+  if (drops.executions() == 0) return;
+  // What a failure leaves behind takes room, and nothing names it.
+  requests_->submit(statements_.drop_buckets, drops, kDropsAtOnce, [](const CassandraAnswer&) {});
+}
+
+}  // namespace quipu
