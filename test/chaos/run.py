@@ -26,19 +26,20 @@ from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
-MODULES = ("workers",)
+MODULES = ("workers", "nodes", "kafka", "stores", "around", "literal", "fresh", "power")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000
 SECONDS_OF_TRAFFIC = 25.0
 
 
 class Chaos(Context):
-    """What a scenario is given: the servers, how many events to send, and in how many seconds."""
+    """What a scenario is given: the servers, how many events to send, in how many seconds, and whether all scenarios run."""
 
     def __init__(self, command, arguments, scratch, servers):
         super().__init__(command, arguments.seed, 0, 0, scratch)
         self.servers = servers
         self.events = arguments.events
+        self.all = arguments.all
         self.seconds = SECONDS_OF_TRAFFIC * max(1.0, self.events / 100_000)
 
     def random(self):
@@ -61,7 +62,7 @@ def parse():
 
 def scenarios(arguments):
     modules = [importlib.import_module(f"scenarios.{name}") for name in MODULES]
-    found = [test for module in modules for test in module.TESTS]
+    found = [test for module in modules for test in getattr(module, "TESTS", ())]
     if arguments.all or arguments.only:
         found += [test for module in modules for test in getattr(module, "MORE", ())]
     return choose(found, arguments.only)

@@ -26,7 +26,7 @@ class Role(Server):
         self.name = name
         self.verb = verb
         self.http_port, self.resp_port = free_ports(2)
-        self.outputs = []
+        self.told_to_end = False
 
     def words(self):
         http = f"127.0.0.1:{self.http_port}"
@@ -34,7 +34,12 @@ class Role(Server):
             return ["worker", "--workers", "1", "--listen", http]
         return ["api", "--http", http, "--resp", f"127.0.0.1:{self.resp_port}"]
 
+    def stop(self):
+        self.told_to_end = True
+        super().stop()
+
     def start(self, wait=True, settings=None, same_ports=True):
+        self.told_to_end = False
         return super().start(wait, settings, same_ports)
 
     def supervise(self):
@@ -82,7 +87,7 @@ class Role(Server):
 
 
 class Cluster:
-    """`stem` names the topic, the keyspace, the group and the cache's prefix."""
+    """Runs while the `with` block lasts. `stem` names the topic, the keyspace, the group and the cache's prefix."""
 
     def __init__(self, context, stem, settings=None, nodes=2, workers=5, partitions=10):
         self.context = context
@@ -98,6 +103,7 @@ class Cluster:
             "store.kind": "cassandra", "cassandra.contact_points": at["cassandra"], "cassandra.keyspace": stem,
             "cassandra.replication": 1, "cache.kind": "redis", "redis.address": at["redis"],
             "redis.prefix": stem + ":", "flush.interval": "1s", "kafka.session_timeout": "6s", **(settings or {})}
+        self.cassandra_port = self.servers.port("cassandra")
         self.nodes = [Role(self, f"api-{number}", "api") for number in range(1, nodes + 1)]
         self.workers = [Role(self, f"worker-{number}", "worker") for number in range(1, workers + 1)]
 
@@ -127,6 +133,14 @@ class Cluster:
             if worker.alive():
                 for partition in worker.read_offsets():
                     found.setdefault(partition, []).append(worker.name)
+        return found
+
+    def read_offsets(self):
+        """{partition: how far it is read}, by who owns it."""
+        found = {}
+        for worker in self.workers:
+            if worker.alive():
+                found.update(worker.read_offsets())
         return found
 
     def wait_owned(self, seconds=CALM_SECONDS_MAX, without=()):
@@ -182,8 +196,9 @@ class Cluster:
         return None
 
     def must_live(self, *but):
+        """No process has ended but those that were told to."""
         for role in self.processes():
-            if role not in but and role.process and not role.alive():
+            if role not in but and role.process and not role.alive() and not role.told_to_end:
                 raise AssertionError(f"{role.name} ended by itself with exit code {role.process.returncode}; it said:\n"
                                      f"{role.output()[-3000:]}")
 
@@ -191,10 +206,9 @@ class Cluster:
         """Every counter's total in the store: {(namespace, name): total}."""
         if self.settings["store.kind"] == "postgres":
             return totals.in_postgres(self.settings["postgres.url"])
-        port = self.servers.port("cassandra")
         if self.settings["store.kind"] == "cassandra-counters":
-            return totals.in_counter_columns(port, self.stem)
-        return totals.in_cassandra(port, self.stem)
+            return totals.in_counter_columns(self.cassandra_port, self.stem)
+        return totals.in_cassandra(self.cassandra_port, self.stem)
 
     def cached(self, counters):
         """Of those of `counters` that Redis holds whole."""
@@ -238,7 +252,11 @@ class Cluster:
         return "\n".join(words[-30:])
 
     def __enter__(self):
-        return self
+        try:
+            return self.start()
+        except BaseException:  # Whatever it is, no process outlives it.
+            self.abandon()
+            raise
 
     def __exit__(self, *_):
         self.abandon()

@@ -14,9 +14,9 @@ def difference(one, other, counters, words):
     return f"{len(found)} of {len(counters)} counters differ in {words}: {examples}"
 
 
-def judge(cluster, traffic):
+def judge(cluster, traffic, besides=()):
     """Waits until lag is 0, then: acknowledged <= total <= sent for each event of each counter, and the same total in
-    the store, in the cache and from each node. Returns how many counters the cache answered for."""
+    the store, in the cache and from each node. `besides`: counters that the scenario itself wrote. Returns how many counters the cache answered for."""
     cluster.wait_calm()
     cluster.must_live()
     ledger = traffic.ledger
@@ -26,7 +26,7 @@ def judge(cluster, traffic):
     for counter in ledger.counters:
         ledger.settle(counter, stored.get((counter.space, counter.name)), f"in the {cluster.settings['store.kind']} store")
     traffic.check()
-    unexpected = set(stored) - set(counters)
+    unexpected = set(stored) - set(counters) - set(besides)
     if unexpected:
         raise AssertionError(f"the store has {len(unexpected)} counters that nobody sent: {sorted(unexpected)[:3]}")
     for node in cluster.nodes:

@@ -61,3 +61,11 @@ def in_redis(port, prefix, counters):
                 if b"t" in fields and values:
                     totals[key] = sum_of_newest([(int(value[0]), int(value[2])) for value in values])
     return totals
+
+
+def events_in_cassandra(port, keyspace, table):
+    """How many events all rows together say they count: `counters` keeps it in the shard, `counter_columns` beside the total."""
+    with Cql(port) as cql:
+        if table == "counter_columns":
+            return sum(long(events) for events, in cql.rows(f"SELECT events FROM {keyspace}.counter_columns"))
+        return sum(long(list(items(cell))[1]) for cell, in cql.rows(f"SELECT shard FROM {keyspace}.counters"))

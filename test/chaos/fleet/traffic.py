@@ -162,6 +162,12 @@ class Traffic:
                                      f"sent: {self.ledger.summary()}")
             time.sleep(0.01)
 
+    def wait_under_way(self, node, seconds=5.0):
+        """Until a request to this node waits for its answer, or for `seconds`."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not any(client.asking is node for client in self.clients):
+            time.sleep(0)
+
     def finish(self, seconds=ANSWER_SECONDS_MAX):
         """Waits until all were sent; then sends again what may be, until each is acknowledged."""
         end = time.monotonic() + seconds
@@ -197,11 +203,14 @@ class Client:
         self.share = share
         self.random = random.Random(traffic.random.random())
         self.sent = 0
+        self.node = None    # To which it is connected.
+        self.asking = None  # The node of which it waits for an answer.
 
     def connect(self):
         """To the node whose turn it is."""
         node = self.traffic.nodes[self.number % len(self.traffic.nodes)]
         self.number += 1
+        self.node = node
         return self.kind(node.http_port if self.kind is Http else node.resp_port, ANSWER_SECONDS_MAX)
 
     def run(self):
@@ -234,9 +243,11 @@ class Client:
                  for _ in range(count)]
         again = self.traffic.take_again(50) if self.once else []
         repeats = self.repeats()
+        self.asking = self.node
         try:
             exchange(connection, self.operations(fresh, again, repeats))
         finally:
+            self.asking = None
             self.sent += count - self.refused(fresh)
         if self.traffic.was_busy:
             time.sleep(BUSY_WAIT_SECONDS)
