@@ -65,6 +65,11 @@ overload:        ## Overloads the service for a minute on a slow disk, and says 
 	@tools/build release quipu -j $(JOBS)
 	@QUIPU_OVERLOAD_SECONDS=60 test/e2e/run.py --only overload
 
+chaos:           ## The distributed form through all faults, 200,000 events each; takes long
+	@tools/install build test services
+	@tools/build release quipu -j $(JOBS)
+	@test/chaos/run.py --all
+
 import-large:    ## Imports a log of 1 GB into a service; writes docs/results/import.md
 	@tools/install build
 	@tools/build release quipu -j $(JOBS)
@@ -82,4 +87,4 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: sim planted help build demo test unit large check format lint screenshots clean overload import-large bench bench-micro
+.PHONY: chaos sim planted help build demo test unit large check format lint screenshots clean overload import-large bench bench-micro

@@ -1,12 +1,22 @@
 #include "cluster/shared_store.h"
 
+#include <spdlog/spdlog.h>
+
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "store/cassandra_store.h"
 #include "store/postgres_store.h"
 
 namespace quipu {
 namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a start waits for a store that gives no answer: as long as for Kafka.
+constexpr auto kStartMax = 30s;
+constexpr auto kStartAgain = 500ms;
 
 Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<void()> wake) {
   auto password = read_password("cassandra.password_file", config.cassandra_password_file);
@@ -83,8 +93,14 @@ Result<std::string> read_password(const std::string& key, const std::string& fil
 }
 
 Result<SharedStore> open_shared_store(const ClusterConfig& config, std::function<void()> wake) {
-  return config.store_kind == "postgres" ? open_postgres(config, std::move(wake))
-                                         : open_cassandra(config, std::move(wake));
+  const auto until = std::chrono::steady_clock::now() + kStartMax;
+  while (true) {
+    auto opened = config.store_kind == "postgres" ? open_postgres(config, wake) : open_cassandra(config, wake);
+    if (opened || (opened.error().code != Code::kBusy && opened.error().code != Code::kUnknown)) return opened;
+    if (std::chrono::steady_clock::now() >= until) return opened;
+    spdlog::warn("{}: trying again", opened.error().what);
+    std::this_thread::sleep_for(kStartAgain);
+  }
 }
 
 }  // namespace quipu

@@ -27,8 +27,9 @@ struct SharedStore {
   std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counted;
 };
 
-/// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits. The errors are
-/// those of the store; kRefused, naming the key, where a file of a password can not be read.
+/// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits up to 30 s for one
+/// that does not answer. The errors are those of the store; kRefused, naming the key, where a file of a password can
+/// not be read.
 Result<SharedStore> open_shared_store(const ClusterConfig& config, std::function<void()> wake);
 
 /// The first line of the file that a key names; empty where it names none. kRefused names both.

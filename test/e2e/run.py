@@ -9,15 +9,12 @@ One line a test, with the seed that replays it; at the end "N passed, N failed".
 
 import argparse
 import importlib
-import os
 import pathlib
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
@@ -25,6 +22,7 @@ sys.path.insert(0, str(HERE))
 
 from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
+from harness.runner import choose, program, run  # noqa: E402
 
 CASES = ("self", "directory", "promises", "keys", "model", "kill", "power", "sweep", "disk", "memory", "clients",
          "access_log", "import_log", "import_edges", "commands", "audit", "limits_table", "overload", "connections", "bad_input")
@@ -43,50 +41,10 @@ def parse():
     return parser.parse_args()
 
 
-def program(path):
-    """The command for a path; a relative one is taken from here, else from the root of the repository."""
-    found = pathlib.Path(path)
-    if not found.is_absolute() and not found.exists():
-        found = HERE.parent.parent / path
-    if not found.exists():
-        sys.exit(f"run.py: there is no {path}; `make build` makes it\n\n0 passed, 1 failed")
-    return [str(found.resolve())]
-
-
 def tests(arguments):
     names = CASES[:1] if arguments.self_test else CASES
     found = [test for name in names for test in importlib.import_module(f"cases.{name}").TESTS]
-    if arguments.only:
-        unknown = set(arguments.only) - {name for name, _ in found}
-        if unknown:
-            sys.exit(f"run.py: no such test: {', '.join(sorted(unknown))}; known: {', '.join(name for name, _ in found)}")
-        found = [test for test in found if test[0] in arguments.only]
-    return found
-
-
-def run(context, name, function, keep):
-    """Runs one test and prints its line. Returns whether it passed."""
-    context.begin(name)
-    began = time.monotonic()
-    error = None
-    try:
-        function(context)
-    except (Exception, subprocess.TimeoutExpired) as caught:  # A test may fail in any way; the next one still runs.
-        error = caught
-    seconds = time.monotonic() - began
-    print(f"{'FAILED' if error else 'passed'}  {name}  {seconds:.1f} s  (seed {context.seed})", flush=True)
-    for note in context.notes:
-        print(f"    {note}", flush=True)
-    if error:
-        trace = "".join(traceback.format_exception(error)) if not isinstance(error, AssertionError) else str(error)
-        print("    " + trace.strip().replace("\n", "\n    "), flush=True)
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        print(f"    at {os.path.basename(where.filename)}:{where.lineno}", flush=True)
-    if error and keep:
-        print(f"    kept: {context.directory}", flush=True)
-    else:
-        context.end()
-    return error is None
+    return choose(found, arguments.only)
 
 
 def main():

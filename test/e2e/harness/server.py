@@ -65,6 +65,11 @@ class Server:
     def pid(self):
         return self.process.pid
 
+    def words(self):
+        """What follows the program's name: the verb, and where it keeps what and listens."""
+        return ["serve", "--data", str(self.data), "--http", f"127.0.0.1:{self.http_port}",
+                "--resp", f"127.0.0.1:{self.resp_port}"]
+
     def start(self, wait=True, settings=None, same_ports=False):
         """Starts the process, on fresh ports unless told otherwise; waits until it is ready unless told otherwise."""
         self.starts += 1
@@ -75,8 +80,7 @@ class Server:
         for old in (f"phases.{self.starts - 3}", f"server.{self.starts - 3}.log"):
             (self.scratch / old).unlink(missing_ok=True)
         chosen = {"diagnostics.phases_file": str(self.phases_path), **self.settings, **(settings or {})}
-        command = self.wrapper + self.command + ["serve", "--data", str(self.data), "--http",
-                                                 f"127.0.0.1:{self.http_port}", "--resp", f"127.0.0.1:{self.resp_port}"]
+        command = self.wrapper + self.command + self.words()
         for key, value in chosen.items():
             command += ["--set", f"{key}={value}"]
         command += self.arguments

@@ -1,0 +1,105 @@
+"""The broker: killed and begun anew, and stopped until frames are given up."""
+
+import time
+
+from fleet.cluster import Cluster
+from fleet.traffic import Traffic
+from harness.context import eventually, expect
+
+from .workers import finish
+
+SETTINGS = {"kafka.delivery_timeout": "2s", "kafka.give_up": "4s"}
+STOPPED_SECONDS = 7.0
+GIVEN_UP, REBUILT = "quipu_api_frames_given_up_total", "quipu_api_producers_rebuilt_total"
+
+
+def total(cluster, name):
+    return sum(node.metric(name) for node in cluster.nodes)
+
+
+def broker(context):
+    """SIGKILL of the broker, which comes back; then SIGSTOP until frames are given up, so that their fate is unknown; SIGCONT:
+    it takes in what it was sent, and what has an id is sent again. No event counts twice."""
+    random = context.random()
+    servers = context.servers
+    with Cluster(context, "broker", SETTINGS) as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        traffic.wait_for(random.uniform(0.2, 0.3))
+        killed = servers.pid("kafka-1")
+        servers.kill("kafka-1")
+        servers.up("kafka-1")
+        expect(servers.pid("kafka-1") != killed, "the broker was not started again")
+
+        def resent():
+            return total(cluster, "quipu_api_frames_resent_total")
+
+        eventually(resent, 60, "a frame is sent again after the broker was killed")
+        after_kill = resent()
+        traffic.wait_for(random.uniform(0.55, 0.7))
+        given_up = total(cluster, GIVEN_UP)
+        servers.stop("kafka-1")
+        time.sleep(STOPPED_SECONDS)
+        servers.go_on("kafka-1")
+
+        def bite():
+            context.note(f"frames sent again: {after_kill:.0f} after the kill, {resent() - after_kill:.0f} after the stop; given up: "
+                         f"{given_up:.0f} and {total(cluster, GIVEN_UP) - given_up:.0f}; Kafka clients rebuilt: "
+                         f"{total(cluster, REBUILT):.0f}")
+            expect(total(cluster, GIVEN_UP) > given_up, "no frame was given up while the broker stood")
+            expect(total(cluster, REBUILT) > 0, "no Kafka client was left behind")
+            expect(traffic.ledger.events["unknown"] > 0, "no event was of unknown fate")
+
+        finish(context, cluster, traffic, bite)
+
+
+def partitions_added(context):
+    """Partitions added under traffic: they are used, and nothing that was counted moves."""
+    random = context.random()
+    with Cluster(context, "added", partitions=6) as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        traffic.wait_for(random.uniform(0.2, 0.4))
+        context.servers.kafka_tool("TopicCommand", "--alter", "--topic", cluster.stem, "--partitions", 11)
+        cluster.partitions = 11
+        cluster.wait_owned()
+
+        def bite():
+            used = sorted(partition for partition, offset in cluster.read_offsets().items() if partition >= 6 and offset > 0)
+            expect(used, "no event went into a partition that was added")
+            context.note(f"6 partitions became 11; events went into the new ones {used}")
+
+        finish(context, cluster, traffic, bite)
+
+
+def trimmed(context):
+    """Records that are removed before they were read: the partition stops and says so, the others go on; nothing is guessed."""
+    servers = context.servers
+    with Cluster(context, "trimmed", workers=2) as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events // 4, context.seconds / 4).start()
+        traffic.finish()
+        cluster.wait_calm()
+        counted = cluster.read_offsets()
+        for worker in cluster.workers:
+            worker.stop()
+        later = Traffic(cluster.nodes, context.seed + 1, context.say, context.events // 4, context.seconds / 4).start()
+        later.finish()
+        lost, kept = 0, 1
+        servers.trim_topic(cluster.stem, {lost: int(counted[lost]) + 3})
+        for worker in cluster.workers:
+            worker.start()
+
+        def stopped():
+            found = {}
+            for worker in cluster.workers:
+                found.update(worker.metrics()[1].get("quipu_worker_stopped", {}))
+            return found.get(lost) == 1
+        eventually(stopped, 60, f"partition {lost}, of which records were removed before they were read, stops")
+        eventually(lambda: cluster.read_offsets().get(kept, 0) > counted[kept], 60, "the other partitions go on")
+        told = [line for worker in cluster.workers for line in worker.output().splitlines() if f"partition {lost} stopped" in line]
+        expect(told, "no worker said that the partition stopped")
+        cluster.must_live()
+        cluster.stop()
+        context.note(told[0].partition("error ")[2])
+
+
+TESTS = (("broker", broker),)
+MORE = (("partitions-added", partitions_added), ("records-trimmed", trimmed))

@@ -1,0 +1,106 @@
+"""The store under workers that live on: killed, slow, forgetful."""
+
+import time
+
+from fleet.cluster import Cluster
+from fleet.cql import Cql
+from fleet.traffic import Traffic
+from harness.context import eventually, expect
+
+from .workers import finish, kill_workers
+
+
+def returns(cluster):
+    return sum(worker.metric("quipu_worker_returns_total") for worker in cluster.workers)
+
+
+def cassandra(context):
+    """SIGKILL of Cassandra, twice, under workers that live on. A worker that is started while it is away waits for it."""
+    random = context.random()
+    servers = context.servers
+    with Cluster(context, "store", {"cassandra.request_timeout": "2s"}) as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        found = []
+        for number in range(2):
+            traffic.wait_for((number + random.uniform(0.3, 0.5)) / 2)
+            before = returns(cluster)
+            killed = servers.pid("cassandra-1")
+            servers.kill("cassandra-1")
+            if number == 1:
+                late = cluster.workers[-1]
+                late.kill()
+                late.start(wait=False)
+            servers.up("cassandra-1")
+            expect(servers.pid("cassandra-1") != killed, "Cassandra was not started again")
+            eventually(lambda: returns(cluster) > before, 60, "workers return to their watermarks after Cassandra's restart")
+            found.append(returns(cluster) - before)
+            if number == 1:
+                late.wait_ready()
+        finish(context, cluster, traffic)
+        context.note(f"after the {len(found)} kills workers returned to their watermarks in "
+                     f"{' and '.join(f'{count:.0f}' for count in found)} partitions")
+
+
+def failures(cluster):
+    return sum(worker.metric("quipu_worker_store_failures_total") for worker in cluster.workers)
+
+
+def slow(context):
+    """Cassandra that stands still for seconds at a time, so that writes time out and are sent again as they are."""
+    random = context.random()
+    servers = context.servers
+    with Cluster(context, "slow", {"cassandra.request_timeout": "1s"}) as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        before = failures(cluster)
+        for number in range(4):
+            traffic.wait_for((number + random.uniform(0.2, 0.8)) / 4)
+            servers.stop("cassandra-1")
+            time.sleep(random.uniform(2.0, 8.0))
+            servers.go_on("cassandra-1")
+        timed_out = failures(cluster) - before
+        finish(context, cluster, traffic)
+        expect(timed_out > 0, "no request of a worker timed out")
+        context.note(f"{timed_out:.0f} requests of workers got no answer in time and were made again")
+
+
+def postgres(context):
+    """PostgreSQL as the store, and SIGKILL of workers."""
+    url = context.servers.address["postgres"]
+    context.run(["psql", url, "-X", "-q", "-c", f"CREATE DATABASE chaos{context.seed}"])
+    own = url.rpartition("/")[0] + f"/chaos{context.seed}"
+    with Cluster(context, "postgres", {"store.kind": "postgres", "postgres.url": own}) as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        fell_unflushed = kill_workers(cluster, traffic, context.random())
+        finish(context, cluster, traffic)
+        expect(fell_unflushed > 0, "no kill fell while a worker had read what was not flushed")
+        context.note(f"{fell_unflushed} kills fell while the worker had read frames that were not flushed")
+
+
+def stray_delete(context):
+    """Rows deleted by hand, while they change and when nothing does: no total is lost to it."""
+    servers = context.servers
+    with Cluster(context, "stray") as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        deleted = 0
+        for share in (0.3, 0.6, 0.9):
+            traffic.wait_for(share)
+            deleted += delete_some(servers.port("cassandra"), cluster.stem)
+        traffic.finish()
+        cluster.wait_calm()
+        deleted += delete_some(servers.port("cassandra"), cluster.stem)
+        finish(context, cluster, traffic)
+        expect(deleted > 0, "nothing was deleted")
+        context.note(f"{deleted} counters were deleted by CQL")
+
+
+def delete_some(port, keyspace):
+    """DELETE of up to 50 counters that have rows."""
+    with Cql(port) as cql:
+        found = {(space, counter) for space, counter in cql.rows(f"SELECT namespace, counter FROM {keyspace}.counters LIMIT 500")}
+        for space, counter in list(found)[:50]:
+            cql.run(f"DELETE FROM {keyspace}.counters WHERE namespace = '{space.decode()}' AND counter = 0x{counter.hex()}")
+        return min(50, len(found))
+
+
+TESTS = (("cassandra-kills", cassandra),)
+MORE = (("cassandra-slow", slow), ("postgres-worker-kills", postgres), ("stray-delete", stray_delete))
