@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
 help:            ## Lists the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 build:           ## Installs what the build needs; leaves build/release/quipu and quipu-sim
 	@tools/install build
@@ -14,6 +14,11 @@ demo:            ## Builds, starts a service, counts a stream of views, shows th
 	@tools/install build demo
 	@tools/build release quipu -j $(JOBS)
 	@tools/demo
+
+demo-distributed: ## Two API nodes and five workers over real Kafka, Cassandra and Redis: totals beside what was sent
+	@tools/install build services
+	@tools/build release quipu -j $(JOBS)
+	@tools/demo_distributed
 
 test:            ## Runs every test: plain, under ASan+UBSan, under TSan, dialogues, end to end, against real servers
 	@tools/install build test services
@@ -87,4 +92,4 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: chaos sim planted help build demo test unit large check format lint screenshots clean overload import-large bench bench-micro
+.PHONY: chaos sim planted help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro

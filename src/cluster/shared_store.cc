@@ -51,11 +51,6 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   shared.bases.write = [&store](PartitionId partition, Base base, std::uint64_t token) {
     store.write_base_of(partition, std::move(base), token);
   };
-  shared.counted = [&store] {
-    const auto stats = store.stats();
-    return std::vector<std::pair<std::string, std::uint64_t>>{
-        {"rows_written", stats.rows_written}, {"sent_again", stats.repeats}, {"restarts_seen", stats.forgot}};
-  };
   return shared;
 }
 
@@ -74,11 +69,6 @@ Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<voi
   };
   // Its watermarks name their generation themselves.
   shared.begin_generation = [](Generation) -> Result<void> { return {}; };
-  shared.counted = [&store] {
-    const auto stats = store.stats();
-    return std::vector<std::pair<std::string, std::uint64_t>>{
-        {"connections", stats.connections}, {"sent_again", stats.sent_again}, {"expired", stats.expired}};
-  };
   return shared;
 }
 

@@ -4,8 +4,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "base/identifiers.h"
 #include "base/result.h"
@@ -23,8 +21,6 @@ struct SharedStore {
   /// Waits. Of which generation the watermarks and bases are that are meant from now on.
   std::function<Result<void>(Generation)> begin_generation;
   PartitionBaseCalls bases;  ///< Empty where bases are not kept by partition.
-  /// Counted since it was opened, for the metrics.
-  std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counted;
 };
 
 /// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits up to 30 s for one
