@@ -20,8 +20,8 @@ demo-distributed: ## Two API nodes and five workers over real Kafka, Cassandra a
 	@tools/build release quipu -j $(JOBS)
 	@tools/demo_distributed
 
-test:            ## Runs every test: plain, under ASan+UBSan, under TSan, dialogues, end to end, against real servers
-	@tools/install build test services
+test:            ## Runs every test: plain, under ASan+UBSan, under TSan, dialogues, end to end, against real servers, fuzzers
+	@tools/install build test services fuzz
 	@tools/test -j $(JOBS)
 
 unit:            ## Runs the unit tests of the release build alone
@@ -85,6 +85,10 @@ sim:             ## Simulates 20,000 seeds with faults of disk, store, clocks an
 	@tools/build release quipu-sim -j $(JOBS)
 	@build/release/quipu-sim --seeds $(or $(SEEDS),1..20000) --jobs $(JOBS)
 
+fuzz:            ## Runs each fuzzer for 10 minutes; MINUTES=60 goes on for longer
+	@tools/install build fuzz
+	@test/fuzz/run.py --jobs $(JOBS) --seconds $$(( $(or $(MINUTES),10) * 60 ))
+
 planted:         ## Plants each known bug and has the simulator catch it; writes docs/results/planted.md
 	@tools/install build
 	@test/sim/run.py --bugs-only --write docs/results/planted.md
@@ -92,4 +96,4 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: chaos sim planted help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro
+.PHONY: chaos sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro

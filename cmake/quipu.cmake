@@ -9,6 +9,7 @@ endif()
 
 option(QUIPU_HARDENED "Harden the program: checked libc calls, stack protector, PIE, full RELRO" OFF)
 option(QUIPU_PLANTED_BUGS "Build the bugs and marks of src/base/planted.h in, for the simulator alone" OFF)
+option(QUIPU_FUZZ "Build the fuzzers of test/fuzz and nothing else (needs clang and its libFuzzer)" OFF)
 set(QUIPU_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
 
 add_library(quipu_options INTERFACE)
@@ -24,7 +25,7 @@ endif()
 if(QUIPU_SANITIZE)
   # GCC's flow warnings are unreliable in instrumented code; the other builds keep them as errors.
   target_compile_options(quipu_options INTERFACE -fsanitize=${QUIPU_SANITIZE} -fno-sanitize-recover=all
-    -D_GLIBCXX_ASSERTIONS -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-tsan)
+    -D_GLIBCXX_ASSERTIONS $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-stringop-overflow;-Wno-tsan>)
   target_link_options(quipu_options INTERFACE -fsanitize=${QUIPU_SANITIZE})
 elseif(QUIPU_HARDENED)
   set(CMAKE_POSITION_INDEPENDENT_CODE ON)
@@ -33,6 +34,11 @@ elseif(QUIPU_HARDENED)
   target_compile_options(quipu_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
     -fstack-clash-protection)
   target_link_options(quipu_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
+
+if(QUIPU_FUZZ)
+  # The library that both compilers use here calls what it deprecates.
+  target_compile_options(quipu_options INTERFACE -fsanitize=fuzzer-no-link -Wno-deprecated-declarations)
 endif()
 
 # Takes what needs the drivers, and its tests, out of a list of sources where QUIPU_DISTRIBUTED is off.

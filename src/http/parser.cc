@@ -125,18 +125,20 @@ bool HttpParser::find_head_end(std::string_view bytes) {
   while (true) {
     const auto* found = static_cast<const char*>(std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_));
     const auto line_end = found == nullptr ? bytes.size() : static_cast<std::size_t>(found - bytes.data());
+    const bool first = lines_ == 0;
     if (line_end - begin_ >= header_bytes_max_) {
-      verdict_ = lines_ == 0 ? HttpVerdict{414, "the request line is longer than limits.header_bytes"}
-                             : HttpVerdict{431, "the header is larger than limits.header_bytes"};
+      verdict_ = first ? HttpVerdict{414, "the request line is longer than limits.header_bytes"}
+                       : HttpVerdict{431, "the header is larger than limits.header_bytes"};
+    } else if (found != nullptr) {
+      verdict_ = read_line(bytes, line_end);
+    }
+    if (found == nullptr || !verdict_.sound()) {
+      scanned_ = line_end;
+      // What is wrong at the line's begin is said, whatever else is wrong with it: it may be all that came so far.
+      const auto begin = first ? judge_line_begin(bytes.substr(line_, line_end - line_)) : kSound;
+      if (!begin.sound()) verdict_ = begin;
       return false;
     }
-    if (found == nullptr) {
-      scanned_ = bytes.size();
-      if (lines_ == 0) verdict_ = judge_line_begin(bytes.substr(line_));
-      return false;
-    }
-    verdict_ = read_line(bytes, line_end);
-    if (!verdict_.sound()) return false;
     line_ = scanned_ = line_end + 1;
     if (head_end_ != 0) return true;
   }

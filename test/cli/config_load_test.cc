@@ -112,6 +112,17 @@ TEST(ConfigLoad, WhatIsNoTomlIsToldWithItsLine) {
   EXPECT_THAT(parsed.error().what, testing::StartsWith("quipu.toml:2: "));
 }
 
+TEST(ConfigLoad, AHeaderOrAKeyThatIsNoneIsToldWithItsLine) {
+  using namespace std::string_view_literals;
+  for (const auto text : {"[log]\n[\n"sv, "[log]\n[\n[flush"sv, "[log]\n[\0s]\n"sv, "[log]\n[[\n"sv, "[log]\n[.a]\n"sv,
+                          "[log]\n\uFDBFa = 1\n"sv, "[log]\na \uFEFE= 1\n"sv}) {
+    const auto parsed = parse_config_text(text, "quipu.toml");
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, Code::kRefused);
+    EXPECT_THAT(parsed.error().what, testing::StartsWith("quipu.toml:"));
+  }
+}
+
 TEST(ConfigLoad, AKeyGivenTwiceIsAnError) {
   EXPECT_FALSE(parse_config_text("[log]\npartitions = 8\npartitions = 9\n", "quipu.toml"));
 }

@@ -231,6 +231,19 @@ TEST_F(HttpRefusals, AreTheSameByteByByte) {
   }
 }
 
+TEST_F(HttpRefusals, SayTheSameByteByByteWhereMoreThanOneThingIsWrong) {
+  for (const auto& bytes : {std::string("\x01\rh\n"), "\x01" + std::string(20'000, 'x'),
+                            std::string("G(T / HTTP/1.1\n"), std::string(40, 'x') + "\n", std::string("\r\n\x01\n")}) {
+    HttpFeed whole;
+    whole.arrive(bytes);
+    HttpFeed pieces;
+    for (const char byte : bytes) pieces.arrive({&byte, 1});
+    EXPECT_EQ(pieces.events(), whole.events()) << bytes;
+    EXPECT_STREQ(pieces.parser().verdict().detail, whole.parser().verdict().detail) << bytes;
+    EXPECT_STREQ(whole.parser().verdict().detail, "this is not a request of HTTP") << bytes;
+  }
+}
+
 TEST_F(HttpRefusals, LeaveWhatCameBeforeInPlace) {
   for (const Refused& refused : refused_requests()) {
     EXPECT_THAT(http_events(get("/before") + refused.bytes + hidden_),

@@ -12,7 +12,7 @@ UNNUMBERED = re.compile(r"\bTO" + r"DO\b(?!\(#\d+\))")
 FOREIGN = re.compile("/" + "work/|/" + "farm/|" + r"\.\./" + "shared|/tmp/" + "build-")
 
 # Bytes there are data: what a peer sends, or what a version of a format looked like.
-DATA = re.compile(r"^test/(dialogue/|.*/golden/)")
+DATA = re.compile(r"^test/(dialogue/|fuzz/corpus/|.*/golden/)")
 
 
 def check(tree):

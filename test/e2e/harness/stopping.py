@@ -22,9 +22,13 @@ def states(pid):
 def stop_process(pid):
     """SIGSTOP, and waits until it has taken hold: until then a thread may go on, longest on a busy machine.
 
-    A thread in the middle of a sync (D) is not waited for: it stops before it could say how the sync ended.
+    A thread in the middle of a sync (D) is not waited for: it stops before it could say how the sync ended. A process
+    that has ended stands still.
     """
-    os.kill(pid, signal.SIGSTOP)
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        return
     until = time.monotonic() + STOP_SECONDS_MAX
     while True:
         now = states(pid)
