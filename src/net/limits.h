@@ -48,6 +48,9 @@ inline constexpr std::size_t kGlobBytesMax = 1'024;
 
 /// What each connection may hold whatever the others do.
 inline constexpr std::size_t kClientShareBytes = std::size_t{16} << 10;
+/// Replies that the system takes from a connection while its client takes none: as much as it could send in one go.
+/// Beyond: they count as limits.output_bytes and limits.write do. Without it the system would hold some MiB of each.
+inline constexpr std::size_t kUnsentBytesMax = std::size_t{128} << 10;
 /// Connections beyond the limit that are told so at one time; more are closed without a word.
 inline constexpr std::size_t kTurnedAwayMax = 64;
 /// How long to throw away what a client still sends after the last reply: closing at once would reset the connection,
