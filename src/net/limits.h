@@ -36,6 +36,8 @@ inline constexpr std::size_t kHttpFieldsMax = 100;
 inline constexpr std::size_t kChunkExtensionBytesMax = 256;
 inline constexpr std::size_t kChunkSizeDigitsMax = 16;
 inline constexpr std::size_t kHttpMethodBytesMax = 32;
+/// HTTP: digits of a Content-Length, as many as surely fit into a number; more are beyond any body: 413, close.
+inline constexpr std::size_t kContentLengthDigitsMax = 18;
 
 /// RESP: the line that declares an array's or an argument's length, as Redis bounds it. Beyond: -ERR, close.
 inline constexpr std::size_t kRespLineBytesMax = std::size_t{64} << 10;
