@@ -9,10 +9,12 @@
 #include <cstring>
 #include <fstream>
 #include <ostream>
+#include <sstream>
 
 #include "cli/config_load.h"
 #include "cli/exit_code.h"
 #include "cli/failure_report.h"
+#include "ingest/api_keys.h"
 
 namespace quipu {
 namespace {
@@ -28,13 +30,18 @@ std::string trimmed(std::string text) {
 
 /// A key as a header can carry it.
 bool is_key(std::string_view key) {
-  return !key.empty() && key.size() <= 1'024 && key.find_first_of(" \t\r\n") == std::string_view::npos;
+  return !key.empty() && key.size() <= kClientKeyBytesMax && key.find_first_of(" \t\r\n") == std::string_view::npos;
 }
 
 /// The key in a file: its only line that is neither blank nor begins with `#`.
 Result<std::string> read_key(const std::string& path) {
-  std::ifstream in(path);
-  if (!in.is_open()) return failure(Code::kNotFound, path + ": cannot be read: " + std::strerror(errno));
+  std::ifstream file(path);
+  if (!file.is_open()) return failure(Code::kNotFound, path + ": cannot be read: " + std::strerror(errno));
+  std::string text(kKeyFileBytesMax + 1, 0);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kKeyFileBytesMax) return failure(Code::kRefused, path + ": has more than 64 KiB");
+  std::istringstream in(std::move(text));
   std::string key;
   for (std::string line; std::getline(in, line);) {
     line = trimmed(std::move(line));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@ class App;
 }
 
 namespace quipu {
+
+/// Letters of the key that a command sends. Beyond: refused. Its file has the bound of the service's, kKeyFileBytesMax.
+inline constexpr std::size_t kClientKeyBytesMax = 1'024;
 
 /// The flags by which a command is told which service it speaks to: --server, --key-file, --timeout, --json.
 class ClientFlags {

@@ -14,11 +14,11 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 namespace quipu {
@@ -104,7 +104,14 @@ Result<std::vector<FileEntry>> read_config_file(const std::string& path) {
     return failure(Code::kNotFound, fmt::format("{}: is a directory", path));
   }
   std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::string text;
+  // Piece by piece, for what is no file (a pipe, a device) has no size that could be asked.
+  for (std::array<char, std::size_t{64} << 10> piece; in.read(piece.data(), piece.size()) || in.gcount() > 0;) {
+    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kConfigFileBytesMax) {
+      return failure(Code::kRefused, fmt::format("{}: has more than 8 MiB", path));
+    }
+  }
   if (!in.is_open() || in.bad()) {
     return failure(Code::kNotFound, fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@
 #include "cli/config_keys.h"
 
 namespace quipu {
+
+/// Bytes of a configuration file. Beyond: refused.
+inline constexpr std::size_t kConfigFileBytesMax = std::size_t{8} << 20;
 
 /// One line of a configuration file, with the tables around it written out: `log.partitions`.
 struct FileEntry {
@@ -22,7 +26,7 @@ struct FileEntry {
 /// kind that no key takes, such as a date.
 Result<std::vector<FileEntry>> parse_config_text(std::string_view text, std::string_view file);
 
-/// Reads the whole file and parses it. kNotFound where it can not be read.
+/// Reads the whole file and parses it. kNotFound where it can not be read, kRefused where it is too long.
 Result<std::vector<FileEntry>> read_config_file(const std::string& path);
 
 }  // namespace quipu

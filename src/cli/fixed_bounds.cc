@@ -5,10 +5,15 @@
 #include <limits>
 #include <utility>
 
+#include "cli/client_flags.h"
+#include "cli/config_file.h"
 #include "cli/config_value.h"
+#include "engine/engine_options.h"
 #include "event/entry.h"
+#include "import/log_file.h"
 #include "ingest/api_keys.h"
 #include "net/limits.h"
+#include "node/data_directory.h"
 
 namespace quipu {
 namespace {
@@ -34,12 +39,14 @@ std::vector<FixedBound> make_fixed_bounds() {
       count("counter_bytes", kCounterBytesMax, "Bytes of a counter's name.", kRefused),
       count("id_bytes", kIdBytesMax, "Bytes of an id or a viewer.", kRefused),
       count("source_bytes", kSourceBytesMax, "Bytes of a source.", kRefused),
+      count("source_sequence", kSequenceMax, "A number that a source gives its events.", kRefused),
       count("counter_total", std::numeric_limits<std::int64_t>::max(), "A total, and as much below zero.", kRefused),
       count("http_fields", kHttpFieldsMax, "Header fields of one HTTP request.", "431, closed"),
       count("http_method_bytes", kHttpMethodBytesMax, "Letters of a method.", "400, closed"),
       count("chunk_extension_bytes", kChunkExtensionBytesMax, "Extensions of one chunk, with their semicolon.",
             "400, closed"),
       count("chunk_size_digits", kChunkSizeDigitsMax, "Digits of a chunk's size.", "400, closed"),
+      count("content_length_digits", kContentLengthDigitsMax, "Digits of a Content-Length.", "413, closed"),
       bytes("resp_line_bytes", kRespLineBytesMax, "The line that declares the length of an array or an argument.",
             kProtocolError),
       count("login_arguments", kLoginArgumentsMax, "Arguments of a RESP command before AUTH, where there are keys.",
@@ -48,14 +55,33 @@ std::vector<FixedBound> make_fixed_bounds() {
             "One argument of a RESP command before AUTH, where there are keys.", kProtocolError),
       count("client_name_bytes", kClientNameBytesMax, "The name that a client gives itself.", "an error"),
       count("pattern_bytes", kGlobBytesMax, "A pattern of SCAN or CONFIG GET.", "an error"),
+      bytes("client_share_bytes", kClientShareBytes,
+            "What each connection may hold whatever the others do: input, unread replies, its batch.",
+            "counts against limits.clients_bytes"),
+      bytes("unsent_bytes", kUnsentBytesMax,
+            "Replies that the system takes from one connection while its client takes none, and one packet more.",
+            "count against limits.output_bytes, and the time of limits.write begins"),
       count("turned_away", kTurnedAwayMax, "Connections above limits.connections that are told so at one time.",
             "closed without a word"),
       duration("linger", kLingerMs, "How long what a client still sends is thrown away behind the last reply.",
                "closed"),
+      count("jobs", kJobsMax, "Walks over all counters at one time: SCAN in the store, TOP, FLUSHDB.",
+            "503 or -BUSY, nothing is changed"),
+      bytes("table_slack_bytes", kTableSlackBytes,
+            "How far the table may be above memory.table_bytes and an eighth of it, while what is new waits for the "
+            "store.",
+            "writes are answered as busy"),
       count("key_bytes_min", kApiKeyBytesMin, "Letters that an API key must have.", kNoStart),
       count("key_bytes", kApiKeyBytesMax, "Letters that an API key may have.", kNoStart),
       count("keys", kApiKeysMax, "API keys.", kNoStart),
       bytes("key_file_bytes", kKeyFileBytesMax, "The file of the API keys.", kNoStart),
+      count("client_key_bytes", kClientKeyBytesMax, "Letters of the key that a command of the program sends.",
+            "the command is refused"),
+      bytes("config_file_bytes", kConfigFileBytesMax, "The file of the configuration.", kNoStart),
+      bytes("identity_bytes", kIdentityBytesMax,
+            "The identity of a data directory, most of it the names of resp.namespaces.", kNoStart),
+      bytes("log_line_bytes", kLogLineBytesMax, "A line of a log that `quipu import` counts.",
+            "the line is told, and not counted"),
   };
 }
 

@@ -65,7 +65,6 @@ struct Core {
 
  private:
   static constexpr std::size_t kDirtyShardBytes = 128;
-  static constexpr std::size_t kTableSlackBytes = std::size_t{32} << 20;
   static constexpr std::size_t kDirtySourceBytes = 64;
 
   std::uint64_t expect(StoreDone done);

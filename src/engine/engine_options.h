@@ -12,6 +12,12 @@
 
 namespace quipu {
 
+/// Walks over all counters that are under way at once: SCAN, TOP, resets of all. Beyond: busy.
+inline constexpr std::size_t kJobsMax = 64;
+/// How far the table may be above its bound, beside an eighth of it, while what is new waits for the store. Beyond:
+/// busy.
+inline constexpr std::size_t kTableSlackBytes = std::size_t{32} << 20;
+
 /// What the engine is told when it is made. Times are in milliseconds, sizes in bytes.
 struct EngineOptions {
   HashSecret secret;                  ///< Of the data directory.

@@ -14,7 +14,7 @@
 namespace quipu {
 
 /// What needs more than one turn: walks over all counters. A turn does a bounded part of each, so that nothing is held
-/// up.
+/// up. At most kJobsMax jobs are under way; beyond it `busy`.
 class Jobs {
  public:
   Jobs(Core& core, Applier& applier, Flusher& flusher) : core_(core), applier_(applier), flusher_(flusher) {}
@@ -37,9 +37,6 @@ class Jobs {
 
   /// Resets every counter of these namespaces that exists.
   void reset_all(std::vector<NamespaceId> spaces, std::function<void(Result<Offset>)> done);
-
-  /// How many jobs may be under way; beyond it `busy`.
-  static constexpr std::size_t kJobsMax = 64;
 
  private:
   enum class Progress : std::uint8_t { kMore, kWaiting, kDone };

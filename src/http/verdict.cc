@@ -9,9 +9,6 @@
 namespace quipu {
 namespace {
 
-/// The digits of a length that surely fits; more are beyond any bound of a body.
-constexpr std::size_t kLengthDigitsMax = 18;
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -152,7 +149,7 @@ HttpVerdict judge_line_begin(std::string_view bytes) {
 HttpVerdict HttpFieldJudge::content_length(std::string_view value) {
   if (has_length_) return {400, "Content-Length stands twice"};
   if (value.empty() || !std::ranges::all_of(value, is_digit)) return {400, "Content-Length is not one number"};
-  if (value.size() > kLengthDigitsMax) return {413, "the body is larger than limits.body_bytes"};
+  if (value.size() > kContentLengthDigitsMax) return {413, "the body is larger than limits.body_bytes"};
   std::from_chars(value.data(), value.data() + value.size(), content_length_);
   has_length_ = true;
   return kSound;

@@ -36,6 +36,8 @@ inline constexpr std::size_t kHttpFieldsMax = 100;
 inline constexpr std::size_t kChunkExtensionBytesMax = 256;
 inline constexpr std::size_t kChunkSizeDigitsMax = 16;
 inline constexpr std::size_t kHttpMethodBytesMax = 32;
+/// HTTP: digits of a Content-Length, as many as surely fit into a number; more are beyond any body: 413, close.
+inline constexpr std::size_t kContentLengthDigitsMax = 18;
 
 /// RESP: the line that declares an array's or an argument's length, as Redis bounds it. Beyond: -ERR, close.
 inline constexpr std::size_t kRespLineBytesMax = std::size_t{64} << 10;
@@ -48,6 +50,9 @@ inline constexpr std::size_t kGlobBytesMax = 1'024;
 
 /// What each connection may hold whatever the others do.
 inline constexpr std::size_t kClientShareBytes = std::size_t{16} << 10;
+/// Replies that the system takes from a connection while its client takes none: as much as it could send in one go.
+/// Beyond: they count as limits.output_bytes and limits.write do. Without it the system would hold some MiB of each.
+inline constexpr std::size_t kUnsentBytesMax = std::size_t{128} << 10;
 /// Connections beyond the limit that are told so at one time; more are closed without a word.
 inline constexpr std::size_t kTurnedAwayMax = 64;
 /// How long to throw away what a client still sends after the last reply: closing at once would reset the connection,

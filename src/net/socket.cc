@@ -12,6 +12,8 @@
 #include <cstring>
 #include <memory>
 
+#include "net/limits.h"
+
 namespace quipu {
 namespace {
 
@@ -63,7 +65,9 @@ Result<Socket> Socket::listen(const std::string& name, const std::string& addres
   const addrinfo& place = **found;
   Socket socket(::socket(place.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
+  const int unsent = kUnsentBytesMax;  // Of each connection that is accepted: they have it from here.
   if (!socket.is_open() || ::setsockopt(socket.file_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::setsockopt(socket.file_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) != 0 ||
       ::bind(socket.file_, place.ai_addr, place.ai_addrlen) != 0 || ::listen(socket.file_, SOMAXCONN) != 0) {
     return refused(std::strerror(errno));
   }

@@ -20,7 +20,8 @@
 namespace quipu {
 namespace {
 
-constexpr std::size_t kIdentityBytesMax = std::size_t{1} << 20;
+/// What may come to an identity after it was made: more digits, and another place.
+constexpr std::size_t kIdentityGrowthBytes = 4096;
 constexpr std::array<std::string_view, 3> kFolders = {"log", "store", "bases"};
 /// What may stand in a directory that has no identity yet: what its making leaves behind, and the root of a disk.
 constexpr std::array<std::string_view, 3> kHarmless = {"LOCK", "identity.tmp", "lost+found"};
@@ -111,13 +112,21 @@ Result<DirectoryIdentity> new_identity(const DirectoryOptions& options) {
 /// Makes what is missing, the identity last: where it stands, all of it stands.
 Result<DirectoryIdentity> create(const std::string& path, const DirectoryOptions& options) {
   if (auto fresh = check_fresh(path); !fresh) return std::unexpected(fresh.error());
+  auto identity = new_identity(options);
+  if (!identity) return identity;
+  // What is written here must be read by the next open.
+  if (const auto bytes = identity_text(*identity).size() + kIdentityGrowthBytes; bytes > kIdentityBytesMax) {
+    return failure(Code::kRefused, path + ": the names in resp.namespaces are too many: the identity would have " +
+                                       std::to_string(bytes) + " bytes, more than " +
+                                       std::to_string(kIdentityBytesMax));
+  }
   if (::chmod(path.c_str(), 0700) != 0) return system_failure("cannot set the mode of " + path, errno);
   for (const auto folder : kFolders) {
     if (auto made = make_directory(path + "/" + std::string(folder)); !made) return std::unexpected(made.error());
   }
   // An earlier start may have made it and ended before this.
   if (auto synced = sync_path(parent_of(path)); !synced) return std::unexpected(synced.error());
-  return new_identity(options);
+  return identity;
 }
 
 std::string unfinished_text(const std::string& path, const std::string& aside) {

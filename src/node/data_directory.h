@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -11,6 +12,9 @@
 #include "node/directory_identity.h"
 
 namespace quipu {
+
+/// Bytes of a directory's identity, most of them names of RESP namespaces. Beyond: refused.
+inline constexpr std::size_t kIdentityBytesMax = std::size_t{1} << 20;
 
 /// What a data directory must agree with, or is made with where there is none.
 struct DirectoryOptions {
@@ -49,7 +53,8 @@ class DirectoryLock {
 class DataDirectory {
  public:
   /// Opens a directory, or makes it (mode 0700; its parent must exist). kRefused: it is in use, is no data directory
-  /// but has something in it, was made with other partitions or namespaces, or was copied or moved to this place.
+  /// but has something in it, was made with other partitions or namespaces, was copied or moved to this place, or would
+  /// be made with more names of namespaces than an identity holds.
   /// kDamaged: its identity is unreadable or missing beside a log.
   static Result<DataDirectory> open(const std::string& path, const DirectoryOptions& options);
 

@@ -123,13 +123,50 @@ def declared(context):
         with server.resp() as one, server.http() as other:
             one.must("PING")
             expect_equal(other.call("GET", "/livez").status, 200, "/livez")
-        growth = resident_bytes(server.pid) - before
+        growth = peak_bytes(server.pid) - before
         context.note(f"resident memory grew by {growth >> 10} KiB for {len(held)} connections that declare up to 1 GiB each")
         expect(growth < RESIDENT_GROWTH_MAX, f"it grew by {growth} bytes")
         for one in held:
             one.close()
         nothing_counted(server, 0)
         server.stop()
+
+
+def declared_beyond(context):
+    """12 GiB and more, declared in every way there is, with the bounds as they are and as far as they go: refused at once."""
+    widest = {"limits.body_bytes": "1GiB", "limits.input_bytes": "2GiB", "limits.clients_bytes": "8GiB", "limits.header_bytes": "16MiB",
+              "limits.output_bytes": "4GiB", "limits.resp_argument_bytes": "512MiB", "limits.resp_inline_bytes": "512MiB",
+              "limits.resp_arguments": 2_000_000}
+    much = 12 << 30
+    http_heads = (b"Content-Length: %d\r\n\r\nx" % much, b"Transfer-Encoding: chunked\r\n\r\n%x\r\nx" % much,
+                  b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n%x\r\nx" % much)
+    resp_begins = (b"*%d\r\n" % much, b"*2\r\n$%d\r\nx" % much, b"*2\r\n$4\r\nINCR\r\n$%d\r\nx" % much,
+                   b"*2\r\n$4\r\nMGET\r\n$18446744073709551615\r\nx")
+    for settings in ({}, widest):
+        with context.server(settings=settings) as server:
+            server.start()
+            with server.resp() as one, server.http() as other:
+                one.must("PING")
+                expect_equal(other.call("GET", "/livez").status, 200, "/livez")
+                before, most = resident_bytes(server.pid), 0
+                for _ in range(50):
+                    for rest in http_heads:
+                        refused_http(server, HEAD + rest, 413)
+                    for begin in resp_begins:
+                        refused_resp(server, begin)
+                    most = max(most, peak_bytes(server.pid))
+                one.must("PING")
+                expect_equal(other.call("GET", "/livez").status, 200, "/livez")
+            expect(most - before < RESIDENT_GROWTH_MAX, f"it grew by {most - before} bytes")
+            context.note(f"at most {(most - before) >> 10} KiB more were resident at any time")
+            nothing_counted(server, 0)
+            server.stop()
+
+
+def peak_bytes(pid):
+    """The most memory that a process ever held."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
 
 
 def garbage(context):
@@ -153,4 +190,5 @@ def garbage(context):
         server.stop()
 
 
-TESTS = [("bad-http", http), ("bad-resp", resp), ("declared-lengths", declared), ("garbage", garbage)]
+TESTS = [("bad-http", http), ("bad-resp", resp), ("declared-lengths", declared), ("declared-beyond", declared_beyond),
+         ("garbage", garbage)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 
 from harness import installs
@@ -161,5 +162,28 @@ def environment(context):
         del os.environ["QUIPU_AUTH_KEYS"]
 
 
+def loopback_alone(context):
+    """Without a setting it listens on the loopback of IPv4, at two ports, and nowhere else; in a network of its own."""
+    data = context.directory / "data"
+    process = subprocess.Popen(["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *context.command, "serve",
+                                "--data", str(data)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        def listening():
+            found = set()
+            for version in ("tcp", "tcp6"):
+                lines = pathlib.Path(f"/proc/{process.pid}/net/{version}").read_text(encoding="ascii").splitlines()[1:]
+                found |= {line.split()[1] for line in lines if line.split()[3] == "0A"}
+            return found
+
+        eventually(lambda: len(listening()) >= 2 or process.poll() is not None, 30, "two listening addresses")
+        expect_equal(listening(), {"0100007F:1F90", "0100007F:18EC"}, "what it listens on: 127.0.0.1:8080 and :6380")
+        eventually((data / "identity").exists, 30, "the data directory")
+        expect_equal(data.stat().st_mode & 0o777, 0o700, "the mode of the data directory")
+    finally:
+        process.terminate()
+        said = process.communicate(timeout=30)[0].decode()
+    expect_equal(process.returncode, 0, said)
+
+
 TESTS = [("keys-http", http_keys), ("keys-resp", resp_keys), ("keys-start", refused_starts),
-         ("keys-environment", environment)]
+         ("keys-environment", environment), ("loopback-alone", loopback_alone)]

@@ -6,7 +6,7 @@ from harness.bounds import ROWS, row, table, test_of
 from harness.context import expect_equal
 from harness.pages import ROOT
 
-from . import limits, limits_kept  # noqa: F401: their rows.
+from . import limits, limits_fixed, limits_kept  # noqa: F401: their rows.
 from .overload import TESTS as OVERLOAD
 from .promises import retention
 
