@@ -76,9 +76,9 @@ def judge(name, code, output):
 
 
 def merge(name):
-    """Replaces a corpus by the few inputs that reach all that it and what was found reach."""
+    """Replaces a corpus by the few inputs that reach all branches that it and what was found reach."""
     with tempfile.TemporaryDirectory() as place:
-        command = [BUILD / f"fuzz_{name}", "-set_cover_merge=1", *FLAGS, place, CORPUS / name, GROWN / name]
+        command = [BUILD / f"fuzz_{name}", "-set_cover_merge=1", "-use_counters=0", *FLAGS, place, CORPUS / name, GROWN / name]
         (CORPUS / name).mkdir(parents=True, exist_ok=True)
         (GROWN / name).mkdir(parents=True, exist_ok=True)
         subprocess.run([str(word) for word in command], cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
