@@ -15,6 +15,8 @@ ApiNodeOptions node_options(const Config& config, const ClusterIdentity& identit
   ApiNodeOptions options;
   options.secret = identity.secret;
   options.id_partitions = identity.id_partitions;
+  // Partitions that were added know of no reset that was before them, so nothing that counts may go there.
+  options.open_partitions = identity.id_partitions;
   options.namespaces_max = config.namespaces_max;
   options.namespaces_auto_create = config.namespaces_auto_create;
   options.namespaces_present = {"default", "views"};

@@ -2,6 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <thread>
+#include <utility>
 
 #include "base/check.h"
 
@@ -14,6 +20,11 @@ using Configuration = std::unique_ptr<rd_kafka_conf_t, DestroyWith<rd_kafka_conf
 
 /// A broker that says nothing for this long is connected to anew.
 constexpr std::int64_t kSocketTimeoutMs = 10'000;
+
+/// What a client has to tell; its own, since it may have to be left behind.
+using Say = std::function<void(const std::string&)>;
+
+constexpr std::chrono::seconds kEndMax{10};
 
 KafkaSettings shared_settings(const KafkaOptions& options) {
   return {
@@ -31,10 +42,10 @@ KafkaSettings shared_settings(const KafkaOptions& options) {
 }
 
 void on_log(const rd_kafka_t* client, int, const char* facility, const char* text) {
-  const auto* options = static_cast<const KafkaOptions*>(rd_kafka_opaque(client));
+  const auto* say = static_cast<const Say*>(rd_kafka_opaque(client));
   // That this one is experimental is known here (kafka_producer.cc), and nothing for an operator to act upon.
   if (std::string_view(text).find("enable.gapless.guarantee is experimental") != std::string_view::npos) return;
-  if (options != nullptr) options->say(std::string(facility) + ": " + text);
+  if (say != nullptr) (*say)(std::string(facility) + ": " + text);
 }
 
 Result<void> set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
@@ -46,6 +57,22 @@ Result<void> set(rd_kafka_conf_t* conf, const std::string& name, const std::stri
 }
 
 }  // namespace
+
+void end_kafka_client(rd_kafka_t* client, int flags) {
+  const auto* say = static_cast<const Say*>(rd_kafka_opaque(client));
+  std::promise<void> promise;
+  auto ended = promise.get_future();
+  std::thread thread([client, flags, say, promise = std::move(promise)]() mutable {
+    rd_kafka_destroy_flags(client, flags);
+    delete say;
+    promise.set_value();
+  });
+  if (ended.wait_for(kEndMax) == std::future_status::ready) {
+    thread.join();
+  } else {
+    thread.detach();
+  }
+}
 
 bool may_be_set(std::string_view name) {
   constexpr std::array prefixes{std::string_view("security."), std::string_view("sasl."), std::string_view("ssl."),
@@ -74,12 +101,14 @@ Result<KafkaClient> make_kafka_client(rd_kafka_type_t type, const KafkaOptions& 
   }
   rd_kafka_conf_set_events(conf.get(), events);
   rd_kafka_conf_set_log_cb(conf.get(), on_log);
-  // librdkafka hands this back in its callbacks, which only read it.
-  rd_kafka_conf_set_opaque(conf.get(), const_cast<KafkaOptions*>(&options));
+  auto say = std::make_unique<Say>(options.say);
+  rd_kafka_conf_set_opaque(conf.get(), say.get());
   std::array<char, 512> why{};
   KafkaClient client(rd_kafka_new(type, conf.get(), why.data(), why.size()));
   if (!client) return failure(Code::kRefused, std::string("Kafka client: ") + why.data());
-  [[maybe_unused]] const auto* taken = conf.release();  // The client has it now.
+  // The client has them now.
+  [[maybe_unused]] const auto* taken = conf.release();
+  [[maybe_unused]] const auto* told = say.release();
   return client;
 }
 

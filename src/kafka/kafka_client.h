@@ -24,7 +24,14 @@ struct DestroyWith {
   }
 };
 
-using KafkaClient = std::unique_ptr<rd_kafka_t, DestroyWith<rd_kafka_destroy>>;
+/// Ends a client, with librdkafka's `flags` for that. Waits up to 10 s for its threads: librdkafka 2.12 can wait for
+/// ever for a partition that it was fetching when its topic was deleted. Such a client is left behind.
+void end_kafka_client(rd_kafka_t* client, int flags);
+struct EndKafkaClient {
+  void operator()(rd_kafka_t* client) const { end_kafka_client(client, 0); }
+};
+
+using KafkaClient = std::unique_ptr<rd_kafka_t, EndKafkaClient>;
 using KafkaQueue = std::unique_ptr<rd_kafka_queue_t, DestroyWith<rd_kafka_queue_destroy>>;
 using KafkaEvent = std::unique_ptr<rd_kafka_event_t, DestroyWith<rd_kafka_event_destroy>>;
 using KafkaMessage = std::unique_ptr<rd_kafka_message_t, DestroyWith<rd_kafka_message_destroy>>;
@@ -44,7 +51,7 @@ bool may_be_set(std::string_view name);
 
 /// Makes a client: what all share, then `settings`, then what the operator sets. `events` are those to be put into
 /// its queues (RD_KAFKA_EVENT_...). Does not wait for any broker. kRefused names the setting that is wrong.
-/// `options` must outlive the client.
+/// `options.say` is copied.
 Result<KafkaClient> make_kafka_client(rd_kafka_type_t type, const KafkaOptions& options, const KafkaSettings& settings,
                                       int events);
 

@@ -86,7 +86,7 @@ class KafkaGroup::Member {
     thread_.join();
     events_.reset();
     // One that could not leave in time is not waited for again.
-    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    end_kafka_client(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   }
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;

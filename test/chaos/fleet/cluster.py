@@ -93,7 +93,8 @@ class Cluster:
         self.context = context
         self.servers = context.servers
         self.command = context.command
-        self.directory = context.directory
+        self.directory = context.directory / stem
+        self.directory.mkdir()
         self.stem = stem
         self.partitions = partitions
         at = self.servers.address

@@ -3,7 +3,7 @@
 from fleet.cluster import Cluster
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
-from harness.wire import Resp
+from harness.wire import Lost, Resp
 
 from .workers import finish
 
@@ -57,11 +57,20 @@ def made_anew(context, cluster):
 
 
 def refuses(node):
-    """Whether an event is not taken, by the name of what is wrong."""
-    with node.http() as http:
-        answer = http.call("POST", "/v1/counters/default/after-the-topic")
-        expect(answer.status != 202, f"{node.name} took an event for a topic that is gone")
-        return b"log adopt" in answer.body
+    """Whether no event is taken any more, by the name of what is wrong: in the answer, or, where an event was under way when
+    it was found, in the node's last words."""
+    try:
+        with node.http() as http:
+            answer = http.call("POST", "/v1/counters/default/after-the-topic")
+    except Lost:
+        if node.alive():
+            return False
+        code = node.process.wait()
+        expect(code != 0 and "log adopt" in node.output(), f"{node.name} ended with {code} and said:\n{node.output()[-2000:]}")
+        node.told_to_end = True
+        return True
+    expect(answer.status != 202, f"{node.name} took an event for a topic that is gone")
+    return b"log adopt" in answer.body
 
 
 TESTS = (("redis-and-topic", redis_and_topic),)

@@ -8,7 +8,7 @@ from fleet.judge import judge, sums
 from fleet.traffic import Traffic
 from harness.context import expect
 
-PROBES = 200
+PROBES = 100
 INTERVAL_SECONDS = 1.0
 BOUND_SECONDS = 30.0  # Of a test, not of a promise: the p99 is told.
 CLOCK_SECONDS = 0.005  # One machine, one clock; times are told in milliseconds.

@@ -52,22 +52,44 @@ def broker(context):
         finish(context, cluster, traffic, bite)
 
 
+RESET = [f"reset-{number}" for number in range(40)]
+
+
+def add_to_reset(node):
+    """Adds 1 to each of the counters that were reset; returns the positions of the writes."""
+    with node.http() as http:
+        return [http.json("POST", f"/v1/counters/default/{name}", {"delta": 1}, status=202)["position"] for name in RESET]
+
+
 def partitions_added(context):
-    """Partitions added under traffic: they are used, and nothing that was counted moves."""
-    random = context.random()
+    """Partitions added under traffic. They know of no reset that was before them, so they must take no event of a counter
+    that was reset: also not from a node that starts later."""
     with Cluster(context, "added", partitions=6) as cluster:
+        first, second = cluster.nodes
+        positions = add_to_reset(first)
+        with first.http() as http:
+            for name in RESET:
+                http.json("DELETE", f"/v1/counters/default/{name}")
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
-        traffic.wait_for(random.uniform(0.2, 0.4))
+        traffic.wait_for(context.random().uniform(0.2, 0.4))
         context.servers.kafka_tool("TopicCommand", "--alter", "--topic", cluster.stem, "--partitions", 11)
         cluster.partitions = 11
         cluster.wait_owned()
+        second.kill()
+        second.supervise()
+        positions += add_to_reset(second)
+        for position in positions:
+            generation, partition, offset = map(int, position.split(":"))
+            traffic.positions[generation, partition] = max(offset, traffic.positions.get((generation, partition), 0))
+        besides = [("default", name.encode()) for name in RESET]
 
         def bite():
-            used = sorted(partition for partition, offset in cluster.read_offsets().items() if partition >= 6 and offset > 0)
-            expect(used, "no event went into a partition that was added")
-            context.note(f"6 partitions became 11; events went into the new ones {used}")
+            totals = cluster.served(first, besides)
+            wrong = {name.decode(): total for (_, name), total in totals.items() if total != 1}
+            expect(not wrong, f"counters that were reset and then counted 1 show {wrong}")
+            context.note(f"6 partitions became 11; {len(RESET)} counters that were reset before count on")
 
-        finish(context, cluster, traffic, bite)
+        finish(context, cluster, traffic, bite, besides=besides)
 
 
 def trimmed(context):
