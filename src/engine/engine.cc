@@ -88,7 +88,7 @@ void Engine::take_log_completions() {
 void Engine::commit() {
   if (core_.frames.empty() || core_.log.committing()) return;
   submitted_.clear();
-  auto submitted = core_.frames.submit(core_.log, core_.totals.table(), core_.spaces, submitted_);
+  auto submitted = core_.frames.submit(core_.log, core_.spaces, submitted_);
   if (!submitted) return fail(submitted.error());
   for (const auto& frame : submitted_) {
     Aggregator& partition = core_.partitions[frame.partition.value];
