@@ -51,8 +51,8 @@ std::size_t Aggregator::look_ahead(FrameEntries& entries, const CounterTable& ta
     next.tag = table.tag(next.space, next.entry.counter);
     table.prefetch_slot(next.tag);
   }
-  for (const Ahead& next : ahead.first(count)) table.prefetch_record(next.tag);
-  for (const Ahead& next : ahead.first(count)) table.prefetch_counter(next.tag);
+  for (Ahead& next : ahead.first(count)) next.likely = table.prefetch_record(next.tag);
+  for (const Ahead& next : ahead.first(count)) table.prefetch_counter(next.likely);
   return count;
 }
 
@@ -62,7 +62,7 @@ bool Aggregator::apply(const Ahead& next, Offset offset, LiveTotals& totals, std
   if (entry.group == GroupKind::kIds && ids_.appear(entry.id, entry.time) != IdWindow::Verdict::kNew) return false;
   if (entry.group == GroupKind::kSource && !sources_.advance(entry.source, entry.sequence, offset)) return false;
   CounterTable& table = totals.table();
-  auto counter = table.find(next.tag, next.space, entry.counter);
+  auto counter = table.find(next.tag, next.likely, next.space, entry.counter);
   if (counter == kNoCounter) {
     QUIPU_CHECK(totals.complete());
     counter = table.insert(next.space, entry.space, entry.counter);

@@ -72,6 +72,7 @@ class Aggregator {
     Entry entry;
     NamespaceId space{};
     std::uint32_t tag = 0;
+    RecordRef likely = kNoRecord;
   };
 
   static std::size_t look_ahead(FrameEntries& entries, const CounterTable& table, NamespaceRegistry& spaces,

@@ -21,23 +21,26 @@ std::uint32_t CounterTable::tag(NamespaceId space, std::string_view counter) con
   return static_cast<std::uint32_t>(hash ^ (hash >> 32));
 }
 
-void CounterTable::prefetch_record(std::uint32_t wanted) const {
+RecordRef CounterTable::prefetch_record(std::uint32_t wanted) const {
   const auto ref = index_.likely(wanted);
-  if (ref == kNoRecord) return;
+  if (ref == kNoRecord) return ref;
   const char* bytes = arena_.at(ref);
   __builtin_prefetch(bytes, 1);
   __builtin_prefetch(bytes + Record::kCompactBytes + 20, 1);  // Names are about that long; it may be the same line.
+  return ref;
 }
 
-void CounterTable::prefetch_counter(std::uint32_t wanted) const {
-  const auto ref = index_.likely(wanted);
-  if (ref == kNoRecord) return;
-  const Record record = record_at(ref);
+void CounterTable::prefetch_counter(RecordRef likely) const {
+  if (likely == kNoRecord) return;
+  const Record record = record_at(likely);
   if (record.active()) __builtin_prefetch(&pool_.at(record.index()), 1);
 }
 
-CounterIndex CounterTable::find(std::uint32_t wanted, NamespaceId space, std::string_view counter) {
-  const auto ref = index_.find(wanted, [&](RecordRef each) { return names(each, space, counter); });
+CounterIndex CounterTable::find(std::uint32_t wanted, RecordRef likely, NamespaceId space, std::string_view counter) {
+  auto ref = likely;
+  if (ref == kNoRecord || !names(ref, space, counter)) {
+    ref = index_.find(wanted, [&](RecordRef each) { return names(each, space, counter); });
+  }
   if (ref == kNoRecord) return kNoCounter;
   const Record record = record_at(ref);
   const auto index = record.active() ? record.index() : wake(ref);

@@ -52,19 +52,22 @@ class CounterTable {
   CounterTable(std::uint64_t hash_seed, ShardId only);
 
   /// The counter's index, or kNoCounter. Wakes it, and marks it as referenced.
-  CounterIndex find(NamespaceId space, std::string_view counter) { return find(tag(space, counter), space, counter); }
+  CounterIndex find(NamespaceId space, std::string_view counter) {
+    return find(tag(space, counter), kNoRecord, space, counter);
+  }
 
   // The same in steps, for many at once: while memory brings what one needs, the steps of the others are taken.
   /// The hash that the other steps go by.
   std::uint32_t tag(NamespaceId space, std::string_view counter) const;
   /// Asks for the place in the index.
   void prefetch_slot(std::uint32_t tag) const { index_.prefetch(tag); }
-  /// Asks for the record that the index has there; its place should have come.
-  void prefetch_record(std::uint32_t tag) const;
-  /// Asks for the counter, where it is awake; the record should have come.
-  void prefetch_counter(std::uint32_t tag) const;
-  /// `find`, by the tag of the name.
-  CounterIndex find(std::uint32_t tag, NamespaceId space, std::string_view counter);
+  /// Asks for the record that the index has there, and answers which that is, or kNoRecord; its place should have come.
+  RecordRef prefetch_record(std::uint32_t tag) const;
+  /// Asks for the counter of a record, where it is awake; the record should have come.
+  void prefetch_counter(RecordRef likely) const;
+  /// `find`, by the tag of the name and what `prefetch_record` answered for it. Meanwhile counters may have been added
+  /// or woken, but none put to rest, erased or moved.
+  CounterIndex find(std::uint32_t tag, RecordRef likely, NamespaceId space, std::string_view counter);
 
   /// Whether a counter is there. Leaves it as it is.
   bool contains(NamespaceId space, std::string_view counter) const { return record_of(space, counter) != kNoRecord; }
@@ -84,8 +87,6 @@ class CounterTable {
   const Counter& at(CounterIndex index) const { return pool_.at(index); }
   /// A counter's name, until the table is changed.
   std::string_view name(const Counter& counter) const { return record_at(counter.record).name(); }
-  /// Asks for a counter's name; the counter should have come.
-  void prefetch_name(const Counter& counter) const { __builtin_prefetch(arena_.at(counter.record)); }
 
   /// The counter's shard, made without a row if it has none.
   Shard& shard(CounterIndex index, ShardId id);

@@ -26,7 +26,10 @@ class RecordIndex {
   /// Asks memory for the place of a tag.
   void prefetch(std::uint32_t tag) const {
     const Segment& segment = segment_of(tag);
-    if (segment.slots != 0) __builtin_prefetch(at(segment, home(segment, key_of(tag))));
+    if (segment.slots == 0) return;
+    const auto* place = at(segment, home(segment, key_of(tag)));
+    __builtin_prefetch(place);
+    __builtin_prefetch(place + kProbeBytes);  // A search looks at three slots on average; it may be the same line.
   }
 
   /// The first record at or behind the place of a tag that has it, or kNoRecord: most likely the one meant.
@@ -90,6 +93,7 @@ class RecordIndex {
   static constexpr unsigned kKeyBits = 22;
   static constexpr std::uint32_t kKeyMask = (std::uint32_t{1} << kKeyBits) - 1;
   static constexpr std::size_t kSlotBytes = 7;
+  static constexpr std::size_t kProbeBytes = 32;
   static constexpr std::uint32_t kStretchSlots = 16;
 
   struct Slot {

@@ -174,8 +174,8 @@ bool Applier::add_at_home(const Operation& operation, Outcome& outcome, CounterI
   outcome.partition = counter.home_partition;
   outcome.offset = open(counter.home_partition);
   core_.totals.add_at_home(counter, index, operation.delta, outcome.offset);
-  core_.frames.add_plain(counter.home_partition, {index, counter.space, operation.counter.size()}, counter.home,
-                         operation.delta, operation.time != 0 ? operation.time : core_.now);
+  core_.frames.add_plain(counter.home_partition, {counter.space, operation.counter}, counter.home, operation.delta,
+                         operation.time != 0 ? operation.time : core_.now);
   ++core_.stats.events_accepted;
   if (!operation.memory_ack) durable_at = std::max(durable_at, outcome.offset);
   return true;
@@ -240,7 +240,7 @@ void Applier::read(Outcome& outcome, CounterIndex counter, Offset& durable_at) c
 
 OpenFrames::Named Applier::named(CounterIndex counter) const {
   const Counter& known = core_.totals.table().at(counter);
-  return {counter, known.space, core_.totals.table().name(known).size()};
+  return {known.space, core_.totals.table().name(known)};
 }
 
 Offset Applier::open(PartitionId partition) {

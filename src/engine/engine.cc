@@ -88,7 +88,7 @@ void Engine::take_log_completions() {
 void Engine::commit() {
   if (core_.frames.empty() || core_.log.committing()) return;
   submitted_.clear();
-  auto submitted = core_.frames.submit(core_.log, core_.totals.table(), core_.spaces, submitted_);
+  auto submitted = core_.frames.submit(core_.log, core_.spaces, submitted_);
   if (!submitted) return fail(submitted.error());
   for (const auto& frame : submitted_) {
     Aggregator& partition = core_.partitions[frame.partition.value];
@@ -191,20 +191,21 @@ bool Engine::submit(Batch& batch, BatchClient& client) {
 void Engine::resolve(const Batch& batch, std::vector<CounterIndex>& counters, bool& missing) {
   const auto size = batch.operations.size();
   counters.resize(size);
-  tags_.resize(size);
+  looked_up_.resize(size);
   CounterTable& table = core_.totals.table();
   const bool complete = core_.totals.complete();
   // Looked up one by one, each would wait for memory three times over.
   for (std::size_t begin = 0; begin < size; begin += kLookupsAtOnce) {
     const auto end = std::min(size, begin + kLookupsAtOnce);
     for (auto i = begin; i < end; ++i) {
-      tags_[i] = table.tag(batch.operations[i].space, batch.operations[i].counter);
-      table.prefetch_slot(tags_[i]);
+      looked_up_[i].tag = table.tag(batch.operations[i].space, batch.operations[i].counter);
+      table.prefetch_slot(looked_up_[i].tag);
     }
-    for (auto i = begin; i < end; ++i) table.prefetch_record(tags_[i]);
-    for (auto i = begin; i < end; ++i) table.prefetch_counter(tags_[i]);
+    for (auto i = begin; i < end; ++i) looked_up_[i].likely = table.prefetch_record(looked_up_[i].tag);
+    for (auto i = begin; i < end; ++i) table.prefetch_counter(looked_up_[i].likely);
     for (auto i = begin; i < end; ++i) {
-      counters[i] = table.find(tags_[i], batch.operations[i].space, batch.operations[i].counter);
+      const auto [tag, likely] = looked_up_[i];
+      counters[i] = table.find(tag, likely, batch.operations[i].space, batch.operations[i].counter);
       missing |= counters[i] == kNoCounter && !complete;
     }
   }

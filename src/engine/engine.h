@@ -82,6 +82,12 @@ class Engine final : public CounterService {
     std::vector<CounterKey> missing;
   };
 
+  /// A counter while it is looked up.
+  struct LookedUp {
+    std::uint32_t tag;
+    RecordRef likely;
+  };
+
   void resolve(const Batch& batch, std::vector<CounterIndex>& counters, bool& missing);
   void park(Batch& batch, BatchClient& client);
   void unpark(std::list<Parked>::iterator parked, StoreCompletion& completion);
@@ -102,7 +108,7 @@ class Engine final : public CounterService {
   std::unique_ptr<Recovery> recovery_;
   std::list<Parked> parked_;
   std::vector<CounterIndex> counters_;
-  std::vector<std::uint32_t> tags_;
+  std::vector<LookedUp> looked_up_;
   std::vector<OpenFrames::Submitted> submitted_;
   std::vector<LogCompletion> completions_;
   std::size_t table_size_ = 0;  // After the last eviction.

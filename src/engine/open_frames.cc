@@ -1,5 +1,8 @@
 #include "engine/open_frames.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/check.h"
 #include "base/planted.h"
 
@@ -10,8 +13,8 @@ namespace {
 /// log.
 constexpr TimeMs kCombineMs = 1000;
 
-/// How many entries ahead memory is asked for a counter's name; twice as many for the counter.
-constexpr std::size_t kAhead = 8;
+/// Where the names of a frame begin to be kept.
+constexpr std::size_t kNamesBytesMin = std::size_t{4} << 10;
 
 bool same_second(TimeMs a, TimeMs b) { return a / kCombineMs == b / kCombineMs; }
 
@@ -34,6 +37,7 @@ Offset OpenFrames::open_next(PartitionId partition, EventLog& log, TimeMs now) {
   frame.base_time = now;
   frame.bytes = kFrameBytes;
   frame.entries.clear();
+  frame.names_end = 0;
   frame.ids.clear();
   frame.sources.clear();
   frame.epochs.clear();
@@ -41,11 +45,20 @@ Offset OpenFrames::open_next(PartitionId partition, EventLog& log, TimeMs now) {
   return frame.offset;
 }
 
-void OpenFrames::append(Filling& frame, const Named& counter, const Pending& entry) {
+void OpenFrames::append(Filling& frame, const Named& counter, Pending entry) {
   // A namespace stands once in a frame; taking each change of it as a new one keeps this an upper bound.
   const bool same_space = frame.entries.empty() || frame.last_space == counter.space;
-  const auto bytes = kEntryBytes + counter.name_size + (same_space ? 0 : kSpaceBytes);
+  const auto bytes = kEntryBytes + counter.name.size() + (same_space ? 0 : kSpaceBytes);
   frame.last_space = counter.space;
+  entry.name_at = frame.names_end;
+  entry.name_size = static_cast<std::uint16_t>(counter.name.size());
+  entry.space = counter.space;
+  const auto names_end = frame.names_end + counter.name.size();
+  if (names_end > frame.names.size()) {
+    frame.names.resize(std::max({names_end, 2 * frame.names.size(), kNamesBytesMin}));
+  }
+  std::memcpy(frame.names.data() + entry.name_at, counter.name.data(), counter.name.size());
+  frame.names_end = static_cast<std::uint32_t>(names_end);
   frame.entries.push_back(entry);
   frame.bytes += bytes;
   bytes_ += bytes;
@@ -65,14 +78,14 @@ void OpenFrames::add_plain(PartitionId partition, const Named& counter, Shard& s
   }
   if (shard.slot < Shard::kTouched) QUIPU_MARK("entry not added up with the one before");
   shard.slot = static_cast<std::uint32_t>(frame.entries.size());
-  append(frame, counter, {delta, 1, time, counter.index, 0, EntryKind::kAdd, GroupKind::kPlain});
+  append(frame, counter, {.delta = delta, .events = 1, .time = time});
 }
 
 void OpenFrames::add_with_id(PartitionId partition, const Named& counter, Shard& shard, std::int64_t delta, TimeMs time,
                              const IdHash& id) {
   Filling& frame = current(partition);
   const auto side = static_cast<std::uint32_t>(frame.ids.size());
-  append(frame, counter, {delta, 1, time, counter.index, side, EntryKind::kAdd, GroupKind::kIds});
+  append(frame, counter, {.delta = delta, .events = 1, .time = time, .side = side, .group = GroupKind::kIds});
   frame.ids.push_back(id);
   if (shard.slot < Shard::kTouched) shard.slot = Shard::kTouched;
 }
@@ -81,7 +94,7 @@ void OpenFrames::add_of_source(PartitionId partition, const Named& counter, Shar
                                TimeMs time, const Hash128& source, std::uint64_t sequence) {
   Filling& frame = current(partition);
   const auto side = static_cast<std::uint32_t>(frame.sources.size());
-  append(frame, counter, {delta, 1, time, counter.index, side, EntryKind::kAdd, GroupKind::kSource});
+  append(frame, counter, {.delta = delta, .events = 1, .time = time, .side = side, .group = GroupKind::kSource});
   frame.sources.push_back({source, sequence});
   if (shard.slot < Shard::kTouched) shard.slot = Shard::kTouched;
 }
@@ -89,12 +102,11 @@ void OpenFrames::add_of_source(PartitionId partition, const Named& counter, Shar
 void OpenFrames::add_reset(PartitionId partition, const Named& counter, Epoch epoch, TimeMs time) {
   Filling& frame = current(partition);
   const auto side = static_cast<std::uint32_t>(frame.epochs.size());
-  append(frame, counter, {0, 0, time, counter.index, side, EntryKind::kReset, GroupKind::kPlain});
+  append(frame, counter, {.delta = 0, .events = 0, .time = time, .side = side, .kind = EntryKind::kReset});
   frame.epochs.push_back(epoch);
 }
 
-Result<void> OpenFrames::submit(EventLog& log, const CounterTable& table, const NamespaceRegistry& spaces,
-                                std::vector<Submitted>& out) {
+Result<void> OpenFrames::submit(EventLog& log, const NamespaceRegistry& spaces, std::vector<Submitted>& out) {
   for (std::size_t i = 0; i < used_; ++i) {
     const Filling& frame = frames_[i];
     FrameHeader header;
@@ -104,17 +116,12 @@ Result<void> OpenFrames::submit(EventLog& log, const CounterTable& table, const 
     header.number = frame.number;
     header.base_time = frame.base_time;
     encoder_.begin(header);
-    for (std::size_t at = 0; at < frame.entries.size(); ++at) {
-      // By now other counters have pushed these out of the cache.
-      if (at + 2 * kAhead < frame.entries.size()) __builtin_prefetch(&table.at(frame.entries[at + 2 * kAhead].counter));
-      if (at + kAhead < frame.entries.size()) table.prefetch_name(table.at(frame.entries[at + kAhead].counter));
-      const Pending& pending = frame.entries[at];
-      const Counter& counter = table.at(pending.counter);
+    for (const Pending& pending : frame.entries) {
       Entry entry;
       entry.kind = pending.kind;
       entry.group = pending.group;
-      entry.space = spaces.name(counter.space);
-      entry.counter = table.name(counter);
+      entry.space = spaces.name(pending.space);
+      entry.counter = {frame.names.data() + pending.name_at, pending.name_size};
       entry.delta = pending.delta;
       entry.events = pending.events;
       entry.time = pending.time;

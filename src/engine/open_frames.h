@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "aggregate/live_totals.h"
@@ -15,8 +16,8 @@ namespace quipu {
 /// The frames that are being filled: one at a time for each partition, numbered when they are opened, and written
 /// together by the next commit.
 ///
-/// Entries are kept as references to the table until then, so that an event costs no copy of its name, and plain
-/// entries for one counter are added up in place. Pure; one thread.
+/// Plain entries for one counter are added up in place. Names are copied in the order of the entries: until a commit
+/// other counters have pushed those of the table out of the processor's cache. Pure; one thread.
 class OpenFrames {
  public:
   /// A frame that reaches this size is closed and the partition's next entry opens another.
@@ -24,11 +25,10 @@ class OpenFrames {
 
   OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions);
 
-  /// A counter, with what decides how many bytes an entry for it takes.
+  /// A counter, as an entry names it.
   struct Named {
-    CounterIndex index;
     NamespaceId space;
-    std::size_t name_size;
+    std::string_view name;
   };
 
   /// The offset of the partition's open frame. Opens one, numbered by `log`, if there is none.
@@ -69,8 +69,7 @@ class OpenFrames {
 
   /// Encodes all frames in the order of their offsets and submits them with their offsets as tokens. Afterwards none is
   /// open.
-  Result<void> submit(EventLog& log, const CounterTable& table, const NamespaceRegistry& spaces,
-                      std::vector<Submitted>& out);
+  Result<void> submit(EventLog& log, const NamespaceRegistry& spaces, std::vector<Submitted>& out);
 
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;
@@ -82,10 +81,13 @@ class OpenFrames {
     std::int64_t delta;
     std::uint64_t events;
     TimeMs time;
-    CounterIndex counter;
-    std::uint32_t side;  // Where the id, the source or the epoch is.
-    EntryKind kind;
-    GroupKind group;
+    std::uint32_t side = 0;  // Where the id, the source or the epoch is.
+    EntryKind kind = EntryKind::kAdd;
+    GroupKind group = GroupKind::kPlain;
+    // Filled in by `append`.
+    std::uint16_t name_size = 0;
+    std::uint32_t name_at = 0;
+    NamespaceId space{};
   };
   struct SourceSide {
     Hash128 source;
@@ -99,6 +101,8 @@ class OpenFrames {
     std::size_t bytes = 0;
     NamespaceId last_space{};
     std::vector<Pending> entries;
+    std::vector<char> names;  // Those of the entries, one behind the other, and room.
+    std::uint32_t names_end = 0;
     std::vector<IdHash> ids;
     std::vector<SourceSide> sources;
     std::vector<Epoch> epochs;
@@ -106,7 +110,7 @@ class OpenFrames {
 
   Filling& current(PartitionId partition) { return frames_[current_[partition.value]]; }
   Offset open_next(PartitionId partition, EventLog& log, TimeMs now);
-  void append(Filling& frame, const Named& counter, const Pending& entry);
+  void append(Filling& frame, const Named& counter, Pending entry);
 
   LogIdentity identity_;
   NodeIdentity writer_;

@@ -33,7 +33,8 @@ class PosixLogDisk::State {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
-    changed_.notify_all();
+    write_asked_.notify_one();
+    files_asked_.notify_one();
     sync_thread_.join();
     files_thread_.join();
   }
@@ -65,7 +66,7 @@ class PosixLogDisk::State {
       hand_over = bytes.size() > kWaitedForBytesMax || !times_.within(options_.wait_us_max);
       if (hand_over) write_ = Write{segment, at, bytes};
     }
-    if (hand_over) return changed_.notify_all();
+    if (hand_over) return write_asked_.notify_one();
     auto outcome = write({segment, at, bytes});
     const std::lock_guard lock(mutex_);
     done_.push_back({DiskCompletion::Kind::kWrite, segment, std::move(outcome)});
@@ -76,7 +77,7 @@ class PosixLogDisk::State {
       const std::lock_guard lock(mutex_);
       file_work_.push_back({kind, segment, bytes});
     }
-    changed_.notify_all();
+    files_asked_.notify_one();
   }
 
   void take(std::vector<DiskCompletion>& out) {
@@ -88,7 +89,7 @@ class PosixLogDisk::State {
   void wait_for_write() {
     std::unique_lock lock(mutex_);
     file_work_.clear();
-    changed_.wait(lock, [this] { return !write_ && !writing_ && !file_working_; });
+    done_with_all_.wait(lock, [this] { return !write_ && !writing_ && !file_working_; });
     done_.clear();
   }
 
@@ -107,7 +108,7 @@ class PosixLogDisk::State {
   void run_sync() {
     std::unique_lock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [this] { return write_ || stopping_; });
+      write_asked_.wait(lock, [this] { return write_ || stopping_; });
       if (!write_) return;
       const auto work = *std::exchange(write_, std::nullopt);
       writing_ = true;
@@ -116,7 +117,7 @@ class PosixLogDisk::State {
       lock.lock();
       writing_ = false;
       done_.push_back({DiskCompletion::Kind::kWrite, work.segment, std::move(outcome)});
-      changed_.notify_all();
+      done_with_all_.notify_one();
       lock.unlock();
       options_.wake();
       lock.lock();
@@ -135,7 +136,7 @@ class PosixLogDisk::State {
   void run_files() {
     std::unique_lock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [this] { return !file_work_.empty() || stopping_; });
+      files_asked_.wait(lock, [this] { return !file_work_.empty() || stopping_; });
       // What was not begun when the disk is closed is done by the next one that opens the log.
       if (stopping_) return;
       const auto work = file_work_.front();
@@ -147,7 +148,7 @@ class PosixLogDisk::State {
       lock.lock();
       file_working_ = false;
       done_.push_back({work.kind, work.segment, std::move(outcome)});
-      changed_.notify_all();
+      done_with_all_.notify_one();
       lock.unlock();
       options_.wake();
       lock.lock();
@@ -166,7 +167,9 @@ class PosixLogDisk::State {
   SegmentWriter writer_;
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable write_asked_;    // For the sync thread.
+  std::condition_variable files_asked_;    // For the files thread.
+  std::condition_variable done_with_all_;  // For an owner that ends.
   // Under mutex_.
   std::optional<Write> write_;
   bool writing_ = false;

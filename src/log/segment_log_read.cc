@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "log/segment_log.h"
@@ -70,7 +71,9 @@ Result<void> SegmentLog::read_disk(std::optional<PartitionId> partition, std::si
   const auto end = position.segment + 1 < segments_.size() ? segments_[position.segment + 1].first : durable_end_;
   const auto seed = segment_seed(options_.identity, segment.number);
   SegmentReader seeker(disk_, segment.number, segment.bytes, kSeekBytes);
-  SegmentReader reader(disk_, segment.number, segment.bytes, kWindowBytes);
+  SegmentReader reader(disk_, segment.number, segment.bytes, kWindowBytes, std::move(read_window_));
+  // What is asked for and the rest of a group, so that it is not moved while it grows.
+  out.bytes.reserve(std::min<std::uint64_t>(bytes_max, segment.bytes) + kWindowBytes);
   while (position.first < end && (out.frames.empty() || out.bytes.size() < bytes_max)) {
     const auto seeking = position.first < out.next;
     const auto header = (seeking ? seeker : reader).group_header(position.at, seed, position.first);
@@ -88,7 +91,10 @@ Result<void> SegmentLog::read_disk(std::optional<PartitionId> partition, std::si
     position.first = header->end();
     position.at += header->total_bytes();
   }
-  if (position.first < end) cursor_ = position;
+  if (position.first < end) {
+    cursor_ = position;
+    read_window_ = reader.take_memory();
+  }
   return {};
 }
 

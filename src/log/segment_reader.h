@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/identifiers.h"
@@ -17,9 +18,10 @@ namespace quipu {
 /// Thread: its owner's. Blocks on the disk.
 class SegmentReader {
  public:
-  /// `bytes` is the size of the segment; `window_bytes` how much is read at once where no more is asked for.
-  SegmentReader(LogDisk& disk, SegmentNumber segment, std::uint64_t bytes, std::size_t window_bytes)
-      : disk_(disk), segment_(segment), bytes_(bytes), window_bytes_(window_bytes) {}
+  /// `bytes` is the size of the segment; `window_bytes` how much is read at once where no more is asked for; `memory`
+  /// is what the window begins with, and is made larger where needed.
+  SegmentReader(LogDisk& disk, SegmentNumber segment, std::uint64_t bytes, std::size_t window_bytes, Bytes memory = {})
+      : disk_(disk), segment_(segment), bytes_(bytes), window_bytes_(window_bytes), window_(std::move(memory)) {}
 
   SegmentNumber segment() const { return segment_; }
   std::uint64_t bytes() const { return bytes_; }
@@ -36,6 +38,9 @@ class SegmentReader {
 
   /// Whether the last error was the disk's, which says nothing of what is written there.
   bool unreadable() const { return unreadable_; }
+
+  /// The window's memory, for the next reader. Nothing is read with this one any more.
+  Bytes take_memory() { return std::move(window_); }
 
  private:
   LogDisk& disk_;

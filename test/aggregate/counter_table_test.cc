@@ -159,6 +159,25 @@ class Pair {
   std::map<Key, CounterIndex> places_;
 };
 
+TEST(CounterTable, FindsInStepsWhateverTheLikelyRecordWas) {
+  CounterTable table(7, kSecret, kGeneration, kPartitions);
+  const NamespaceId space{0};
+  const auto first_tag = table.tag(space, "first");
+  const auto before = table.prefetch_record(first_tag);
+  EXPECT_EQ(before, kNoRecord);
+  const auto first = table.insert(space, "views", "first");
+  EXPECT_EQ(table.find(first_tag, before, space, "first"), first);  // It was added meanwhile.
+
+  const auto likely = table.prefetch_record(first_tag);
+  ASSERT_NE(likely, kNoRecord);
+  table.prefetch_counter(likely);
+  EXPECT_EQ(table.find(first_tag, likely, space, "first"), first);
+  const auto second = table.insert(space, "views", "second");
+  EXPECT_EQ(table.find(table.tag(space, "second"), likely, space, "second"), second);  // As if they had one tag.
+  EXPECT_EQ(table.find(table.tag(space, "third"), likely, space, "third"), kNoCounter);
+  EXPECT_EQ(table.find(first_tag, likely, NamespaceId{1}, "first"), kNoCounter);
+}
+
 TEST(CounterTable, HoldsWhatAPlainMapHoldsWhateverIsPutInAndTakenOut) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
