@@ -33,8 +33,13 @@ constexpr std::size_t kShardsKnownMax = 1'000'000;
 constexpr std::size_t kDropsInAll = 1'024;
 constexpr std::uint32_t kDropsAtOnce = 4;
 
-TimeMs steady_ms() {
+TimeMs system_steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::int64_t system_wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 
@@ -105,6 +110,7 @@ class CassandraStore::State {
   void note_durable(const std::map<PartitionId, Offset>& offsets);
   /// Later than every one before it, for what is ordered by time alone.
   std::int64_t timestamp();
+  TimeMs steady_ms() const { return options_.steady_ms ? options_.steady_ms() : system_steady_ms(); }
 
   const CassandraStoreOptions options_;
   CassandraStatements statements_;
@@ -150,7 +156,7 @@ Result<void> CassandraStore::State::start() {
 Result<void> CassandraStore::State::begin_generation(Generation generation) {
   QUIPU_CHECK(tasks_.pending() == 0);
   marks_ = std::make_unique<CassandraMarks>(generation, options_.timestamp_base);
-  bases_ = std::make_unique<CassandraBases>(*requests_, statements_, *health_, generation);
+  bases_ = std::make_unique<CassandraBases>(*requests_, statements_, *health_, generation, options_.timestamp_base);
   durable_.clear();
   if (auto refreshed = refresh(); !refreshed) return refreshed;
   const auto lists = bases_->lists();
@@ -185,9 +191,7 @@ Result<std::string> CassandraStore::State::claim_setting(const std::string& name
 }
 
 std::int64_t CassandraStore::State::timestamp() {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  const auto now = options_.wall_us ? options_.wall_us() : system_wall_us();
   last_timestamp_ = std::max(now, last_timestamp_ + 1);
   return last_timestamp_;
 }
