@@ -32,8 +32,37 @@ std::string_view name_of(Fault fault) {
       "client gives up",
       "client repeats",
       "client mistakes",
+      "node crashes",
+      "worker crashes",
+      "process stalls",
+      "partition handed on",
+      "zombie",
+      "partition lost",
+      "log's answer lost",
+      "record lost",
+      "late record",
+      "log trimmed",
+      "log's end went back",
+      "topic made anew",
+      "partition added",
+      "replica down",
+      "replica forgets",
+      "replica misses a write",
+      "replica's write late",
+      "store times out",
+      "cache lost",
+      "cache drops a command",
+      "cache drops a reply",
+      "client moves",
   };
   return kNames[static_cast<std::size_t>(fault)];
+}
+
+bool occurs_in(Fault fault, Form form) {
+  if (fault > Fault::kClientMistakes) return form == Form::kDistributed;
+  const bool both = fault == Fault::kClockBack || fault == Fault::kClockForward || fault == Fault::kClientGivesUp ||
+                    fault == Fault::kClientRepeats;
+  return both || form == Form::kEmbedded;
 }
 
 }  // namespace quipu::sim

@@ -37,8 +37,38 @@ enum class Fault : std::uint8_t {
   kClientGivesUp,   ///< A client waits no longer for an answer that is still to come.
   kClientRepeats,   ///< An event is sent again though it was answered, or by a client that has no ids.
   kClientMistakes,  ///< A batch with an entry that must be refused.
+  // Of the distributed form alone.
+  kNodeCrash,         ///< An API node's process ends.
+  kWorkerCrash,       ///< A worker's process ends.
+  kProcessStalls,     ///< A process does nothing for a while, and goes on as if nothing had been.
+  kRebalance,         ///< A partition is to be handed on in order.
+  kZombie,            ///< A partition has another owner, and the one before does not know.
+  kLost,              ///< A worker hears that a partition is not its own any more.
+  kAnswerLost,        ///< A record is in the log, and who wrote it is not told.
+  kRecordLost,        ///< A record of unknown fate is not in the log, or not yet.
+  kLateRecord,        ///< A record of a producer that was left behind arrives.
+  kLogTrimmed,        ///< Records that nobody needs are removed.
+  kEndWentBack,       ///< An unclean election: the newest records of a partition are gone.
+  kTopicMadeAnew,     ///< The topic was deleted and made again.
+  kPartitionAdded,    ///< The topic gets one more partition.
+  kReplicaDown,       ///< A node of the store can not be reached for a while.
+  kReplicaForgets,    ///< A node of the store starts again without the newest writes that it had acknowledged.
+  kWriteMissed,       ///< A node of the store does not get a write.
+  kWriteLate,         ///< A node of the store gets a write late.
+  kStoreTimesOut,     ///< The store does not answer in time, and the request may be done.
+  kCacheLost,         ///< The cache loses everything.
+  kCacheDropsCommand,  ///< A command does not reach the cache.
+  kCacheDropsReply,   ///< The cache did what it was told, and its reply is lost.
+  kClientMoves,       ///< A client goes on at another node.
 };
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kClientMistakes) + 1;
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kClientMoves) + 1;
+
+/// What is simulated: one process with the whole engine, or nodes and workers over a shared log and store.
+enum class Form : std::uint8_t { kEmbedded, kDistributed };
+inline constexpr std::size_t kForms = 2;
+
+/// Whether it can go wrong in that form.
+bool occurs_in(Fault fault, Form form);
 
 /// As in the output: "power cut".
 std::string_view name_of(Fault fault);

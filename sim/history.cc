@@ -198,7 +198,7 @@ void History::shown(const Look& look, const Shown& shown) {
   Counter& counter = counters_[look.counter];
   const bool met_reset = look.reset_open || counter.resets_open > 0 || counter.resets_begun != look.resets_begun;
   for (const auto event : counter.events) age(events_[event]);
-  compare(look, shown, met_reset);
+  compare(look, shown, met_reset, met_reset);
   if (shown.position) counter.position = std::max(counter.position, *shown.position);
   counter.epoch = std::max(counter.epoch, shown.epoch);
   if (met_reset || trace_.failed()) return;
@@ -211,7 +211,15 @@ void History::shown(const Look& look, const Shown& shown) {
   }
 }
 
-void History::compare(const Look& look, const Shown& shown, bool met_reset) {
+void History::shown_behind(const Look& look, const Shown& shown) {
+  const Counter& counter = counters_[look.counter];
+  const bool met_reset = look.reset_open || counter.resets_open > 0 || counter.resets_begun != look.resets_begun;
+  for (const auto event : counter.events) age(events_[event]);
+  compare(look, shown, true, met_reset);
+}
+
+/// `any_before`: what is in it may be gone since. `any_least`: and may not be in it yet.
+void History::compare(const Look& look, const Shown& shown, bool any_before, bool any_least) {
   const Counter& counter = counters_[look.counter];
   const auto wrong = [&](const std::string& what) {
     trace_.violation("counter " + counter.name.substr(0, 20) + " was shown as " + std::to_string(shown.value) + ": " +
@@ -230,8 +238,8 @@ void History::compare(const Look& look, const Shown& shown, bool met_reset) {
   for (std::size_t i = 0; i < counter.events.size(); ++i) {
     const Event& event = events_[counter.events[i]];
     const auto times = times_in(shown.value, counter.events[i]);
-    const auto at_most = met_reset ? event.most_ever : most(event);
-    const auto at_least = met_reset || i >= look.least.size() ? 0 : look.least[i];
+    const auto at_most = any_before ? event.most_ever : most(event);
+    const auto at_least = any_least || i >= look.least.size() ? 0 : look.least[i];
     if (times > at_most) {
       return wrong(text(event) + " is in it " + std::to_string(times) + " times, at most " + std::to_string(at_most));
     }

@@ -44,6 +44,10 @@ class History {
   std::size_t counters() const { return counters_.size(); }
   bool has_room(std::size_t counter) const { return counters_[counter].events.size() < kEventsMax; }
 
+  /// All events of a counter, in the order of a Look.
+  const std::vector<EventNumber>& events_of(std::size_t counter) const { return counters_[counter].events; }
+  std::size_t sent(EventNumber event) const { return events_[event].sent; }
+
   EventNumber make(std::size_t counter, Mode mode, std::uint64_t sequence = 0);
   std::size_t events() const { return events_.size(); }
   std::size_t counter_of(EventNumber event) const { return events_[event].counter; }
@@ -96,6 +100,8 @@ class History {
   Look look(std::size_t counter) const;
   /// An answer that no crash may take back any more.
   void shown(const Look& look, const Shown& shown);
+  /// The same of a reader that may be behind: at least what `look` says, and of the rest any that ever was.
+  void shown_behind(const Look& look, const Shown& shown);
   /// How often an event is in a value.
   std::size_t times_in(std::int64_t value, EventNumber event) const {
     return static_cast<std::size_t>(value >> (2 * events_[event].digit)) & 3;
@@ -154,7 +160,7 @@ class History {
   std::size_t ids_since(std::size_t place, std::size_t ids_open) const;
   void age(Event& event);
   void settle(Event& event, std::size_t times);
-  void compare(const Look& look, const Shown& shown, bool met_reset);
+  void compare(const Look& look, const Shown& shown, bool any_before, bool any_least);
   std::string text(const Event& event) const;
 
   Trace& trace_;

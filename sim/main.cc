@@ -11,14 +11,16 @@
 #include "base/planted.h"
 #include "cli/exit_code.h"
 #include "sim/runner.h"
-#include "sim/world.h"
+#include "sim/forms.h"
 
 namespace quipu::sim {
 namespace {
 
 constexpr std::size_t kTraceLines = 40;
-/// In so many seeds every kind of fault and every mark must occur.
+/// In so many seeds of the embedded form, and so many of the distributed one, every kind of fault and every mark must
+/// occur.
 constexpr std::uint64_t kSeedsForAll = 1'000;
+constexpr std::uint64_t kDistributedSeedsForAll = 300;
 
 struct Arguments {
   std::string seeds;
@@ -31,8 +33,13 @@ struct Arguments {
   bool list = false;
   bool brief = false;
   std::string bug;
-  std::string planted;
+  std::string form = "both";
 };
+
+FormChoice form_choice(const std::string& form) {
+  if (form == "both") return std::nullopt;
+  return form == "embedded" ? Form::kEmbedded : Form::kDistributed;
+}
 
 bool parse_span(const std::string& text, RunSpan& span) {
   unsigned long long first = 0;
@@ -64,40 +71,48 @@ void print_counts(const Sum& sum) {
 
 /// Whether everything occurred that must occur in so many seeds; names what did not.
 bool all_occurred(const Sum& sum) {
-  if (sum.seeds < kSeedsForAll) return true;
+  const auto enough = [&](Form form) {
+    return sum.seeds_of[static_cast<std::size_t>(form)] >=
+           (form == Form::kEmbedded ? kSeedsForAll : kDistributedSeedsForAll);
+  };
   bool all = true;
   for (std::size_t i = 0; i < kFaults; ++i) {
-    if (sum.faults[i] > 0) continue;
+    const auto fault = static_cast<Fault>(i);
+    const bool must = (enough(Form::kEmbedded) && occurs_in(fault, Form::kEmbedded)) ||
+                      (enough(Form::kDistributed) && occurs_in(fault, Form::kDistributed));
+    if (sum.faults[i] > 0 || !must) continue;
     std::printf("never occurred: %s\n", std::string(name_of(static_cast<Fault>(i))).c_str());
     all = false;
   }
   for (std::size_t i = 0; i < sum.marks.size(); ++i) {
-    if (sum.marks[i] > 0) continue;
+    if (sum.marks[i] > 0 || !enough(form_of_mark(mark_names()[i]))) continue;
     std::printf("never passed: mark %s\n", std::string(mark_names()[i]).c_str());
     all = false;
   }
   return all;
 }
 
-void explain(const Failure& failure, const std::string& bug, bool brief) {
+void explain(const Failure& failure, const RunSpan& span, bool brief) {
   std::printf("seed %llu: %s%s\n", static_cast<unsigned long long>(failure.seed),
               failure.by_checker ? "" : "the process ended: ", failure.what.c_str());
   if (brief) return;
-  const auto steps = shortest_prefix(failure, bug);
+  const auto steps = shortest_prefix(failure, span);
   if (steps == 0) {
     std::printf("it does not fail again alone\n");
     return;
   }
   std::printf("it fails in its first %llu steps; the end of their trace:\n", static_cast<unsigned long long>(steps));
-  for (const auto& line : last_lines(failure.seed, steps, bug, kTraceLines)) std::printf("  %s\n", line.c_str());
-  std::printf("all of it: quipu-sim --seed %llu --steps %llu --trace%s%s\n",
+  for (const auto& line : last_lines(failure.seed, steps, span, kTraceLines)) std::printf("  %s\n", line.c_str());
+  std::printf("all of it: quipu-sim --seed %llu --steps %llu --trace --form %s%s%s\n",
               static_cast<unsigned long long>(failure.seed), static_cast<unsigned long long>(steps),
-              bug.empty() ? "" : " --bug ", bug.c_str());
+              std::string(name_of(form_of(failure.seed, span.form))).c_str(), span.bug.empty() ? "" : " --bug ",
+              span.bug.c_str());
 }
 
 int run_one(const Arguments& arguments) {
   plant(arguments.bug);
-  const auto report = run_seed(arguments.seed, arguments.steps, arguments.trace ? stdout : nullptr);
+  const auto report = run_seed(arguments.seed, form_choice(arguments.form), arguments.steps,
+                               arguments.trace ? stdout : nullptr);
   if (!report.violation.empty()) std::printf("VIOLATION %s\n", report.violation.c_str());
   std::printf("seed %llu: %llu steps, %.1f simulated hours, %llu events, %llu faults injected, trace %016llx\n",
               static_cast<unsigned long long>(report.seed), static_cast<unsigned long long>(report.steps),
@@ -113,7 +128,7 @@ int run_many(const Arguments& arguments, const RunSpan& span) {
     if (terminal) std::fprintf(stderr, "\r%llu seeds ", static_cast<unsigned long long>(now.seeds));
   });
   if (terminal) std::fprintf(stderr, "\r");
-  if (failure) explain(*failure, arguments.bug, arguments.brief);
+  if (failure) explain(*failure, span, arguments.brief);
   if (arguments.list) print_counts(sum);
   const bool all = failure || interrupted || all_occurred(sum);
   print_sum(sum);
@@ -124,7 +139,8 @@ int run_many(const Arguments& arguments, const RunSpan& span) {
 int run(int argc, char** argv) {
   Arguments arguments;
   CLI::App app(
-      "Runs Quipu's core with simulated clients, disk, store and clock, in one thread from one seed, through faults, "
+      "Runs Quipu's core with simulated clients, disk, log, store, cache and clock, in one thread from one seed, through "
+      "faults, "
       "and holds every answer against what clients were told before. The same seed is the same run.\n"
       "Without options: seeds 1 to 1,000.",
       "quipu-sim");
@@ -140,13 +156,18 @@ int run(int argc, char** argv) {
   app.add_option("--jobs", arguments.jobs, "Processes at once; as many as there are cores if not given")
       ->check(CLI::Range(1, 64))
       ->excludes(seed);
+  auto* form = app.add_option("--form", arguments.form,
+                 "What is simulated: embedded (one process with its disk), distributed (nodes and workers over a log, a "
+                 "store and a cache), or both by turns, distributed in even seeds; both if not given, with a bug the form that it is in")
+      ->check(CLI::IsMember({"embedded", "distributed", "both"}));
   app.add_flag("--counts", arguments.list, "Print how often each fault and each mark occurred");
   app.add_flag("--brief", arguments.brief, "Do not look for the shortest prefix of a failing seed");
   app.add_option("--bug", arguments.bug, "Plant a bug, in a build that has them; --bug help lists them");
   app.footer(
       "A seed that fails is printed with the shortest prefix of its steps that still fails, and the end of its trace.\n"
       "The last line says how many seeds, simulated hours, events and faults there were.\n"
-      "Exit codes: 0 nothing found, 1 a violation, or in 1,000 seeds a fault or mark that never occurred, 2 usage, 130 "
+      "Exit codes: 0 nothing found, 1 a violation, or in 1,000 seeds of the embedded form or 300 of the distributed one "
+      "a fault or mark that never occurred, 2 usage, 130 "
       "interrupted.");
   try {
     app.parse(argc, argv);
@@ -164,12 +185,18 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "quipu-sim: this build has no bug called %s\n", arguments.bug.c_str());
     return kExitUsage;
   }
+  if (arguments.form == "distributed" && !has_form(Form::kDistributed)) {
+    std::fprintf(stderr, "quipu-sim: this build has no distributed form\n");
+    return kExitUsage;
+  }
+  if (!arguments.bug.empty() && form->count() == 0) arguments.form = name_of(form_of_bug(arguments.bug));
   std::signal(SIGINT, [](int) { interrupted = true; });
   if (seed->count() > 0) return run_one(arguments);
   RunSpan span;
   span.last = kSeedsForAll;
   span.jobs = arguments.jobs;
   span.bug = arguments.bug;
+  span.form = form_choice(arguments.form);
   if (seeds->count() > 0 && !parse_span(arguments.seeds, span)) {
     std::fprintf(stderr, "quipu-sim: --seeds %s: give the first and the last seed, such as 1..1000\n",
                  arguments.seeds.c_str());

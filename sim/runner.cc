@@ -18,7 +18,7 @@
 
 #include "base/check.h"
 #include "base/planted.h"
-#include "sim/world.h"
+#include "sim/forms.h"
 
 namespace quipu::sim {
 namespace {
@@ -34,6 +34,7 @@ constexpr std::uint64_t kNoSeed = UINT64_MAX;
 struct Slot {
   std::atomic<std::uint64_t> running{kNoSeed};
   std::atomic<std::uint64_t> seeds{0};
+  std::array<std::atomic<std::uint64_t>, kForms> seeds_of{};
   std::atomic<std::uint64_t> events{0};
   std::atomic<std::uint64_t> ms{0};
   std::atomic<std::uint64_t> faults_all{0};
@@ -79,8 +80,9 @@ void lower(std::atomic<std::uint64_t>& value, std::uint64_t to) {
   }
 }
 
-void add(Slot& slot, const Report& report) {
+void add(Slot& slot, Form form, const Report& report) {
   slot.seeds += 1;
+  slot.seeds_of[static_cast<std::size_t>(form)] += 1;
   slot.events += report.events;
   slot.ms += static_cast<std::uint64_t>(report.ms);
   slot.faults_all += report.faults_all;
@@ -98,9 +100,9 @@ void run_seeds(Board& board, Slot& slot, const RunSpan& span) {
     if (seed > span.last || seed >= board.stop_at) return;
     slot.running = seed;
     ::alarm(kSeedSecondsMax);
-    const auto report = run_seed(seed, UINT64_MAX, nullptr);
+    const auto report = run_seed(seed, span.form, UINT64_MAX, nullptr);
     ::alarm(0);
-    add(slot, report);
+    add(slot, form_of(seed, span.form), report);
     slot.running = kNoSeed;
     if (report.violation.empty()) continue;
     put_text(slot, report.violation);
@@ -136,6 +138,7 @@ Sum sum_of(std::span<const Slot> slots) {
   sum.marks.resize(mark_names().size());
   for (const Slot& slot : slots) {
     sum.seeds += slot.seeds;
+    for (std::size_t i = 0; i < kForms; ++i) sum.seeds_of[i] += slot.seeds_of[i];
     sum.events += slot.events;
     sum.ms += slot.ms;
     sum.faults_all += slot.faults_all;
@@ -220,11 +223,11 @@ std::optional<Failure> run_span(const RunSpan& span, Sum& sum, const std::functi
 namespace {
 
 /// Runs a prefix of a seed's steps in a process of its own. Answers whether it fails.
-bool fails(std::uint64_t seed, std::uint64_t steps, const std::string& bug, std::FILE* out) {
+bool fails(std::uint64_t seed, std::uint64_t steps, const RunSpan& span, std::FILE* out) {
   const auto child = begin_child([&] {
-    plant(bug);
+    plant(span.bug);
     ::alarm(kSeedSecondsMax);
-    const auto report = run_seed(seed, steps, out);
+    const auto report = run_seed(seed, span.form, steps, out);
     if (!report.violation.empty()) ::_exit(1);
   });
   const auto status = end_child(child);
@@ -238,28 +241,28 @@ bool fails(std::uint64_t seed, std::uint64_t steps, const std::string& bug, std:
 
 }  // namespace
 
-std::uint64_t shortest_prefix(const Failure& failure, const std::string& bug) {
+std::uint64_t shortest_prefix(const Failure& failure, const RunSpan& span) {
   auto high = failure.steps;
   if (high == 0) {
     // The process ended at a step that nobody can tell: doubling finds one above it.
-    for (high = 64; high < (std::uint64_t{1} << 17) && !fails(failure.seed, high, bug, nullptr); high *= 2) {
+    for (high = 64; high < (std::uint64_t{1} << 17) && !fails(failure.seed, high, span, nullptr); high *= 2) {
     }
   }
-  if (!fails(failure.seed, high, bug, nullptr)) return 0;
+  if (!fails(failure.seed, high, span, nullptr)) return 0;
   std::uint64_t low = 0;
   while (low + 1 < high) {
     const auto middle = low + (high - low) / 2;
-    auto& bound = fails(failure.seed, middle, bug, nullptr) ? high : low;
+    auto& bound = fails(failure.seed, middle, span, nullptr) ? high : low;
     bound = middle;
   }
   return high;
 }
 
-std::vector<std::string> last_lines(std::uint64_t seed, std::uint64_t steps, const std::string& bug,
+std::vector<std::string> last_lines(std::uint64_t seed, std::uint64_t steps, const RunSpan& span,
                                     std::size_t lines) {
   std::FILE* file = std::tmpfile();
   QUIPU_CHECK(file != nullptr);
-  fails(seed, steps, bug, file);
+  fails(seed, steps, span, file);
   QUIPU_CHECK(std::fseek(file, 0, SEEK_SET) == 0);
   std::vector<std::string> out;
   std::array<char, 4'096> line{};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -7,12 +8,14 @@
 #include <vector>
 
 #include "sim/fault.h"
+#include "sim/forms.h"
 
 namespace quipu::sim {
 
 /// What many runs came to, added up.
 struct Sum {
   std::uint64_t seeds = 0;
+  std::array<std::uint64_t, kForms> seeds_of{};  ///< Of each form.
   std::uint64_t events = 0;
   std::uint64_t ms = 0;  ///< Of simulated time.
   std::uint64_t faults_all = 0;
@@ -33,7 +36,8 @@ struct RunSpan {
   std::uint64_t last = 1;  ///< Included.
   std::int64_t seconds_max = INT64_MAX;
   unsigned jobs = 1;
-  std::string bug;  ///< Planted in all runs; empty: none.
+  std::string bug;    ///< Planted in all runs; empty: none.
+  FormChoice form{};  ///< What is simulated.
 };
 
 /// Runs seeds in processes of their own, so that one that aborts is a failure like any other, and all cores work. Stops
@@ -41,10 +45,10 @@ struct RunSpan {
 std::optional<Failure> run_span(const RunSpan& span, Sum& sum, const std::function<void(const Sum&)>& progress);
 
 /// The shortest prefix of a failing seed's steps, found by halving, that still fails: 0 where none does any more.
-std::uint64_t shortest_prefix(const Failure& failure, const std::string& bug);
+std::uint64_t shortest_prefix(const Failure& failure, const RunSpan& span);
 
 /// The last lines of the trace of a run, aborted or not.
-std::vector<std::string> last_lines(std::uint64_t seed, std::uint64_t steps, const std::string& bug, std::size_t lines);
+std::vector<std::string> last_lines(std::uint64_t seed, std::uint64_t steps, const RunSpan& span, std::size_t lines);
 
 /// Set by a signal: all runs come to their end.
 extern volatile bool interrupted;

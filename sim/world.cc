@@ -428,7 +428,7 @@ void World::audit() {
   }
 }
 
-Report run_seed(std::uint64_t seed, std::uint64_t steps_max, std::FILE* trace) {
+Report run_embedded_seed(std::uint64_t seed, std::uint64_t steps_max, std::FILE* trace) {
   auto report = World(seed, trace).run(steps_max);
   report.seed = seed;
   return report;

@@ -102,6 +102,6 @@ class World {
 };
 
 /// Runs a seed from its beginning. `trace`: where its lines go, or null.
-Report run_seed(std::uint64_t seed, std::uint64_t steps_max, std::FILE* trace);
+Report run_embedded_seed(std::uint64_t seed, std::uint64_t steps_max, std::FILE* trace);
 
 }  // namespace quipu::sim

@@ -205,7 +205,8 @@ void ApiNode::reset(Waiting& waiting, std::uint64_t batch, std::size_t at) {
 void ApiNode::close_frame(PartitionId partition) {
   const auto serial = frames_.serial(partition);
   const auto opened_at = frames_.opened_at(partition);
-  producer_.offer(partition, frames_.close(partition, spaces_), serial, opened_at);
+  const bool in_order = frames_.has_sources(partition);
+  producer_.offer(partition, frames_.close(partition, spaces_), serial, opened_at, in_order);
 }
 
 /// Closes what is full, what has waited for long enough, and what can be sent at once. Whether there was any.

@@ -28,11 +28,9 @@ Result<bool> FlushedMarks::reached(std::span<const Position> positions) const {
 TimeMs FlushedMarks::as_of(TimeMs now) const {
   auto oldest = now;
   for (std::size_t p = 0; p < marks_.size(); ++p) {
-    if (marks_[p]) {
-      oldest = std::min(oldest, marks_[p]->as_of);
-    } else if (log_.bounds(PartitionId{static_cast<std::uint16_t>(p)}).end > Offset{1}) {
-      return 0;
-    }
+    const PartitionId partition{static_cast<std::uint16_t>(p)};
+    if (!marks_[p] && log_.bounds(partition).end > Offset{1}) return 0;
+    oldest = std::min(oldest, marks_[p] ? marks_[p]->as_of : now - log_.bounds_age_ms(partition));
   }
   return oldest;
 }

@@ -41,6 +41,8 @@ class NodeFrames {
   /// Whether the open frame has a RESET of this counter: a frame can begin one epoch of a counter only.
   bool has_reset(PartitionId partition, std::uint64_t routing) const;
 
+  /// Whether the open frame has entries of sources.
+  bool has_sources(PartitionId partition) const { return !frames_[partition.value].sources.empty(); }
   bool empty(PartitionId partition) const { return frames_[partition.value].entries.empty(); }
   /// Which frame is open, or is opened next: counts up over all partitions, from 1.
   std::uint64_t serial(PartitionId partition) { return opened(partition).serial; }

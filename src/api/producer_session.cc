@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "event/frame.h"
 
 namespace quipu {
@@ -24,15 +25,17 @@ ProducerSession::ProducerSession(const ProducerOptions& options, EventLog& log) 
   lanes_.resize(log.partitions());
   for (Lane& lane : lanes_) {
     lane.writer = options.writer;
+    if (QUIPU_PLANTED("node-boot-reused")) lane.writer.boot = 0;
     lane.wait_ms = options.resend_ms;
   }
 }
 
-void ProducerSession::offer(PartitionId partition, Bytes frame, std::uint64_t tag, TimeMs now) {
+void ProducerSession::offer(PartitionId partition, Bytes frame, std::uint64_t tag, TimeMs now, bool in_order) {
   QUIPU_CHECK(partition.value < lanes_.size());
   QUIPU_CHECK(!failure_);
   bytes_ += frame.size();
-  lanes_[partition.value].frames.push_back({std::move(frame), tag, now});
+  lanes_[partition.value].frames.push_back(
+      {.frame = std::move(frame), .tag = tag, .offered_at = now, .in_order = in_order});
 }
 
 void ProducerSession::step(TimeMs now, std::vector<FrameOutcome>& out) {
@@ -101,12 +104,15 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
   for (std::size_t i = 0; i < window; ++i) {
     Pending& next = lane.frames[i];
     if (next.token != 0) continue;
-    const bool first = next.number == 0;
+    const bool first = next.number == 0 || QUIPU_PLANTED("resent-under-new-number");
     if (first) {
       const bool silent = lane.number > 0 && now - lane.active_at >= options_.silence_ms;
       // Only where nothing of the old chain is unresolved.
-      if (silent && i == 0) begin_boot(lane);
-      if (lane.writer.boot - options_.writer.boot >= options_.boots) {
+      if (silent && i == 0) {
+        QUIPU_MARK("node: a new boot after silence");
+        begin_boot(lane);
+      }
+      if (lane.writer.boot - options_.writer.boot >= options_.boots && !QUIPU_PLANTED("node-boot-reused")) {
         return fail({Code::kRefused, "this start of the node has used up its boots: start it anew"}, out);
       }
       stamp_chain(std::span(next.frame), lane.writer, lane.number + 1);
@@ -126,6 +132,7 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
       ++stats_.frames_sent;
       stats_.bytes_sent += next.frame.size();
     } else {
+      QUIPU_MARK("node: a frame is sent again");
       ++stats_.frames_resent;
     }
     lane.active_at = now;
@@ -138,10 +145,12 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
 /// Ends everything that was sent and has no outcome, and what has waited for too long to be sent at all.
 void ProducerSession::give_up(Lane& lane, PartitionId partition, TimeMs now, std::vector<FrameOutcome>& out) {
   bool sent = false;
+  const auto before = lane.frames.size();
   while (!lane.frames.empty()) {
     const auto frame = lane.frames.begin();
     if (frame->number == 0 && now - frame->offered_at < options_.give_up_ms) break;
     const bool doubtful = frame->doubtful || frame->token != 0;
+    QUIPU_MARK("node: a frame is given up");
     sent |= frame->number != 0;
     if (frame->token != 0) tokens_.erase(frame->token);
     ++stats_.frames_given_up;
@@ -151,9 +160,25 @@ void ProducerSession::give_up(Lane& lane, PartitionId partition, TimeMs now, std
       end(lane, partition, frame, busy("the log took no frames for too long", lane.wait_ms), out);
     }
   }
+  if (lane.frames.size() != before) give_up_behind(lane, partition, out);
   if (!sent) return;
   lane.with_log = 0;
   begin_boot(lane);
+}
+
+/// Of what was never sent, that which may not overtake what was given up.
+void ProducerSession::give_up_behind(Lane& lane, PartitionId partition, std::vector<FrameOutcome>& out) {
+  for (auto frame = lane.frames.begin(); frame != lane.frames.end();) {
+    if (!frame->in_order) {
+      ++frame;
+      continue;
+    }
+    const auto place = frame - lane.frames.begin();
+    ++stats_.frames_given_up;
+    QUIPU_MARK("node: a source's frame goes with the one before");
+    end(lane, partition, frame, busy("what stood before it was given up", lane.wait_ms), out);
+    frame = lane.frames.begin() + place;
+  }
 }
 
 void ProducerSession::begin_boot(Lane& lane) {

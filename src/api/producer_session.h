@@ -55,8 +55,10 @@ class ProducerSession {
  public:
   ProducerSession(const ProducerOptions& options, EventLog& log);
 
-  /// Takes a frame (encoded, in no chain: number 0). There must be room for it.
-  void offer(PartitionId partition, Bytes frame, std::uint64_t tag, TimeMs now);
+  /// Takes a frame (encoded, in no chain: number 0). There must be room for it. `in_order`: it is given up with one
+  /// that was offered before it, since its reader would never count that one any more: entries of a source, whose
+  /// sequences only rise.
+  void offer(PartitionId partition, Bytes frame, std::uint64_t tag, TimeMs now, bool in_order = false);
 
   /// Takes what the log has completed, sends what can be sent, and gives up what is too old. Appends outcomes.
   void step(TimeMs now, std::vector<FrameOutcome>& out);
@@ -98,6 +100,7 @@ class ProducerSession {
     std::uint64_t number = 0;  // 0: never sent.
     std::uint64_t token = 0;   // 0: the log does not have it now.
     bool doubtful = false;     // An attempt ended as unknown.
+    bool in_order = false;
   };
   struct Lane {
     std::deque<Pending> frames;  // Oldest first; those that were sent stand before those that were not.
@@ -112,6 +115,7 @@ class ProducerSession {
 
   void take(const LogCompletion& completion, TimeMs now, std::vector<FrameOutcome>& out);
   void send(Lane& lane, PartitionId partition, TimeMs now, std::vector<FrameOutcome>& out);
+  void give_up_behind(Lane& lane, PartitionId partition, std::vector<FrameOutcome>& out);
   void give_up(Lane& lane, PartitionId partition, TimeMs now, std::vector<FrameOutcome>& out);
   void begin_boot(Lane& lane);
   void fail_lane(Lane& lane, TimeMs now);

@@ -48,6 +48,21 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"read-error-is-torn-tail", "what can not be read at start counts as torn"},
     {"last-group-not-synced-again", "the last group is not synced once more at start"},
     {"clock-back-stops-retries", "the log's clock never goes back"},
+    // Of the distributed form.
+    {"timestamp-without-offset",
+     "rows are written with one timestamp, so that the larger bytes win and not the newer row"},
+    {"row-loaded-at-one", "rows are read from one replica of the store"},
+    {"rebalance-without-dropping", "a worker goes on with what it had of a partition that was another's meanwhile"},
+    {"flushed-mark-too-early", "readers are told that rows are in the store when they are read"},
+    {"watermark-before-rows", "a worker writes its watermark before the rows below it"},
+    {"watermark-without-delay", "a worker writes its watermark before the store has synced the rows below it"},
+    {"reset-not-passed-on", "a RESET stays in its home partition"},
+    {"older-base-wins", "the base of a former owner takes the place of a newer one"},
+    {"trimmed-to-watermark", "the log is trimmed as far as the watermark, whatever the base"},
+    {"age-of-bounds-ignored", "the end of the log that was heard of last counts as its end now"},
+    {"node-boot-reused", "a node numbers its frames as its start before did"},
+    {"resent-under-new-number", "a frame that is sent again gets another number"},
+    {"counter-loaded-twice", "a counter that is asked for twice is loaded twice"},
 });
 
 constexpr auto kMarks = std::to_array<std::string_view>({
@@ -75,6 +90,19 @@ constexpr auto kMarks = std::to_array<std::string_view>({
     "group torn behind a whole header",
     "torn tail cut",
     "last segment begun anew",
+    "worker: the store may have forgotten",
+    "worker: its place was trimmed",
+    "worker: released before it was flushed",
+    "worker: reading pauses",
+    "worker: rows are given again",
+    "worker: ids from a base",
+    "worker: ids from further back",
+    "node: a frame is given up",
+    "node: a frame is sent again",
+    "node: a new boot after silence",
+    "node: a source's frame goes with the one before",
+    "store: a node may have forgotten",
+    "store: an older base is refused",
 });
 
 std::string_view active;

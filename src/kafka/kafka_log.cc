@@ -182,7 +182,9 @@ Result<std::unique_ptr<KafkaLog>> KafkaLog::open(KafkaOptions options) {
   auto topic = find_topic(admin, set, until);
   if (!topic) return std::unexpected(topic.error());
   if (auto fine = judge(set, *topic); !fine) return std::unexpected(fine.error());
+  std::int64_t asked_at = 0;
   const auto bounds = insist(until, [&]() -> Result<std::vector<LogBounds>> {
+    asked_at = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count();
     const auto found = admin.bounds(topic->partitions);
     if (!found) return std::unexpected(found.error());
     std::vector<LogBounds> all;
@@ -197,7 +199,7 @@ Result<std::unique_ptr<KafkaLog>> KafkaLog::open(KafkaOptions options) {
   state->identity_ = set.known ? *set.known : LogIdentity{.random = topic->id, .generation = set.generation};
   state->frame_bytes_max_ = std::min(frame_bytes_max(*topic), set.pending_bytes);
   state->partitions_.resize(topic->partitions);
-  state->watch_ = std::make_unique<TopicWatch>(set, state->client_.get(), std::move(*topic), *bounds);
+  state->watch_ = std::make_unique<TopicWatch>(set, state->client_.get(), std::move(*topic), *bounds, asked_at);
   auto* watch = state->watch_.get();
   state->reader_ = std::make_unique<KafkaReader>(set, state->client_.get(),
                                                  [watch](std::function<void()> task) { watch->post(std::move(task)); });
@@ -223,6 +225,8 @@ LogBounds KafkaLog::bounds(PartitionId partition) const {
   bounds.end = std::max(bounds.end, state_->partitions_[partition.value].end);
   return bounds;
 }
+
+std::int64_t KafkaLog::bounds_age_ms(PartitionId partition) const { return state_->watch_->bounds_age_ms(partition); }
 
 std::size_t KafkaLog::room_bytes() const {
   if (state_->options_.only_read || state_->watch_->damage() || state_->watch_->unsafe()) return 0;

@@ -50,6 +50,7 @@ class KafkaLog final : public EventLog {
   bool commits_atomically() const override { return false; }
   /// As of the last round of questions, or newer where frames were acknowledged or read.
   LogBounds bounds(PartitionId partition) const override;
+  std::int64_t bounds_age_ms(PartitionId partition) const override;
   std::optional<Offset> reserve(PartitionId) override { return std::nullopt; }
   std::size_t room_bytes() const override;
   std::size_t group_bytes_max() const override;

@@ -21,7 +21,7 @@ constexpr int kRoundsToBelieve = 2;
 }  // namespace
 
 TopicWatch::TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found,
-                       const std::vector<LogBounds>& bounds)
+                       const std::vector<LogBounds>& bounds, std::int64_t asked_at)
     : options_(options),
       admin_(client, options),
       checked_at_(now_ms()),
@@ -29,7 +29,7 @@ TopicWatch::TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTop
       topic_(std::move(found)),
       known_(bounds.size()),
       findings_(judge_topic(options, topic_)) {
-  for (const auto& each : bounds) places_.push_back({each});
+  for (const auto& each : bounds) places_.push_back({each, 0, asked_at});
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -42,6 +42,10 @@ TopicWatch::~TopicWatch() {
 TopicWatch::Place TopicWatch::place(PartitionId partition) const {
   const std::lock_guard lock(mutex_);
   return partition.value < places_.size() ? places_[partition.value] : Place{};
+}
+
+std::int64_t TopicWatch::bounds_age_ms(PartitionId partition) const {
+  return std::max<std::int64_t>(now_ms() - place(partition).asked_at, 0);
 }
 
 std::uint16_t TopicWatch::partitions() const {
@@ -183,6 +187,7 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
     const std::lock_guard lock(mutex_);
     known = known_;  // As of before the question: an answer may not know what came after it.
   }
+  const auto asked_at = now_ms();
   const auto found = admin_.bounds(static_cast<std::uint16_t>(known.size()));
   const std::lock_guard lock(mutex_);
   if (!found) {
@@ -195,6 +200,7 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
     auto& place = places_[p];
     place.bounds = *bounds;
     place.round = number;
+    place.asked_at = asked_at;
     back_[p] = bounds->end < known[p] ? back_[p] + 1 : 0;
     if (back_[p] < kRoundsToBelieve || place.damage) continue;
     place.damage =

@@ -35,17 +35,21 @@ class TopicWatch {
   struct Place {
     LogBounds bounds;
     std::uint64_t round = 0;        ///< The last round that brought `bounds`.
+    std::int64_t asked_at = 0;      ///< When the cluster was asked for them, by the steady clock.
     std::optional<Error> damage{};  ///< kDamaged: it ends before `known`.
   };
 
-  /// `found` is how the topic stood when it was opened, `bounds` where its partitions began and ended.
+  /// `found` is how the topic stood when it was opened, `bounds` where its partitions began and ended when the cluster
+  /// was asked at `asked_at`.
   TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found,
-             const std::vector<LogBounds>& bounds);
+             const std::vector<LogBounds>& bounds, std::int64_t asked_at);
   ~TopicWatch();
   TopicWatch(const TopicWatch&) = delete;
   TopicWatch& operator=(const TopicWatch&) = delete;
 
   Place place(PartitionId partition) const;
+  /// How long ago the cluster was asked for what `place` says of the bounds.
+  std::int64_t bounds_age_ms(PartitionId partition) const;
   /// How many partitions the topic has; rises when some are added.
   std::uint16_t partitions() const;
   /// The topic is gone, or another one. kDamaged, naming what to do.

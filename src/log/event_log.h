@@ -57,6 +57,12 @@ class EventLog {
   virtual std::uint16_t partitions() const = 0;
   virtual bool commits_atomically() const = 0;
   virtual LogBounds bounds(PartitionId partition) const = 0;
+  /// How old the end in `bounds` may be, in milliseconds: what others appended since may be missing. 0 where all that
+  /// is appended is known at once.
+  virtual std::int64_t bounds_age_ms(PartitionId partition) const {
+    static_cast<void>(partition);
+    return 0;
+  }
 
   /// The offset that the next frame opened gets, for logs that know it beforehand (the segment log); nullopt for
   /// those that learn it with the acknowledgement (Kafka). A reserved offset must be submitted, in reserved order,

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -30,7 +32,7 @@ CounterTotal total_of(std::span<const CounterTotal::Shard> shards) {
   for (const auto& shard : shards) total.epoch = std::max(total.epoch, shard.row.epoch);
   Sum sum = 0;
   for (const auto& shard : shards) {
-    if (shard.row.epoch != total.epoch) continue;
+    if (shard.row.epoch != total.epoch && !QUIPU_PLANTED("epoch-ignored")) continue;
     sum += shard.row.total;
     total.exists |= shard.row.events > 0;
     total.saturated |= (shard.row.flags & kRowSaturated) != 0;
@@ -167,12 +169,17 @@ void TotalReader::ask_store(TimeMs as_of, std::vector<StoreLoad>& loads) {
     StoreLoad load;
     load.token = next_token_++;
     Flights& flights = with_store_[load.token];
+    std::set<std::string> named;
     while (!to_store_.empty() && load.keys.size() < options_.keys_per_request) {
       Flight& flight = to_store_.front();
       flight.as_of = as_of;
       // Who asks from now on for a fresh total may need a newer one than this.
-      if (flight.fresh) joinable_fresh_.erase(name_of(flight.key.space, flight.key.counter));
-      load.keys.push_back(flight.key);
+      auto name = name_of(flight.key.space, flight.key.counter);
+      if (flight.fresh) joinable_fresh_.erase(name);
+      // One that must be fresh and one that need not be go by the same rows: asked for twice, they would come twice.
+      if (named.insert(std::move(name)).second || QUIPU_PLANTED("counter-loaded-twice")) {
+        load.keys.push_back(flight.key);
+      }
       flights.splice(flights.end(), to_store_, to_store_.begin());
     }
     stats_.store_loads += load.keys.size();

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -13,13 +14,16 @@ constexpr std::size_t kChunkBytes = 256 * 1024;
 constexpr std::uint32_t kChunksAtOnce = 4;
 constexpr std::size_t kBasesKept = 2;
 
+std::unexpected<Error> newer_is_there() {
+  return failure(Code::kRefused, "another worker keeps a newer base of the partition");
+}
+
 }  // namespace
 
 struct CassandraBases::Writing {
   PartitionId partition{};
   Base base;
   CassandraBase made;
-  std::int64_t list_timestamp = 0;
   std::function<void(Result<void>)> then;
   std::vector<CassandraBase> kept;
   std::vector<CassandraBase> dropped;
@@ -32,7 +36,6 @@ void CassandraBases::write(PartitionId partition, Base base, const std::function
   writing->made.offset = base.offset;
   writing->made.version = timestamp();
   writing->made.checksum = static_cast<std::int64_t>(hash64(base.windows, 0));
-  writing->list_timestamp = timestamp();
   writing->base = std::move(base);
   writing->then = std::move(then);
   requests_.submit(statements_.all_bases, generation_values(generation_), 1,
@@ -45,7 +48,12 @@ void CassandraBases::write(PartitionId partition, Base base, const std::function
 }
 
 void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
-  auto& [partition, base, made, list_timestamp, then, kept, dropped] = *writing;
+  auto& [partition, base, made, then, kept, dropped] = *writing;
+  const bool older = std::ranges::any_of(kept, [&](const auto& one) { return one.offset > made.offset; });
+  if (older && !QUIPU_PLANTED("older-base-wins")) {
+    QUIPU_MARK("store: an older base is refused");
+    return then(newer_is_there());
+  }
   const auto above = std::ranges::find_if(kept, [&](const auto& one) { return one.offset >= made.offset; });
   dropped.assign(above, kept.end());
   kept.erase(above, kept.end());
@@ -78,17 +86,32 @@ void CassandraBases::put_list(const std::shared_ptr<Writing>& writing) {
   list.put_int(static_cast<std::int32_t>(generation_.value));
   list.put_int(writing->partition.value);
   put_bases(list, writing->kept);
-  list.put_bigint(writing->list_timestamp);
+  // By the offset, as all that has to lose when it is older: another worker that believes it owns the partition may
+  // write later what is older.
+  list.put_bigint(QUIPU_PLANTED("older-base-wins")
+                      ? writing->made.version
+                      : timestamp_base_ + static_cast<std::int64_t>(writing->made.offset.value));
   requests_.submit(statements_.put_bases, list, 1, [this, writing](const CassandraAnswer& answer) {
     if (auto result = answer.result(); !result) return writing->then(std::move(result));
     health_.settle([this, writing](Result<void> settled) {
-      if (settled) {
-        durable_[writing->partition] = writing->kept;
-        drop_chunks(writing->partition, writing->dropped);
-      }
-      writing->then(std::move(settled));
+      if (!settled) return writing->then(std::move(settled));
+      believe(writing);
     });
   });
+}
+
+/// The list is on disk, if it has not lost against a newer one.
+void CassandraBases::believe(const std::shared_ptr<Writing>& writing) {
+  requests_.submit(statements_.all_bases, generation_values(generation_), 1,
+                   [this, writing](const CassandraAnswer& answer) {
+                     const auto lists = read_base_lists(answer);
+                     if (!lists) return writing->then(std::unexpected(lists.error()));
+                     const auto list = lists->find(writing->partition);
+                     if (list == lists->end() || list->second != writing->kept) return writing->then(newer_is_there());
+                     durable_[writing->partition] = writing->kept;
+                     drop_chunks(writing->partition, writing->dropped);
+                     writing->then({});
+                   });
 }
 
 void CassandraBases::drop_chunks(PartitionId partition, const std::vector<CassandraBase>& dropped) {

@@ -20,15 +20,20 @@ namespace quipu {
 ///
 ///   chunks ─► the list ─► the time until both are on disk ─► the chunks of bases that left the list are dropped
 ///
-/// A list is one cell, so it names the old bases or the new ones. Thread: the owner's.
+/// A list is one cell, so it names the old bases or the new ones; of two lists that with the newest base stays. Thread:
+/// the owner's.
 class CassandraBases {
  public:
   CassandraBases(CassandraRequests& requests, const CassandraStatements& statements, CassandraHealth& health,
-                 Generation generation)
-      : requests_(requests), statements_(statements), health_(health), generation_(generation) {}
+                 Generation generation, std::int64_t timestamp_base)
+      : requests_(requests),
+        statements_(statements),
+        health_(health),
+        generation_(generation),
+        timestamp_base_(timestamp_base) {}
 
-  /// Makes a base and calls `then` when it is durable. `timestamp` gives microseconds that rise with each call; the
-  /// largest wins.
+  /// Makes a base and calls `then` when it is durable. kRefused: the partition has a newer one, by another worker that
+  /// owns it. `timestamp` gives a number that nobody else gives, and that rises with each call.
   void write(PartitionId partition, Base base, const std::function<std::int64_t()>& timestamp,
              std::function<void(Result<void>)> then);
 
@@ -44,12 +49,14 @@ class CassandraBases {
   struct Writing;
   void put_chunks(const std::shared_ptr<Writing>& writing);
   void put_list(const std::shared_ptr<Writing>& writing);
+  void believe(const std::shared_ptr<Writing>& writing);
   void drop_chunks(PartitionId partition, const std::vector<CassandraBase>& dropped);
 
   CassandraRequests& requests_;
   const CassandraStatements statements_;
   CassandraHealth& health_;
   const Generation generation_;
+  const std::int64_t timestamp_base_;
   CassandraBaseLists durable_;
 };
 

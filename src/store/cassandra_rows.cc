@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/bytes.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -45,7 +46,9 @@ void put_shard(CassandraValues& out, const RowBatch& rows, const RowBatch::Item&
   out.put_int(item.row.flags);
   out.put_bigint(static_cast<std::int64_t>(item.routing));
   out.end_nested(cell);
-  out.put_bigint(timestamp_base + static_cast<std::int64_t>(item.row.applied.value));
+  const auto applied =
+      QUIPU_PLANTED("timestamp-without-offset") ? 0 : static_cast<std::int64_t>(item.row.applied.value);
+  out.put_bigint(timestamp_base + applied);
 }
 
 Result<void> read_shard(CassandraReader& answer, RowBatch& rows) {

@@ -16,6 +16,7 @@ constexpr std::size_t kReadsAtOnce = 16;
 constexpr std::uint32_t kSyncPeriodUnknownMs = 10'000;  // Cassandra's default.
 constexpr std::uint32_t kSyncMarginMs = 100;
 constexpr int kMarkReadsMax = 8;
+constexpr std::int64_t kBucketsRetryMs = 1'000;
 constexpr std::int64_t kProbeValue = 1;
 
 /// Milliseconds of a duration as Cassandra writes it, such as 10000ms or 10s; nullopt when it is none.
@@ -196,7 +197,8 @@ Result<void> refresh_marks(CassandraSession& session, const CassandraStatements&
     // Where a bucket was gone, its owner has written a newer mark meanwhile.
     if (whole) return {};
   }
-  return failure(Code::kDamaged, "a watermark in Cassandra names buckets that are not there");
+  // A node that started again may have forgotten them, and the one that has them not be up: it may be later.
+  return busy("a watermark in Cassandra names buckets that no quorum has now", kBucketsRetryMs);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> read_settings(CassandraSession& session,

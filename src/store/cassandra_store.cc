@@ -19,6 +19,11 @@ namespace {
 constexpr std::int64_t kTimestampBaseMax = std::int64_t{1} << 62;
 constexpr std::uint32_t kNodeCheckMsMin = 10;
 
+std::int64_t system_wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 }  // namespace
 
 Result<void> CassandraStore::State::start() {
@@ -51,7 +56,7 @@ Result<void> CassandraStore::State::start() {
 Result<void> CassandraStore::State::begin_generation(Generation generation) {
   QUIPU_CHECK(tasks_.pending() == 0);
   marks_ = std::make_unique<CassandraMarks>(generation, options_.timestamp_base);
-  bases_ = std::make_unique<CassandraBases>(*requests_, statements_, *health_, generation);
+  bases_ = std::make_unique<CassandraBases>(*requests_, statements_, *health_, generation, options_.timestamp_base);
   durable_.clear();
   if (auto refreshed = refresh(); !refreshed) return refreshed;
   const auto lists = bases_->lists();
@@ -86,9 +91,7 @@ Result<std::string> CassandraStore::State::claim_setting(const std::string& name
 }
 
 std::int64_t CassandraStore::State::timestamp() {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  const auto now = options_.wall_us ? options_.wall_us() : system_wall_us();
   last_timestamp_ = std::max(now, last_timestamp_ + 1);
   return last_timestamp_;
 }

@@ -77,6 +77,7 @@ class CassandraStore::State {
   void note_durable(const std::map<PartitionId, Offset>& offsets);
   /// Later than every one before it, for what is ordered by time alone.
   std::int64_t timestamp();
+  TimeMs steady_ms() const;
 
   const CassandraStoreOptions options_;
   CassandraStatements statements_;

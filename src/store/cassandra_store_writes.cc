@@ -14,12 +14,16 @@ constexpr TimeMs kObsoleteAfterMs = 10 * 60 * 1'000;
 constexpr std::size_t kDropsInAll = 1'024;
 constexpr std::uint32_t kDropsAtOnce = 4;
 
-TimeMs steady_ms() {
+TimeMs system_steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
 }  // namespace
+
+TimeMs CassandraStore::State::steady_ms() const {
+  return options_.steady_ms ? options_.steady_ms() : system_steady_ms();
+}
 
 // Rows and settings at once, then what changed in the buckets, then the marks.
 

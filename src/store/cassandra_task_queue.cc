@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/planted.h"
+
 namespace quipu {
 namespace {
 
@@ -97,6 +99,7 @@ void CassandraTaskQueue::complete(CassandraTask& task) {
 }
 
 void CassandraTaskQueue::forgot() {
+  QUIPU_MARK("store: a node may have forgotten");
   for (const CassandraTaskPtr& task : queue_) task->overtaken = true;
   for (const CassandraTaskPtr& task : making_) task->overtaken = true;
   StoreCompletion completion;

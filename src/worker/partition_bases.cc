@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include "base/planted.h"
+
 namespace quipu {
 
 void PartitionBases::restored(std::optional<Offset> base) {
@@ -30,6 +32,9 @@ void PartitionBases::step(Offset watermark, Offset durable) {
   if (making_ && making_->copied && !making_->given && making_->offset <= watermark &&
       making_->give_at <= core_.worker.steady) {
     give();
+  }
+  if (QUIPU_PLANTED("trimmed-to-watermark")) {
+    core_.worker.parts.log.allow_partition_trim(core_.shard.partition, Offset{watermark.value + 1});
   }
   Offset sure{};
   for (const Kept& base : kept_) {

@@ -2,6 +2,7 @@
 
 #include "aggregate/aggregator.h"
 #include "aggregate/live_totals.h"
+#include "base/planted.h"
 #include "worker/reset_relay.h"
 #include "worker/worker_core.h"
 
@@ -29,6 +30,10 @@ struct PartitionCore {
 
   /// Everything that the log has is applied.
   bool caught_up() const { return worker.parts.log.bounds(shard.partition).end.value <= aggregator.read().value + 1; }
+  /// When the log had no more than `bounds` says of it, for all that is known here; by the wall clock.
+  TimeMs bounds_as_of() const {
+    return worker.wall - (QUIPU_PLANTED("age-of-bounds-ignored") ? 0 : worker.parts.log.bounds_age_ms(shard.partition));
+  }
   /// About how many bytes that which is not flushed yet would take on its way to the store.
   std::size_t dirty_bytes() const {
     return totals.dirty_shards() * kDirtyShardBytes + aggregator.sources().changes() * kDirtySourceBytes;

@@ -7,6 +7,7 @@
 
 #include "aggregate/partition_state.h"
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -57,9 +58,13 @@ void PartitionFlush::start() {
   const auto offset = core_.aggregator.read();
   flight.mark.watermark = {core_.shard.partition, offset, watermark_chains(core_.aggregator)};
   core_.aggregator.sources().take_changes(flight.mark.sources);
-  flight.as_of = core_.caught_up() ? core_.worker.wall : core_.newest_time;
+  flight.as_of = core_.caught_up() ? core_.bounds_as_of() : core_.newest_time;
   flight.shards = core_.totals.take_dirty();
   bases_.flush_begins(offset);
+  if (QUIPU_PLANTED("watermark-before-rows")) {
+    marks_.push_back(flight.mark);
+    marks_.back().acknowledged_at = core_.worker.steady - core_.worker.options.commit_delay_ms;
+  }
   flight_ = std::move(flight);
 }
 
@@ -97,7 +102,8 @@ void PartitionFlush::give_chunks() {
 void PartitionFlush::chunk_done(std::uint64_t number, const Result<void>& result) {
   const auto at = flight_->chunks.find(number);
   Chunk& chunk = at->second;
-  if (!result) {
+  if (!result && !QUIPU_PLANTED("flush-error-swallowed")) {
+    QUIPU_MARK("worker: rows are given again");
     // As it is: the same rows again change nothing where they arrived.
     failure_ = result.error().what;
     ++core_.worker.stats.store_failures;
@@ -132,17 +138,19 @@ void PartitionFlush::finish() {
 std::optional<FlushedMark> PartitionFlush::mark() {
   if (restored_ && clean() && core_.caught_up()) {
     mark_known_ = true;
-    as_of_ = core_.worker.wall;
+    as_of_ = core_.bounds_as_of();
   }
   if (!mark_known_) return std::nullopt;
-  return FlushedMark{core_.shard.partition, core_.shard.generation, flushed_, as_of_};
+  const auto reached = QUIPU_PLANTED("flushed-mark-too-early") ? core_.aggregator.read() : flushed_;
+  return FlushedMark{core_.shard.partition, core_.shard.generation, reached, as_of_};
 }
 
 /// Whether a watermark may be written now.
 bool PartitionFlush::allowed() const {
   if (marks_.empty()) return false;
   const Mark& oldest = marks_.front();
-  if (core_.worker.steady - oldest.acknowledged_at < core_.worker.options.commit_delay_ms) return false;
+  const bool delayed = core_.worker.steady - oldest.acknowledged_at >= core_.worker.options.commit_delay_ms;
+  if (!delayed && !QUIPU_PLANTED("watermark-without-delay")) return false;
   const auto owed = core_.relay.oldest();
   return !owed || oldest.watermark.offset < *owed;
 }

@@ -8,6 +8,7 @@
 
 #include "aggregate/base_windows.h"
 #include "aggregate/partition_state.h"
+#include "base/planted.h"
 
 namespace quipu {
 
@@ -72,6 +73,7 @@ Result<void> PartitionReader::take_over(PartitionRestored& restored) {
     seek_back(core_.worker.options.read_back_frames);
     return {};
   }
+  QUIPU_MARK("worker: ids from a base");
   base_ = restored.base->offset;
   next_ = Offset{base_->value + 1};
   core_.worker.parts.group.seek(core_.shard.partition, next_);
@@ -98,7 +100,10 @@ void PartitionReader::rebuild() {
     return;
   }
   const auto begin = core_.worker.parts.log.bounds(core_.shard.partition).begin;
-  if (first_ > begin) return seek_back(back_ * 4);
+  if (first_ > begin) {
+    QUIPU_MARK("worker: ids from further back");
+    return seek_back(back_ * 4);
+  }
   if (trimmed_at_ != restored_at_) {
     begin_again_ = true;
     return;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/planted.h"
 #include "store/flushed_mark.h"
 
 namespace quipu {
@@ -60,7 +61,7 @@ void Worker::take_changes() {
         owned->second.partition->release();
         break;
       case LogGroup::Change::Kind::kLost:
-        if (owned != partitions_.end()) partitions_.erase(owned);
+        if (owned != partitions_.end() && !QUIPU_PLANTED("rebalance-without-dropping")) partitions_.erase(owned);
         break;
     }
   }
@@ -69,6 +70,7 @@ void Worker::take_changes() {
 /// Begins with nothing: what a former ownership had in memory is gone with it.
 void Worker::assign(PartitionId partition, std::optional<Offset> trimmed_at) {
   Owned& owned = partitions_[partition];
+  if (owned.partition && QUIPU_PLANTED("rebalance-without-dropping")) return;
   owned.partition.reset();
   owned.partition = std::make_unique<OwnedPartition>(core_, partition, next_owner_++, trimmed_at);
   owned.revoked = false;
@@ -76,6 +78,7 @@ void Worker::assign(PartitionId partition, std::optional<Offset> trimmed_at) {
 
 /// Rows that were acknowledged may be gone: everything above the watermarks is read again.
 void Worker::forgot() {
+  QUIPU_MARK("worker: the store may have forgotten");
   for (auto& [id, owned] : partitions_) {
     if (!owned.partition->alarm().empty()) continue;
     ++core_.stats.returns;
@@ -91,6 +94,7 @@ void Worker::begin_again() {
   for (auto& [id, owned] : partitions_) {
     if (!owned.partition->begin_again() || owned.partition->releasing()) continue;
     ++core_.stats.returns;
+    QUIPU_MARK("worker: its place was trimmed");
     assign(id, owned.partition->restored_at());
   }
 }
@@ -101,7 +105,10 @@ void Worker::drop_released() {
       ++at;
       continue;
     }
-    if (!at->second.partition->flush().clean()) ++core_.stats.forced_releases;
+    if (!at->second.partition->flush().clean()) {
+      QUIPU_MARK("worker: released before it was flushed");
+      ++core_.stats.forced_releases;
+    }
     const auto [id, revoked] = std::pair(at->first, at->second.revoked);
     at = partitions_.erase(at);
     if (revoked) core_.parts.group.released(id);
@@ -131,7 +138,10 @@ bool Worker::may_read() {
   full |= table > options.table_bytes_max + options.table_bytes_max / 8 + kTableSlackBytes;
   const auto most = reading_ ? options.dirty_bytes_max : options.dirty_bytes_max / 4 * 3;
   const bool reading = dirty <= most && !full;
-  if (reading_ && !reading) ++core_.stats.pauses;
+  if (reading_ && !reading) {
+    QUIPU_MARK("worker: reading pauses");
+    ++core_.stats.pauses;
+  }
   reading_ = reading;
   return reading_;
 }

@@ -204,6 +204,31 @@ TEST(ProducerSession, GivesUpAsBusyWhatIsSurelyNotInTheLog) {
   EXPECT_THAT(world.numbers(), ElementsAre());
 }
 
+TEST(ProducerSession, LetsNothingOfASourceOvertakeWhatWasGivenUp) {
+  ProducerWorld world({.frames_in_flight_max = 1, .give_up_ms = 1'000});
+  const auto offer = [&](std::uint64_t tag) {
+    const PartitionId partition{0};
+    world.session->offer(partition, ProducerWorld::frame(world.log->identity(), partition, std::to_string(tag)), tag,
+                         world.now, true);
+  };
+  offer(1);
+  world.until_sent();
+  world.now += 500;
+  offer(2);
+  world.offer(3);
+  world.step(500);
+  EXPECT_EQ(world.outcomes.at(1).error().code, Code::kUnknown);
+  EXPECT_EQ(world.outcomes.at(2).error().code, Code::kBusy);
+  EXPECT_GT(world.outcomes.at(2).error().retry_after_ms, 0);
+  EXPECT_FALSE(world.outcomes.contains(3));
+  world.log->deliver(1, Fate::kLostUnknown);
+  world.until_sent();
+  world.log->deliver(1);
+  world.step();
+  EXPECT_TRUE(world.outcomes.at(3).has_value());
+  EXPECT_TRUE(world.session->idle());
+}
+
 TEST(ProducerSession, LosesNothingWhenTheLogsQueueIsFull) {
   ProducerWorld world;
   world.log_options.pending_bytes = 0;

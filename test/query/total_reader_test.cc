@@ -163,6 +163,19 @@ TEST_F(TotalReaderTest, ReadsAFreshTotalPastEverythingThatIsKeptOrUnderWay) {
   EXPECT_FALSE(answers.contains(1));
 }
 
+TEST_F(TotalReaderTest, AsksForACounterOnceThoughItIsToBeFreshForOneAndNotForAnother) {
+  make(false);
+  ASSERT_TRUE(reader->ask("s", "a", false, 1));
+  ASSERT_TRUE(reader->ask("s", "a", true, 2));
+  step();
+  ASSERT_EQ(loads.size(), 1U);
+  EXPECT_EQ(loads[0].keys.size(), 1U);
+  answer_store(5);
+  EXPECT_EQ((*answers.at(1))->value, 5);
+  EXPECT_EQ((*answers.at(2))->value, 5);
+  EXPECT_EQ(reader->waiting(), 0U);
+}
+
 TEST_F(TotalReaderTest, NeverSaysThatATotalIsNewerThanItIs) {
   make();
   ASSERT_TRUE(reader->ask("s", "a", false, 1));

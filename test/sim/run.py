@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Tests of and by the simulator: seeds without a violation, the same run twice, and every planted bug caught.
 
-    test/sim/run.py [--seeds N] [--bugs-only] [--write FILE]
+    test/sim/run.py [--seeds N] [--distributed-seeds N] [--bugs-only] [--write FILE]
 
-Uses the build with planted bugs and marks, so that a run of 1,000 seeds also fails where a mark was never passed. With
+Uses the build with planted bugs and marks, so that a run of 1,000 seeds of the embedded form, or 300 of the distributed one,
+also fails where a mark was never passed. With
 --bugs-only the last line is "caught N of N"; --write puts the list of bugs and seeds into a page.
 """
 
@@ -69,16 +70,18 @@ class Results:
             print(f"FAILED {name}\n{detail}", flush=True)
 
 
-def check_seeds(results, seeds):
-    done = simulate("--seeds", f"1..{seeds}")
-    results.expect(f"{seeds} seeds hold", done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:])
-    print("  " + (done.stdout.splitlines() or ["nothing"])[-1], flush=True)
+def check_seeds(results, form, seeds):
+    done = simulate("--form", form, "--seeds", f"1..{seeds}")
+    results.expect(f"{seeds} seeds of the {form} form hold", done.returncode == 0,
+                   done.stdout[-4000:] + done.stderr[-1000:])
+    print(f"  {form}: " + (done.stdout.splitlines() or ["nothing"])[-1], flush=True)
 
 
 def check_repeats(results):
-    for seed in ("3", "44"):
-        first, second = simulate("--seed", seed, "--trace"), simulate("--seed", seed, "--trace")
-        results.expect(f"seed {seed} runs the same way twice",
+    for seed, form in (("3", "embedded"), ("44", "embedded"), ("3", "distributed"), ("44", "distributed")):
+        command = ("--seed", seed, "--form", form, "--trace")
+        first, second = simulate(*command), simulate(*command)
+        results.expect(f"seed {seed} of the {form} form runs the same way twice",
                        first.returncode == 0 and len(first.stdout) > 10_000 and first.stdout == second.stdout)
     one, other = simulate("--seed", "1").stdout.split(), simulate("--seed", "2").stdout.split()
     results.expect("two seeds are two runs", one and other and one[-1] != other[-1])
@@ -94,7 +97,8 @@ def check_failing_seed(results):
 
 
 def check_usage(results):
-    for arguments in (["--seeds", "9..1"], ["--seeds", "x"], ["--minutes", "0"], ["--bug", "none-such"], ["--nonsense"]):
+    for arguments in (["--seeds", "9..1"], ["--seeds", "x"], ["--minutes", "0"], ["--bug", "none-such"], ["--nonsense"],
+                      ["--form", "third"]):
         done = simulate(*arguments)
         results.expect(f"{arguments} is a usage error", done.returncode == 2 and (done.stderr or done.stdout))
     results.expect("--help says what it is", simulate("--help").returncode == 0)
@@ -124,6 +128,7 @@ def check_bugs(results, write=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--distributed-seeds", type=int, default=300)
     parser.add_argument("--bugs-only", action="store_true")
     parser.add_argument("--write", metavar="FILE")
     arguments = parser.parse_args()
@@ -143,7 +148,8 @@ def main():
     check_repeats(results)
     check_failing_seed(results)
     check_shipped(results)
-    check_seeds(results, arguments.seeds)
+    check_seeds(results, "embedded", arguments.seeds)
+    check_seeds(results, "distributed", arguments.distributed_seeds)
     check_bugs(results, arguments.write)
     print(f"{results.passed} passed, {results.failed} failed")
     return 0 if results.failed == 0 else 1

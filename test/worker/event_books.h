@@ -14,10 +14,12 @@
 #include <vector>
 
 #include "event/entry.h"
-#include "worker/log_oracle.h"
+#include "sim/distributed/log_oracle.h"
 #include "worker/worker_world.h"
 
 namespace quipu::testing_worker {
+
+using sim::LogOracle;
 
 inline constexpr std::size_t kEventsPerCounter = 28;  // Digits: an event that is lost can not hide one counted twice.
 inline const std::array<std::string, 5> kNames{"a", "b", "c", "d", "e"};

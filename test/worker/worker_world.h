@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "worker/in_order_appender.h"
-#include "worker/log_oracle.h"
 #include "worker/shared_log.h"
 #include "worker/shared_store.h"
 #include "worker/test_group.h"

@@ -14,13 +14,13 @@
 #include "event/frame.h"
 #include "store/counter_store.h"
 
-namespace quipu::testing_worker {
+namespace quipu::sim {
 
 /// What the log means, told a second time and in the plainest way: for each frame, as it gets its offset, what every
 /// counter's shard is after it. Nothing of the code under test but the frame's decoder.
 class LogOracle {
  public:
-  LogOracle(std::uint16_t partitions, std::size_t window) : partitions_(partitions), window_(window) {}
+  LogOracle(std::uint16_t partitions, std::size_t window) : partitions_(partitions), opened_(partitions), window_(window) {}
 
   void add_partition() { partitions_.emplace_back(); }
 
@@ -30,10 +30,7 @@ class LogOracle {
     const FrameHeader& header = frame->header();
     bool counts = true;
     if (header.number > 0) {
-      auto& last = log.chains[{header.writer.node, header.writer.boot}];
-      counts = header.number > last;
-      if (header.number > last + 1) gap = true;
-      last = std::max(last, header.number);
+      counts = continues_chain(log.chains[header.writer.node], header);
     }
     auto entries = frame->entries();
     while (const auto entry = entries.next()) {
@@ -82,6 +79,14 @@ class LogOracle {
     return sum;
   }
 
+  /// Whether every partition has the RESET that stands there.
+  bool reset_done(PartitionId home, Offset offset, const std::string& counter) const {
+    const auto found = std::ranges::find_if(resets, [&](const Reset& reset) {
+      return reset.home == home && reset.offset == offset && reset.counter == counter;
+    });
+    return found != resets.end() && found->done_at.has_value();
+  }
+
   struct Reset {
     PartitionId home{};
     Offset offset{};
@@ -99,14 +104,28 @@ class LogOracle {
   std::uint64_t repeats = 0;
 
  private:
+  static constexpr std::size_t kBootsKept = 4;
+
   struct Partition {
-    std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> chains;
+    std::map<std::uint64_t, std::map<std::uint32_t, std::uint64_t>> chains;  // By node and boot.
     std::deque<Hash128> ids;  // Distinct, oldest first.
     std::set<Hash128> ever;
     std::map<Hash128, std::uint64_t> sources;
     std::map<std::string, std::vector<Row>> history;
     Offset end{};
   };
+
+  /// Of a node's boots the newest ones are kept, and what comes of an older one is dropped.
+  bool continues_chain(std::map<std::uint32_t, std::uint64_t>& boots, const FrameHeader& header) {
+    const auto boot = header.writer.boot;
+    if (!boots.contains(boot) && boots.size() >= kBootsKept && boots.begin()->first > boot) return false;
+    auto& last = boots[boot];
+    const bool counts = header.number > last;
+    if (header.number > last + 1) gap = true;
+    last = std::max(last, header.number);
+    if (boots.size() > kBootsKept) boots.erase(boots.begin());
+    return counts;
+  }
 
   bool take(Partition& log, const Entry& entry, bool counts) {
     if (entry.group == GroupKind::kIds) {
@@ -148,12 +167,15 @@ class LogOracle {
     for (Reset& reset : resets) {
       if (reset.epoch != epoch || reset.counter != entry.counter) continue;
       if (partition != reset.home) reset.told.insert(partition.value);
-      if (reset.told.size() + 1 >= partitions_.size() && !reset.done_at) reset.done_at = now;
+      // Partitions that were added are told of it before they take events, or with what opens them.
+      const auto told = std::ranges::count_if(reset.told, [this](std::uint16_t p) { return p < opened_; });
+      if (static_cast<std::size_t>(told) + 1 >= opened_ && !reset.done_at) reset.done_at = now;
     }
   }
 
   std::vector<Partition> partitions_;
+  const std::size_t opened_;  // Those that the log began with, which take events.
   std::size_t window_;
 };
 
-}  // namespace quipu::testing_worker
+}  // namespace quipu::sim

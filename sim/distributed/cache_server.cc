@@ -1,0 +1,93 @@
+#include "sim/distributed/cache_server.h"
+
+#include <iterator>
+
+namespace quipu::sim {
+
+SimCacheServer::SimCacheServer(const DistributedSettings& settings, Random& random, Trace& trace)
+    : settings_(settings),
+      random_(random),
+      trace_(trace),
+      bytes_max_(settings.faults.cache_evicts > 0 ? random.between(300, 2'000) : std::size_t{1} << 20) {
+  weak_ = settings.faults.cache_evicts > 0;
+  make();
+}
+
+void SimCacheServer::make() {
+  LocalCacheOptions options;
+  options.bytes_max = bytes_max_;
+  options.ttl_ms = 2'000;
+  options.absent_ms = 200;
+  kept_ = std::make_unique<LocalCache>(options);
+}
+
+void SimCacheServer::lose() {
+  trace_.fault(Fault::kCacheLost);
+  weak_ = true;
+  make();
+}
+
+bool SimCache::dropped(const char* what) {
+  if (!server_.faulty || !server_.random_.one_in(server_.settings_.faults.cache_drops_command)) return false;
+  server_.trace_.fault(Fault::kCacheDropsCommand, what);
+  server_.weak_ = true;
+  return true;
+}
+
+void SimCache::perform(const CacheGet& get) {
+  CacheAnswer miss;
+  miss.token = get.token;
+  miss.states.resize(get.keys.size());
+  if (dropped("a get")) {
+    answers_.push_back(std::move(miss));
+    return;
+  }
+  server_.kept_->get(get);
+  std::vector<CacheAnswer> answers;
+  server_.kept_->take_answers(answers);
+  const auto& states = answers.front().states;
+  std::map<std::string, std::uint64_t> told;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (states[i] == CacheAnswer::State::kMiss) {
+      told[name_of(get.keys[i])] = server_.leases_[name_of(get.keys[i])] = ++server_.lease_;
+    }
+  }
+  if (server_.faulty && server_.random_.one_in(server_.settings_.faults.cache_drops_reply)) {
+    server_.trace_.fault(Fault::kCacheDropsReply);
+    answers = {std::move(miss)};
+    told.clear();
+  }
+  for (const auto& [name, lease] : told) leases_[name] = lease;
+  std::ranges::move(answers, std::back_inserter(answers_));
+}
+
+void SimCache::perform(const Fill& fill) {
+  std::vector<CounterKey> held;
+  for (const CounterKey& key : fill.keys) {
+    const auto lease = leases_.find(name_of(key));
+    if (lease != leases_.end() && server_.leases_[lease->first] == lease->second) held.push_back(key);
+    if (lease != leases_.end()) leases_.erase(lease);
+  }
+  if (!held.empty()) server_.kept_->fill(held, fill.rows);
+}
+
+void SimCache::move() {
+  for (auto left = server_.random_.below(waiting_.size() + 1); left > 0; --left) {
+    const auto request = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (const auto* get = std::get_if<CacheGet>(&request)) {
+      perform(*get);
+    } else if (const auto* fill = std::get_if<Fill>(&request)) {
+      if (!dropped("a fill")) perform(*fill);
+    } else if (!dropped("an update")) {
+      server_.kept_->update(std::get<RowBatch>(request));
+    }
+  }
+}
+
+void SimCache::take_answers(std::vector<CacheAnswer>& out) {
+  std::ranges::move(answers_, std::back_inserter(out));
+  answers_.clear();
+}
+
+}  // namespace quipu::sim

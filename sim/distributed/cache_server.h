@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cache/local_cache.h"
+#include "cache/totals_cache.h"
+#include "sim/distributed/settings.h"
+#include "sim/random.h"
+#include "sim/trace.h"
+
+namespace quipu::sim {
+
+/// The cache that all processes share: what LocalCache (the product) keeps, behind connections that lose things. As in
+/// Redis a miss leaves a lease with a name, and a fill counts only under the one that was given out last: who asked the
+/// store before that may have missed what came since.
+class SimCacheServer {
+ public:
+  SimCacheServer(const DistributedSettings& settings, Random& random, Trace& trace);
+
+  /// Requests are dropped only while this is set.
+  bool faulty = false;
+
+  /// Everything that it has is gone.
+  void lose();
+  void tick(TimeMs now) { kept_->tick(now); }
+  /// Something was not told to it, or was thrown away: what it shows may be older than what it showed before.
+  bool weak() const { return weak_; }
+
+ private:
+  friend class SimCache;
+  void make();
+
+  const DistributedSettings& settings_;
+  Random& random_;
+  Trace& trace_;
+  std::size_t bytes_max_;
+  std::unique_ptr<LocalCache> kept_;
+  std::map<std::string, std::uint64_t> leases_;  // By counter, the newest.
+  std::uint64_t lease_ = 0;
+  bool weak_ = false;
+};
+
+/// One process's connection to it: requests in their order, some time later; a command or its reply may be dropped, and
+/// then a get is answered as a miss.
+class SimCache final : public TotalsCache {
+ public:
+  explicit SimCache(SimCacheServer& server) : server_(server) {}
+
+  /// Some of what waits is done.
+  void move();
+
+  void get(CacheGet get) override { waiting_.emplace_back(std::move(get)); }
+  void take_answers(std::vector<CacheAnswer>& out) override;
+  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows) override {
+    waiting_.emplace_back(Fill{keys, rows});
+  }
+  void update(const RowBatch& rows) override { waiting_.emplace_back(rows); }
+  void tick(TimeMs) override {}
+  Stats stats() const override { return {}; }
+
+ private:
+  struct Fill {
+    std::vector<CounterKey> keys;
+    RowBatch rows;
+  };
+  static std::string name_of(const CounterKey& key) { return key.space + "/" + key.counter; }
+  void perform(const CacheGet& get);
+  void perform(const Fill& fill);
+  bool dropped(const char* what);
+
+  SimCacheServer& server_;
+  std::deque<std::variant<CacheGet, Fill, RowBatch>> waiting_;
+  std::vector<CacheAnswer> answers_;
+  std::map<std::string, std::uint64_t> leases_;  // That it was told of.
+};
+
+}  // namespace quipu::sim

@@ -1,0 +1,245 @@
+#include "sim/distributed/distributed_world.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace quipu::sim {
+namespace {
+
+/// A run that has not seen so much by then was drawn too weak.
+constexpr std::uint64_t kStepsMax = 60'000;
+constexpr std::uint64_t kEventsMin = 500;
+constexpr std::uint64_t kFaultsMin = 20;
+constexpr std::uint16_t kPartitionsMost = 6;
+/// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead
+/// stay for so long.
+constexpr std::uint64_t kClockMs = 3'000;
+
+}  // namespace
+
+DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
+    : random_(seed),
+      trace_(trace),
+      settings_(draw_distributed_settings(random_)),
+      topic_(settings_.partitions, random_, trace_),
+      oracle_(settings_.partitions, settings_.worker.ids_max),
+      cassandra_(settings_, random_, trace_),
+      cache_(settings_, random_, trace_),
+      coordinator_(random_, trace_),
+      around_{settings_, random_, trace_, topic_, cassandra_, cache_, coordinator_},
+      callers_(settings_, random_, trace_),
+      nodes_(settings_.nodes),
+      workers_(settings_.workers) {
+  SimCassandraSession::use(&cassandra_, &random_, &trace_);
+  topic_.appended = [this](PartitionId partition, Offset offset, ByteView record) {
+    trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
+                std::to_string(record.size()) + " bytes");
+    if (log_damaged_) return;
+    oracle_.now = around_.steady;
+    oracle_.appended(partition, offset, record);
+    if (oracle_.gap) trace_.violation("a chain has a gap in the log itself");
+  };
+}
+
+DistributedWorld::~DistributedWorld() {
+  log_damaged_ = true;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) callers_.end_process(i);
+  nodes_.clear();
+  workers_.clear();
+  SimCassandraSession::use(nullptr, nullptr, nullptr);
+}
+
+Report DistributedWorld::run(std::uint64_t steps_max) {
+  trace_.line(settings_.text());
+  topic_.faulty = cassandra_.faulty = cache_.faulty = true;
+  while (steps_ < steps_max && !trace_.failed() && !log_damaged_) {
+    const bool enough = steps_ >= settings_.steps_min && callers_.events() >= kEventsMin &&
+                        trace_.faults_all() >= kFaultsMin;
+    if (enough) break;
+    if (steps_ >= kStepsMax) {
+      trace_.violation("the run is too weak: " + std::to_string(callers_.events()) + " events and " +
+                       std::to_string(trace_.faults_all()) + " faults");
+      break;
+    }
+    ++steps_;
+    step();
+  }
+  if (!trace_.failed() && log_damaged_) expect_detection();
+  if (!trace_.failed() && !log_damaged_) settle();
+  if (!trace_.failed() && !log_damaged_) check_quiet();
+  Report report;
+  report.steps = steps_;
+  report.violation = trace_.violation();
+  report.hash = trace_.hash();
+  report.events = callers_.events();
+  report.ms = around_.steady;
+  report.faults = trace_.faults();
+  report.faults_all = trace_.faults_all();
+  return report;
+}
+
+void DistributedWorld::pass_time(TimeMs ms) {
+  around_.steady += ms;
+  trace_.at(steps_, around_.steady);
+  SimCassandraSession::set_time(around_.steady, wall() * 1'000);
+  cassandra_.tick(around_.steady);
+  cache_.tick(wall());
+  callers_.at(wall());
+  if (cassandra_.forgot()) callers_.distrust_positions();
+}
+
+void DistributedWorld::step() {
+  pass_time(static_cast<TimeMs>(random_.between(0, static_cast<std::uint64_t>(settings_.step_ms))));
+  try_faults();
+  if (log_damaged_) return;
+  take_turn();
+  callers_.look_at(oracle_);
+}
+
+void DistributedWorld::try_faults() {
+  const auto& rates = settings_.faults;
+  if (random_.one_in(rates.node_crash)) crash_node(random_.below(nodes_.size()));
+  if (random_.one_in(rates.worker_crash)) crash_worker(random_.below(workers_.size()));
+  if (random_.one_in(rates.process_stalls)) {
+    trace_.fault(Fault::kProcessStalls);
+    auto& until = random_.one_in(3) ? nodes_[random_.below(nodes_.size())].stalled_until
+                                    : workers_[random_.below(workers_.size())].stalled_until;
+    until = steps_ + random_.between(20, 400);
+  }
+  if (random_.one_in(rates.rebalance)) coordinator_.rebalance();
+  if (random_.one_in(rates.lost)) coordinator_.lose();
+  if (random_.one_in(rates.producer_rebuilt)) {
+    if (random_.one_in(4)) {
+      auto& worker = workers_[random_.below(workers_.size())];
+      if (worker.process) worker.process->view().rebuild();
+    } else {
+      auto& node = nodes_[random_.below(nodes_.size())];
+      if (node.process) node.process->view().rebuild();
+    }
+  }
+  if (random_.one_in(rates.partition_added) && topic_.partitions() < kPartitionsMost) {
+    trace_.fault(Fault::kPartitionAdded);
+    topic_.add_partition();
+    oracle_.add_partition();
+  }
+  if (random_.one_in(rates.cache_lost)) cache_.lose();
+  break_replicas();
+  jump_clocks();
+  if (callers_.events() > kEventsMin / 2 && random_.one_in(rates.log_damaged)) damage_log();
+}
+
+/// One of the three at a time can not be reached, mostly.
+void DistributedWorld::break_replicas() {
+  const auto& rates = settings_.faults;
+  const auto node = random_.below(SimCassandra::kNodes);
+  const bool first = cassandra_.up() == SimCassandra::kNodes;
+  if (cassandra_.is_up(node) && random_.one_in(rates.replica_fails) && (first || random_.one_in(4))) {
+    cassandra_.fail(node);
+  } else if (cassandra_.is_up(node) && random_.one_in(rates.replica_parts) && (first || random_.one_in(4))) {
+    trace_.fault(Fault::kReplicaDown, "node " + std::to_string(node));
+    cassandra_.part(node);
+  } else if (!cassandra_.is_up(node) && random_.one_in(60)) {
+    trace_.line("node " + std::to_string(node) + " of the store is there again");
+    cassandra_.join(node);
+  }
+}
+
+void DistributedWorld::jump_clocks() {
+  const auto& rates = settings_.faults;
+  auto& ahead = random_.one_in(2) ? nodes_[random_.below(nodes_.size())].clock_ahead
+                                  : workers_[random_.below(workers_.size())].clock_ahead;
+  if (random_.one_in(rates.clock_back)) {
+    trace_.fault(Fault::kClockBack);
+    ahead = -static_cast<TimeMs>(random_.below(kClockMs));
+    callers_.distrust_ages();
+  }
+  if (random_.one_in(rates.clock_forward)) {
+    trace_.fault(Fault::kClockForward);
+    ahead = static_cast<TimeMs>(random_.below(kClockMs));
+    callers_.distrust_ages();
+  }
+}
+
+void DistributedWorld::crash_node(std::size_t number) {
+  auto& machine = nodes_[number];
+  if (!machine.process) return;
+  trace_.fault(Fault::kNodeCrash, "node " + std::to_string(number));
+  callers_.end_process(number);
+  machine.process.reset();
+}
+
+void DistributedWorld::crash_worker(std::size_t number) {
+  auto& machine = workers_[number];
+  if (!machine.process) return;
+  trace_.fault(Fault::kWorkerCrash, "worker " + std::to_string(number));
+  machine.process.reset();
+}
+
+void DistributedWorld::start_node(std::size_t number) {
+  auto& machine = nodes_[number];
+  auto started = NodeProcess::start(around_, number + 1, ++machine.boot, settings_.partitions, wall(machine.clock_ahead));
+  if (!started) return trace_.line("node " + std::to_string(number) + " does not start: " + started.error().what);
+  trace_.line("node " + std::to_string(number) + " starts");
+  machine.process = std::move(*started);
+  callers_.begin_process(number, machine.process->node());
+}
+
+void DistributedWorld::start_worker(std::size_t number) {
+  auto& machine = workers_[number];
+  auto started = WorkerProcess::start(around_, ++processes_, wall(machine.clock_ahead));
+  if (!started) return trace_.line("worker " + std::to_string(number) + " does not start: " + started.error().what);
+  trace_.line("worker " + std::to_string(number) + " starts");
+  machine.process = std::move(*started);
+  coordinator_.assign(topic_.partitions());
+}
+
+void DistributedWorld::step_node(std::size_t number) {
+  auto& machine = nodes_[number];
+  machine.process->step(wall(machine.clock_ahead));
+  callers_.poll(number);
+  if (log_damaged_ || machine.process->node().state() == EngineState::kServing) return;
+  trace_.violation("node " + std::to_string(number) + " has given up: " + machine.process->node().failure().what);
+}
+
+void DistributedWorld::step_worker(std::size_t number) {
+  auto& machine = workers_[number];
+  machine.process->step(wall(machine.clock_ahead));
+  if (log_damaged_) return;
+  for (const PartitionHealth& health : machine.process->worker().health()) {
+    if (!health.alarm.empty()) trace_.violation("worker " + std::to_string(number) + " stops: " + health.alarm);
+  }
+}
+
+void DistributedWorld::take_turn() {
+  const auto what = random_.below(100);
+  const auto node = random_.below(nodes_.size());
+  const auto worker = random_.below(workers_.size());
+  if (what < 25) {
+    callers_.act();
+  } else if (what < 55) {
+    if (!nodes_[node].process && random_.one_in(10)) start_node(node);
+    if (!goes(nodes_[node])) return;
+    nodes_[node].process->move(random_.below(20));
+    step_node(node);
+  } else if (what < 92) {
+    if (!workers_[worker].process && random_.one_in(10)) start_worker(worker);
+    if (!goes(workers_[worker])) return;
+    workers_[worker].process->move(random_.below(40));
+    step_worker(worker);
+  } else if (what < 95) {
+    topic_.arrive();
+  } else if (what < 97) {
+    coordinator_.assign(topic_.partitions());
+  } else {
+    if (goes(nodes_[node])) nodes_[node].process->view().look();
+    if (goes(workers_[worker])) workers_[worker].process->view().look();
+  }
+}
+
+Report run_distributed_seed(std::uint64_t seed, std::uint64_t steps_max, std::FILE* trace) {
+  auto report = DistributedWorld(seed, trace).run(steps_max);
+  report.seed = seed;
+  return report;
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/distributed/callers.h"
+#include "sim/distributed/log_oracle.h"
+#include "sim/distributed/processes.h"
+#include "sim/world.h"
+
+namespace quipu::sim {
+
+/// Some machines with API nodes and workers, a log, a store and a cache that they share, and everything that can go
+/// wrong, all in one thread:
+///
+///   callers ─► ApiNode ─► log view ─► topic ─► log view ─► Worker ─► CassandraStore ─► driver ─► three nodes
+///      ▲          └── TotalReader ─► cache, store                └─► cache
+///      └── books: what may be shown           oracle: what the topic's records mean, told a second time
+///
+/// Of these the ApiNode, the Worker, the CassandraStore and all that is in them are the product. A run has a phase in
+/// which anything happens; then faults stop, and all that was asked must be answered within a bounded time; then
+/// everything is quiet, and the totals must be those of the log: in the store's rows, as shown by each node, and after
+/// all processes were started anew.
+class DistributedWorld {
+ public:
+  DistributedWorld(std::uint64_t seed, std::FILE* trace);
+  ~DistributedWorld();
+
+  /// `steps_max`: the phase with faults ends after so many; a shorter prefix of the same run.
+  Report run(std::uint64_t steps_max);
+
+ private:
+  /// A place where a process runs, or is to run.
+  template <class Process>
+  struct Machine {
+    std::unique_ptr<Process> process;
+    std::uint32_t boot = 0;
+    std::uint64_t stalled_until = 0;
+    TimeMs clock_ahead = 0;
+  };
+
+  void step();
+  void pass_time(TimeMs ms);
+  void try_faults();
+  void break_replicas();
+  void jump_clocks();
+  void crash_node(std::size_t number);
+  void crash_worker(std::size_t number);
+  void damage_log();
+  void look_at_log();
+  void take_turn();
+  void step_node(std::size_t number);
+  void step_worker(std::size_t number);
+  void start_node(std::size_t number);
+  void start_worker(std::size_t number);
+  template <class Process>
+  bool goes(const Machine<Process>& machine) const {
+    return machine.process != nullptr && steps_ >= machine.stalled_until;
+  }
+  TimeMs wall(TimeMs ahead = 0) const { return kBeginning + around_.steady + ahead; }
+
+  // world_quiet.cc
+  void stop_faults();
+  void settle();
+  void prompt_turn(TimeMs ms);
+  bool drive(const std::string& what, const std::function<bool()>& done);
+  bool serving() const;
+  bool at_rest() const;
+  std::string state_text() const;
+  void check_quiet();
+  void check_store();
+  void check_reads(const std::string& when);
+  void expect_detection();
+
+  static constexpr TimeMs kBeginning = 1'700'000'000'000;
+
+  Random random_;
+  Trace trace_;
+  DistributedSettings settings_;
+  SimTopic topic_;
+  LogOracle oracle_;
+  SimCassandra cassandra_;
+  SimCacheServer cache_;
+  SimCoordinator coordinator_;
+  Surroundings around_;
+  Callers callers_;
+  std::vector<Machine<NodeProcess>> nodes_;
+  std::vector<Machine<WorkerProcess>> workers_;
+  std::uint64_t processes_ = 0;
+  std::uint64_t steps_ = 0;
+  bool faulty_ = true;
+  bool log_damaged_ = false;
+};
+
+/// Runs a seed from its beginning. `trace`: where its lines go, or null.
+Report run_distributed_seed(std::uint64_t seed, std::uint64_t steps_max, std::FILE* trace);
+
+}  // namespace quipu::sim

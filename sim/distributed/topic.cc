@@ -1,0 +1,68 @@
+#include "sim/distributed/topic.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+
+namespace quipu::sim {
+
+Offset SimTopic::append(PartitionId partition, ByteView record) {
+  Kept& kept = partitions_.at(partition.value);
+  const auto offset = kept.end();
+  kept.records.emplace_back(record.begin(), record.end());
+  appended(partition, offset, record);
+  return offset;
+}
+
+LogBounds SimTopic::bounds(PartitionId partition) const {
+  const Kept& kept = partitions_.at(partition.value);
+  return {kept.begin, kept.end()};
+}
+
+const Bytes& SimTopic::record(PartitionId partition, Offset offset) const {
+  const Kept& kept = partitions_.at(partition.value);
+  QUIPU_CHECK(offset >= kept.begin && offset < kept.end());
+  return kept.records[offset.value - kept.begin.value];
+}
+
+void SimTopic::trim(PartitionId partition, Offset below) {
+  Kept& kept = partitions_.at(partition.value);
+  if (below <= kept.begin || kept.records.empty()) return;
+  trace_.fault(Fault::kLogTrimmed, "partition " + std::to_string(partition.value) + " below offset " +
+                                       std::to_string(below.value));
+  for (; !kept.records.empty() && kept.begin < below; ++kept.begin.value) kept.records.pop_front();
+}
+
+void SimTopic::leave_behind(PartitionId partition, std::deque<Bytes> records) {
+  records.resize(random_.below(records.size() + 1));
+  if (!records.empty()) late_.push_back({partition, std::move(records)});
+}
+
+void SimTopic::arrive() {
+  if (late_.empty()) return;
+  const auto at = random_.below(late_.size());
+  Late& late = late_[at];
+  trace_.fault(Fault::kLateRecord, "partition " + std::to_string(late.partition.value));
+  append(late.partition, late.records.front());
+  late.records.pop_front();
+  if (late.records.empty()) late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+void SimTopic::arrive_all() {
+  while (!late_.empty()) arrive();
+}
+
+void SimTopic::cut(PartitionId partition, std::uint64_t count) {
+  Kept& kept = partitions_.at(partition.value);
+  for (; count > 0 && !kept.records.empty(); --count) kept.records.pop_back();
+}
+
+void SimTopic::make_anew() {
+  ++id_;
+  late_.clear();
+  for (Kept& kept : partitions_) kept = {};
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/identifiers.h"
+#include "log/event_log.h"
+#include "sim/random.h"
+#include "sim/trace.h"
+
+namespace quipu::sim {
+
+/// What the brokers keep of the log: a topic with partitions of records. Each partition has offsets of its own, without
+/// gaps. Everyone sees the same, until an unclean election or a topic made anew takes that away.
+class SimTopic {
+ public:
+  SimTopic(std::uint16_t partitions, Random& random, Trace& trace)
+      : random_(random), trace_(trace), partitions_(partitions) {}
+
+  /// Fetches are late only while this is set.
+  bool faulty = false;
+
+  /// Is told of each record as it gets its offset.
+  std::function<void(PartitionId, Offset, ByteView)> appended = [](PartitionId, Offset, ByteView) {};
+
+  std::uint16_t partitions() const { return static_cast<std::uint16_t>(partitions_.size()); }
+  void add_partition() { partitions_.emplace_back(); }
+  /// Another one each time that the topic is made.
+  std::uint64_t id() const { return id_; }
+
+  Offset append(PartitionId partition, ByteView record);
+  LogBounds bounds(PartitionId partition) const;
+  const Bytes& record(PartitionId partition, Offset offset) const;
+  void trim(PartitionId partition, Offset below);
+
+  /// A producer was left behind with records of one partition on their way: some of the first of them arrive yet, in
+  /// their order, some time later.
+  void leave_behind(PartitionId partition, std::deque<Bytes> records);
+  /// Some of what was left behind arrives; or all of it.
+  void arrive();
+  void arrive_all();
+
+  /// An unclean election: the newest `count` records of a partition are gone.
+  void cut(PartitionId partition, std::uint64_t count);
+  /// The topic was deleted and made anew: it is empty, and what was left behind does not know it.
+  void make_anew();
+
+ private:
+  struct Kept {
+    Offset begin{1};
+    std::deque<Bytes> records;
+    Offset end() const { return Offset(begin.value + records.size()); }
+  };
+  struct Late {
+    PartitionId partition{};
+    std::deque<Bytes> records;
+  };
+
+  Random& random_;
+  Trace& trace_;
+  std::vector<Kept> partitions_;
+  std::vector<Late> late_;
+  std::uint64_t id_ = 1;
+};
+
+}  // namespace quipu::sim

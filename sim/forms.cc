@@ -1,0 +1,47 @@
+#include "sim/forms.h"
+
+#include "base/planted.h"
+
+#ifdef QUIPU_SIM_DISTRIBUTED
+#include "sim/distributed/distributed_world.h"
+#endif
+
+namespace quipu::sim {
+
+bool has_form(Form form) {
+#ifdef QUIPU_SIM_DISTRIBUTED
+  return form == Form::kEmbedded || form == Form::kDistributed;
+#else
+  return form == Form::kEmbedded;
+#endif
+}
+
+std::string_view name_of(Form form) { return form == Form::kEmbedded ? "embedded" : "distributed"; }
+
+Form form_of(std::uint64_t seed, FormChoice choice) {
+  if (choice) return *choice;
+  return seed % 2 == 0 && has_form(Form::kDistributed) ? Form::kDistributed : Form::kEmbedded;
+}
+
+Form form_of_mark(std::string_view mark) {
+  return mark.find(": ") == std::string_view::npos ? Form::kEmbedded : Form::kDistributed;
+}
+
+Form form_of_bug(std::string_view bug) {
+  constexpr std::string_view kFirstDistributed = "timestamp-without-offset";
+  for (const PlantedBug& planted : planted_bugs()) {
+    if (planted.name == kFirstDistributed) return Form::kDistributed;
+    if (planted.name == bug) return Form::kEmbedded;
+  }
+  return Form::kEmbedded;
+}
+
+Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
+#ifdef QUIPU_SIM_DISTRIBUTED
+  if (form_of(seed, choice) == Form::kDistributed) return run_distributed_seed(seed, steps_max, trace);
+#endif
+  static_cast<void>(choice);
+  return run_embedded_seed(seed, steps_max, trace);
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string_view>
+
+#include "sim/fault.h"
+#include "sim/world.h"
+
+namespace quipu::sim {
+
+/// Which forms are simulated: one, or (none given) both by turns, the embedded one in odd seeds.
+using FormChoice = std::optional<Form>;
+
+/// Whether this build can simulate the form: the distributed one needs the drivers of the distributed form.
+bool has_form(Form form);
+/// As on the command line.
+std::string_view name_of(Form form);
+Form form_of(std::uint64_t seed, FormChoice choice);
+
+/// In which form a mark of the product must be passed: those of parts of the distributed form alone name their part.
+Form form_of_mark(std::string_view mark);
+
+/// In which form a planted bug is looked for. Those of the distributed form stand behind the others.
+Form form_of_bug(std::string_view bug);
+
+/// Runs a seed from its beginning. `trace`: where its lines go, or null.
+Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace);
+
+}  // namespace quipu::sim
