@@ -82,7 +82,7 @@ Result<std::string> read_password(const std::string& key, const std::string& fil
   return password;
 }
 
-Result<SharedStore> open_shared_store(const ClusterConfig& config, std::function<void()> wake) {
+Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake) {
   const auto until = std::chrono::steady_clock::now() + kStartMax;
   while (true) {
     auto opened = config.store_kind == "postgres" ? open_postgres(config, wake) : open_cassandra(config, wake);

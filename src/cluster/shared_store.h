@@ -26,7 +26,7 @@ struct SharedStore {
 /// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits up to 30 s for one
 /// that does not answer. The errors are those of the store; kRefused, naming the key, where a file of a password can
 /// not be read.
-Result<SharedStore> open_shared_store(const ClusterConfig& config, std::function<void()> wake);
+Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake);
 
 /// The first line of the file that a key names; empty where it names none. kRefused names both.
 Result<std::string> read_password(const std::string& key, const std::string& file);

@@ -19,7 +19,8 @@ FORMS = (("cassandra", "counters"), ("cassandra-counters", "counter_columns"))
 TEXT = """# What the textbook form of the store counts twice
 
 Written by `make chaos`: {events} events from eight clients, half of them with ids, to two API nodes and five workers over Kafka
-and Cassandra; {kills} workers killed by SIGKILL ({rounds} at a time) and started again, the same way for both forms. Commit {commit}, {machine}, {date}.
+and Cassandra; {kills} workers killed by SIGKILL ({rounds} at a time) and started again, the same way for both forms, with
+`flush.commit_delay` at its default of 30 s. Commit {commit}, {machine}, {date}.
 
 | `store.kind` | events acknowledged | counted in Cassandra | too many | writes |
 |---|---:|---:|---:|---|

@@ -26,11 +26,16 @@ class Powered:
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
-        eventually(lambda: not os.path.exists(f"/proc/{self.pid}") or self.zombie(), 20, "the server is gone")
 
-    def zombie(self):
-        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as status:
-            return status.read().rpartition(")")[2].split()[0] in "ZX"
+
+def recover(disk):
+    """The power is back, once the last thread that had files open there has ended. Whether it is."""
+    try:
+        disk.unmount()
+    except AssertionError:
+        return False
+    disk.mount()
+    return True
 
 
 def under_cassandra(context):
@@ -39,14 +44,17 @@ def under_cassandra(context):
     with Image(context.directory, MEGABYTES) as disk:
         own = Servers(disk.root / "servers")
         own.up("cassandra")
+        started = [own.pid("cassandra-1")]
         try:
             os.sync()
-            cut_under(context, disk, own)
+            cut_under(context, disk, own, started)
         finally:
-            own.down()
+            for pid in started:  # By number: what the disk says of them may be gone.
+                if os.path.exists(f"/proc/{pid}"):
+                    os.kill(pid, signal.SIGKILL)
 
 
-def cut_under(context, disk, own):
+def cut_under(context, disk, own, started):
     settings = {"cassandra.contact_points": own.address["cassandra"], "kafka.session_timeout": "45s"}
     with Cluster(context, "power", settings) as cluster:
         cluster.cassandra_port = own.port("cassandra")
@@ -57,8 +65,9 @@ def cut_under(context, disk, own):
         disk.cut(Powered(own, "cassandra-1"))
         for worker in cluster.workers:
             os.kill(worker.pid, signal.SIGSTOP)  # So that what is left can be counted before they write.
-        disk.recover()
+        eventually(lambda: recover(disk), 20, "nobody has files open on the disk whose power was cut")
         own.up("cassandra")
+        started[:] = [own.pid("cassandra-1")]
         after = totals.events_in_cassandra(own.port("cassandra"), cluster.stem, "counters")
         for worker in cluster.workers:
             os.kill(worker.pid, signal.SIGCONT)
