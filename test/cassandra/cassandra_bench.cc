@@ -122,7 +122,7 @@ RowBatch CassandraBench::load(const std::vector<CounterKey>& keys) {
 namespace quipu::testing_contract {
 
 std::vector<StoreUnderTest> stores_under_test() {
-  return {{"Cassandra", [] { return std::make_unique<testing_cassandra::CassandraBench>(); }}};
+  return {{"Cassandra", [] { return std::make_unique<testing_cassandra::CassandraBench>(); }, true}};
 }
 
 }  // namespace quipu::testing_contract

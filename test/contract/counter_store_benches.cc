@@ -75,8 +75,8 @@ class RocksdbBench final : public StoreBench {
 }  // namespace
 
 std::vector<StoreUnderTest> stores_under_test() {
-  return {{"Memory", [] { return std::make_unique<MemoryBench>(); }},
-          {"Rocksdb", [] { return std::make_unique<RocksdbBench>(); }}};
+  return {{"Memory", [] { return std::make_unique<MemoryBench>(); }, false},
+          {"Rocksdb", [] { return std::make_unique<RocksdbBench>(); }, false}};
 }
 
 }  // namespace quipu::testing_contract

@@ -24,6 +24,8 @@ class StoreBench {
 struct StoreUnderTest {
   std::string name;
   std::function<std::unique_ptr<StoreBench>()> make;
+  /// It has many writers, and keeps the bases of each generation apart: an older base of the same one is a zombie's.
+  bool refuses_older_bases = false;
 };
 
 inline void PrintTo(const StoreUnderTest& store, std::ostream* out) { *out << store.name; }

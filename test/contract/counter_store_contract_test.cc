@@ -52,13 +52,17 @@ class CounterStoreContract : public testing::TestWithParam<StoreUnderTest> {
     EXPECT_TRUE(done.result) << done.result.error().what;
     return done;
   }
-  void write_base(std::uint64_t offset, const std::string& windows) {
+  Result<void> try_base(std::uint64_t offset, const std::string& windows) {
     const auto bytes = as_bytes(windows);
     store().write_base({Offset{offset}, Bytes(bytes.begin(), bytes.end())}, 7);
     const auto done = only();
     EXPECT_EQ(done.kind, Kind::kBase);
     EXPECT_EQ(done.token, 7u);
-    EXPECT_TRUE(done.result) << done.result.error().what;
+    return done.result;
+  }
+  void write_base(std::uint64_t offset, const std::string& windows) {
+    const auto done = try_base(offset, windows);
+    EXPECT_TRUE(done) << done.error().what;
   }
   /// `offset: windows` of the newest base at or below.
   std::string newest_base(std::uint64_t offset) {
@@ -315,6 +319,13 @@ TEST_P(CounterStoreContract, KeepsTheNewestTwoBases) {
 TEST_P(CounterStoreContract, ABaseOfANewLogTakesThePlaceOfThoseAboveIt) {
   write_base(500, "old log");
   write_base(900, "old log");
+  if (GetParam().refuses_older_bases) {
+    const auto refused = try_base(600, "a zombie's");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kRefused);
+    EXPECT_EQ(newest_base(kOffsetMax), "900: old log");
+    return;
+  }
   write_base(600, "new log");
   EXPECT_EQ(newest_base(kOffsetMax), "600: new log");
   EXPECT_EQ(store().oldest_base(), Offset{500});

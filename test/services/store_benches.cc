@@ -29,7 +29,7 @@ class PostgresBench final : public StoreBench {
 }  // namespace
 
 std::vector<StoreUnderTest> stores_under_test() {
-  return {{"Postgres", [] { return std::make_unique<PostgresBench>(); }}};
+  return {{"Postgres", [] { return std::make_unique<PostgresBench>(); }, false}};
 }
 
 }  // namespace quipu::testing_contract
