@@ -16,7 +16,7 @@ std::unexpected<Error> no_counters() { return failure(Code::kRefused, kNoCounter
 
 }  // namespace
 
-Result<std::unique_ptr<WorkerRole>> WorkerRole::open(const Config& config, std::function<void()> wake) {
+Result<std::unique_ptr<WorkerRole>> WorkerRole::open(const Config& config, const std::function<void()>& wake) {
   std::unique_ptr<WorkerRole> role(new WorkerRole(config));
   for (std::uint16_t number = 1; number <= config.cluster.workers; ++number) {
     auto worker = WorkerThread::start(config, number, wake);

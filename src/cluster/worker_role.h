@@ -23,7 +23,7 @@ class WorkerRole final : public CounterService {
  public:
   /// Starts `worker.count` workers; waits for the servers. `wake` is called on other threads when a step has something
   /// to do. Errors say what to do.
-  static Result<std::unique_ptr<WorkerRole>> open(const Config& config, std::function<void()> wake);
+  static Result<std::unique_ptr<WorkerRole>> open(const Config& config, const std::function<void()>& wake);
 
   /// kStopped as soon as all that were drained have ended.
   TimeMs step(TimeMs now, bool may_commit = true) override;
