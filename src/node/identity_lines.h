@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/identifiers.h"
 #include "base/result.h"
+#include "node/directory_place.h"
 
 namespace quipu {
 
