@@ -20,7 +20,9 @@ class RespFeed {
       const std::string offered(waiting_);
       const auto step = parser_.parse(offered);
       require(step.used <= offered.size(), "no more is used than was offered");
-      require(parser_.kept_bytes() <= 1'024 + 64 * offered.size(),
+      // It keeps the memory of a longer command for the next ones.
+      most_offered_ = std::max(most_offered_, offered.size());
+      require(parser_.kept_bytes() <= 1'024 + 64 * most_offered_,
               "what is kept follows what came, not what was declared");
       if (step.status == RespParser::Status::kCommand) note_command();
       if (step.status == RespParser::Status::kRefused) {
@@ -55,6 +57,7 @@ class RespFeed {
   const NetLimits& limits_;
   RespParser parser_;
   std::string waiting_;
+  std::size_t most_offered_ = 0;
   std::vector<std::string> events_;
   bool refused_ = false;
 };
