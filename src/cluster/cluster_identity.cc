@@ -9,6 +9,7 @@ namespace quipu {
 namespace {
 
 constexpr std::uint64_t kVersion = 1;
+constexpr std::string_view kMigrating = "migrating\n";
 
 }  // namespace
 
@@ -26,7 +27,14 @@ std::string cluster_text(const ClusterIdentity& identity) {
   return text;
 }
 
+std::string migrating_text(const ClusterIdentity& from) { return std::string(kMigrating) + cluster_text(from); }
+
 Result<ClusterIdentity> read_cluster_text(std::string_view text) {
+  if (text.starts_with(kMigrating)) {
+    return failure(Code::kRefused,
+                   "the totals of a data directory are being brought into the store, or were until that was "
+                   "interrupted: run the same `quipu store migrate` again");
+  }
   IdentityLines lines(text);
   const auto version = lines.decimal("version", std::numeric_limits<std::uint64_t>::max());
   if (!lines.error() && version != kVersion) {

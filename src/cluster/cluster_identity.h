@@ -27,7 +27,12 @@ inline constexpr std::string_view kClusterSetting = "cluster";
 /// The setting's text.
 std::string cluster_text(const ClusterIdentity& identity);
 
-/// kDamaged, naming the line, when it is not what cluster_text writes; kRefused when a newer version wrote it.
+/// The text that stands there while `quipu store migrate` fills the store: read_cluster_text refuses it, so nothing
+/// starts on half of the totals. `from` says which directory is brought in: another one can not take its place.
+std::string migrating_text(const ClusterIdentity& from);
+
+/// kRefused for migrating_text. kDamaged, naming the line, when it is not what cluster_text writes; kRefused when a
+/// newer version wrote it.
 Result<ClusterIdentity> read_cluster_text(std::string_view text);
 
 }  // namespace quipu

@@ -20,8 +20,6 @@ constexpr std::int64_t kLookMs = 100;
 /// A log that takes no frame for so long is taken for one that never will.
 constexpr std::int64_t kStallMs = 60'000;
 
-std::int64_t steady_ms() { return steady_clock_us() / 1'000; }
-
 /// The highest epoch of each counter of a page that was reset.
 std::map<std::pair<std::string, std::string>, Epoch> epochs_of(const RowBatch& rows) {
   std::map<std::pair<std::string, std::string>, Epoch> epochs;
@@ -35,7 +33,7 @@ std::map<std::pair<std::string, std::string>, Epoch> epochs_of(const RowBatch& r
 
 class EpochWriter {
  public:
-  EpochWriter(KafkaLog& log, Doorbell& bell) : log_(log), bell_(bell), appender_(log, new_node(), kResendMs) {}
+  EpochWriter(EventLog& log, Doorbell& bell) : log_(log), bell_(bell), appender_(log, new_node(), kResendMs) {}
 
   Result<void> append(const RowBatch& rows) {
     const auto epochs = epochs_of(rows);
@@ -63,20 +61,21 @@ class EpochWriter {
     for (std::uint16_t at = 0; at < log_.partitions(); ++at) appender_.append(PartitionId{at}, entries, at);
     std::size_t left = log_.partitions();
     std::vector<EntryAppender::Appended> appended;
-    for (auto until = steady_ms() + kStallMs; left > 0; bell_.wait(kLookMs)) {
+    for (auto until = steady_clock_ms() + kStallMs; left > 0; bell_.wait(kLookMs)) {
       appended.clear();
-      appender_.step(steady_ms(), wall_clock_ms(), appended);
+      appender_.step(steady_clock_ms(), wall_clock_ms(), appended);
       for (const auto& each : appended) {
         if (!each.offset) return std::unexpected(each.offset.error());
         --left;
-        until = steady_ms() + kStallMs;
+        until = steady_clock_ms() + kStallMs;
       }
-      if (left > 0 && steady_ms() >= until) return failure(Code::kTimeout, "the log has taken nothing for a minute");
+      if (left > 0 && steady_clock_ms() >= until)
+        return failure(Code::kTimeout, "the log has taken nothing for a minute");
     }
     return {};
   }
 
-  KafkaLog& log_;
+  EventLog& log_;
   Doorbell& bell_;
   InOrderAppender appender_;
   std::uint64_t counters_ = 0;
@@ -84,7 +83,7 @@ class EpochWriter {
 
 }  // namespace
 
-Result<std::uint64_t> write_epochs(WaitingStore& store, KafkaLog& log, Doorbell& bell) {
+Result<std::uint64_t> write_epochs(WaitingStore& store, EventLog& log, Doorbell& bell) {
   EpochWriter writer(log, bell);
   auto written = store.scan(kRowsPerPage, [&writer](const RowBatch& rows) { return writer.append(rows); });
   if (!written) return std::unexpected(written.error());

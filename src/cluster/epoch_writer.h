@@ -4,7 +4,7 @@
 
 #include "base/result.h"
 #include "cluster/waiting_store.h"
-#include "kafka/kafka_log.h"
+#include "log/event_log.h"
 #include "node/doorbell.h"
 
 namespace quipu {
@@ -13,6 +13,6 @@ namespace quipu {
 /// its log alone, and a total is the sum of the shards of the highest epoch. All partitions of `log` get a RESET with
 /// the epoch of each; repeats do no harm. `bell` is rung by both. Answers how many counters. Waits until the log has
 /// all.
-Result<std::uint64_t> write_epochs(WaitingStore& store, KafkaLog& log, Doorbell& bell);
+Result<std::uint64_t> write_epochs(WaitingStore& store, EventLog& log, Doorbell& bell);
 
 }  // namespace quipu

@@ -11,7 +11,7 @@
 namespace quipu {
 
 Result<LogStatus> log_status(const Config& config) {
-  auto parts = SharedParts::look(config, [] {});
+  auto parts = SharedParts::open(config, [] {}, SharedParts::Use::kLook);
   if (!parts) return std::unexpected(parts.error());
   CounterStore& store = *parts->store.store;
   const auto generation = parts->identity.log.generation;

@@ -67,6 +67,17 @@ Result<void> copy_rows(WaitingStore& from, WaitingStore& to, BegunLog& report) {
   });
 }
 
+/// Makes `report.after` what all processes go by, and sees that it is: what stands there is ordered by the clocks of
+/// those who wrote it.
+Result<void> put_identity(WaitingStore& waiting, CounterStore& store, const BegunLog& report) {
+  if (auto put = waiting.write({}, {{std::string(kClusterSetting), cluster_text(report.after)}}, true); !put)
+    return put;
+  const auto there = known_identity(store);
+  if (there && *there == report.after) return {};
+  return failure(Code::kBusy,
+                 "the store still says what it said before: this machine's clock is behind; run this again");
+}
+
 }  // namespace
 
 Result<BegunLog> adopt_topic(const Config& config) {
@@ -76,7 +87,7 @@ Result<BegunLog> adopt_topic(const Config& config) {
   if (!store) return std::unexpected(store.error());
   const auto known = known_identity(*store->store);
   if (!known) return std::unexpected(known.error());
-  if (!*known) return failure(Code::kNotFound, "the store has counted from no log yet: nothing has been started on it");
+  if (!*known) return nothing_started();
   BegunLog report;
   report.before = **known;
   auto log = open_next(config, report.before.log.generation, bell);
@@ -93,14 +104,16 @@ Result<BegunLog> adopt_topic(const Config& config) {
   report.after = report.before;
   report.after.log = (*log)->identity();
   report.after.id_partitions = (*log)->partitions();
-  if (auto put = waiting.write({}, {{std::string(kClusterSetting), cluster_text(report.after)}}, true); !put) {
-    return std::unexpected(put.error());
-  }
+  if (auto put = put_identity(waiting, *store->store, report); !put) return std::unexpected(put.error());
   return report;
 }
 
 Result<BegunLog> migrate_store(const Config& config) {
   tell_on_standard_error();
+  if (config.cluster.store_kind == "cassandra-counters") {
+    return failure(Code::kRefused,
+                   "store.kind = \"cassandra-counters\": it counts at least once; totals are not brought there");
+  }
   if (auto flushed = flush_directory(config); !flushed) return std::unexpected(flushed.error());
   const auto directory = DataDirectory::hold(config.data_dir);
   if (!directory) return std::unexpected(directory.error());
@@ -113,15 +126,18 @@ Result<BegunLog> migrate_store(const Config& config) {
   Doorbell bell;
   auto store = open_shared_store(config.cluster, [&bell] { bell.ring(); });
   if (!store) return std::unexpected(store.error());
-  const auto known = known_identity(*store->store);
-  if (!known) return std::unexpected(known.error());
-  if (*known) return failure(Code::kRefused, "the store is in use: it counts from a log already; name one that is not");
-
   BegunLog report;
   report.before.log = directory->log_identity();
   report.before.secret = directory->secret();
   report.before.id_partitions = directory->id_partitions();
   report.before.resp_namespaces = directory->resp_namespaces();
+  const auto marker = migrating_text(report.before);
+  const auto claimed = store->claim_setting(std::string(kClusterSetting), marker);
+  if (!claimed) return std::unexpected(claimed.error());
+  if (*claimed != marker) {
+    return failure(Code::kRefused,
+                   "the store is in use: it counts from a log, or takes another directory; name an empty one");
+  }
   auto log = open_next(config, report.before.log.generation, bell);
   if (!log) return std::unexpected(log.error());
   WaitingStore from(**old_store, old_bell);
@@ -137,10 +153,7 @@ Result<BegunLog> migrate_store(const Config& config) {
   report.after = report.before;
   report.after.log = (*log)->identity();
   report.after.id_partitions = (*log)->partitions();
-  const auto text = cluster_text(report.after);
-  const auto claimed = store->claim_setting(std::string(kClusterSetting), text);
-  if (!claimed) return std::unexpected(claimed.error());
-  if (*claimed != text) return failure(Code::kRefused, "another process has begun to use the store meanwhile");
+  if (auto put = put_identity(to, *store->store, report); !put) return std::unexpected(put.error());
   return report;
 }
 

@@ -30,8 +30,8 @@ Result<BegunLog> adopt_topic(const Config& config);
 /// `config` names, which must not be in use, and begins to count from its topic. The directory stays as it is, and must
 /// not be served any more. Ids and sources are not brought over. Waits.
 ///
-/// Promise: until all is through no process can start on the store; it may be called again. kRefused where the store
-/// is in use or the directory is.
+/// Promise: from its begin until all is through no process can start on the store; it may be called again. kRefused
+/// where the store is in use, the directory is, or `store.kind` counts at least once.
 Result<BegunLog> migrate_store(const Config& config);
 
 }  // namespace quipu

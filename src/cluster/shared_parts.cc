@@ -1,23 +1,15 @@
 #include "cluster/shared_parts.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <optional>
 #include <utility>
 
-#include "base/check.h"
 #include "cache/redis_cache.h"
+#include "node/random_value.h"
 
 namespace quipu {
 namespace {
-
-template <class Value>
-Value random_value() {
-  Value value{};
-  QUIPU_CHECK(::getrandom(&value, sizeof(value), 0) == static_cast<ssize_t>(sizeof(value)));
-  return value;
-}
 
 /// Puts this process's identity of the log there, or takes what another one has put there first.
 Result<ClusterIdentity> claim_identity(const Config& config, SharedParts& parts) {
@@ -70,7 +62,7 @@ KafkaOptions kafka_options(const Config& config, std::function<void()> wake) {
   return options;
 }
 
-Result<SharedParts> SharedParts::open(const Config& config, std::function<void()> wake) {
+Result<SharedParts> SharedParts::open(const Config& config, std::function<void()> wake, Use use) {
   SharedParts parts;
   auto store = open_shared_store(config.cluster, wake);
   if (!store) return std::unexpected(store.error());
@@ -79,6 +71,11 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   if (!known) return std::unexpected(known.error());
   auto options = kafka_options(config, std::move(wake));
   if (*known) options.known = (*known)->log;
+  if (use == Use::kLook) {
+    if (!*known) return nothing_started();
+    options.only_read = true;
+    options.say = [](const std::string&) {};
+  }
   auto log = KafkaLog::open(std::move(options));
   if (!log) return std::unexpected(log.error());
   parts.log = std::move(*log);
@@ -91,26 +88,8 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   return parts;
 }
 
-Result<SharedParts> SharedParts::look(const Config& config, std::function<void()> wake) {
-  SharedParts parts;
-  auto store = open_shared_store(config.cluster, wake);
-  if (!store) return std::unexpected(store.error());
-  parts.store = std::move(*store);
-  const auto known = known_identity(*parts.store.store);
-  if (!known) return std::unexpected(known.error());
-  if (!*known) return failure(Code::kNotFound, "the store has counted from no log yet: nothing has been started on it");
-  parts.identity = **known;
-  auto options = kafka_options(config, std::move(wake));
-  options.known = parts.identity.log;
-  options.only_read = true;
-  options.say = [](const std::string&) {};
-  auto log = KafkaLog::open(std::move(options));
-  if (!log) return std::unexpected(log.error());
-  parts.log = std::move(*log);
-  if (auto begun = parts.store.begin_generation(parts.identity.log.generation); !begun) {
-    return std::unexpected(begun.error());
-  }
-  return parts;
+std::unexpected<Error> nothing_started() {
+  return failure(Code::kNotFound, "the store has counted from no log yet: nothing has been started on it");
 }
 
 void tell_findings(const KafkaLog& log) {

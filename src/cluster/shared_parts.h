@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,15 +23,20 @@ struct SharedParts {
   SharedStore store;
   std::unique_ptr<KafkaLog> log;
 
+  enum class Use : std::uint8_t {
+    kWork,
+    kLook,  ///< Nothing is made, claimed or trimmed; kNotFound where no process has begun yet.
+  };
   /// Waits for both. `wake` is called on other threads when either has something to take. kDamaged where the topic is
   /// not the one that the store has counted from; the message says what an operator can do.
-  static Result<SharedParts> open(const Config& config, std::function<void()> wake);
-  /// The same for looking at: nothing is made, claimed or trimmed. kNotFound where no process has begun yet.
-  static Result<SharedParts> look(const Config& config, std::function<void()> wake);
+  static Result<SharedParts> open(const Config& config, std::function<void()> wake, Use use = Use::kWork);
 };
 
 /// Which log the store counts from; nullopt where no process has begun yet. Waits for the store.
 Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store);
+
+/// What is said of a store for which known_identity has none.
+std::unexpected<Error> nothing_started();
 
 /// How the configuration says that Kafka is reached, for a log that nobody knows yet.
 KafkaOptions kafka_options(const Config& config, std::function<void()> wake);

@@ -2,8 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <chrono>
 #include <fstream>
+#include <string>
 #include <thread>
 
 #include "store/cassandra_store.h"
@@ -17,6 +19,17 @@ using namespace std::chrono_literals;
 /// How long a start waits for a store that gives no answer: as long as for Kafka.
 constexpr auto kStartMax = 30s;
 constexpr auto kStartAgain = 500ms;
+
+/// What the kinds have in common by name alone.
+template <class Store>
+SharedStore shared_by(std::unique_ptr<Store> opened) {
+  SharedStore shared;
+  shared.claim_setting = [store = opened.get()](const std::string& name, const std::string& value) {
+    return store->claim_setting(name, value);
+  };
+  shared.store = std::move(opened);
+  return shared;
+}
 
 Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<void()> wake) {
   auto password = read_password("cassandra.password_file", config.cassandra_password_file);
@@ -39,11 +52,7 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   auto opened = CassandraStore::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
   auto& store = **opened;
-  SharedStore shared;
-  shared.store = std::move(*opened);
-  shared.claim_setting = [&store](const std::string& name, const std::string& value) {
-    return store.claim_setting(name, value);
-  };
+  auto shared = shared_by(std::move(*opened));
   shared.begin_generation = [&store](Generation generation) { return store.begin_generation(generation); };
   shared.bases.newest = [&store](PartitionId partition, Offset offset) {
     return store.newest_base_of(partition, offset);
@@ -61,12 +70,7 @@ Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<voi
   options.waiting_bytes_max = config.store_waiting_bytes;
   auto opened = PostgresStore::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
-  auto& store = **opened;
-  SharedStore shared;
-  shared.store = std::move(*opened);
-  shared.claim_setting = [&store](const std::string& name, const std::string& value) {
-    return store.claim_setting(name, value);
-  };
+  auto shared = shared_by(std::move(*opened));
   // Its watermarks name their generation themselves.
   shared.begin_generation = [](Generation) -> Result<void> { return {}; };
   return shared;
@@ -75,11 +79,14 @@ Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<voi
 }  // namespace
 
 Result<std::string> read_password(const std::string& key, const std::string& file) {
-  std::string password;
-  if (file.empty()) return password;
+  if (file.empty()) return std::string();
+  std::array<char, kPasswordBytesMax + 1> line{};
   std::ifstream stream(file);
-  if (!std::getline(stream, password)) return failure(Code::kRefused, key + ": can not read a line of " + file);
-  return password;
+  if (!stream.getline(line.data(), line.size())) {
+    return failure(Code::kRefused,
+                   key + ": " + file + " has no first line of at most " + std::to_string(kPasswordBytesMax) + " bytes");
+  }
+  return std::string(line.data());
 }
 
 Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,6 +28,8 @@ struct SharedStore {
 /// that does not answer. The errors are those of the store; kRefused, naming the key, where a file of a password can
 /// not be read.
 Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake);
+
+inline constexpr std::size_t kPasswordBytesMax = 1'024;
 
 /// The first line of the file that a key names; empty where it names none. kRefused names both.
 Result<std::string> read_password(const std::string& key, const std::string& file);

@@ -15,13 +15,11 @@ constexpr std::int64_t kBusyMsMax = 60'000;
 constexpr std::int64_t kLookMs = 100;
 constexpr std::chrono::milliseconds kRetry{200};
 
-std::int64_t steady_ms() { return steady_clock_us() / 1'000; }
-
 }  // namespace
 
 Result<void> WaitingStore::write(const RowBatch& rows, const std::vector<std::pair<std::string, std::string>>& settings,
                                  bool sync) {
-  for (const auto until = steady_ms() + kBusyMsMax;; std::this_thread::sleep_for(kRetry)) {
+  for (const auto until = steady_clock_ms() + kBusyMsMax;; std::this_thread::sleep_for(kRetry)) {
     StoreWrite write;
     write.token = next_token_++;
     write.rows = rows;
@@ -33,7 +31,7 @@ Result<void> WaitingStore::write(const RowBatch& rows, const std::vector<std::pa
     if (!done) return std::unexpected(done.error());
     if (done->result) return {};
     const auto code = done->result.error().code;
-    if ((code != Code::kBusy && code != Code::kUnknown) || steady_ms() >= until) return done->result;
+    if ((code != Code::kBusy && code != Code::kUnknown) || steady_clock_ms() >= until) return done->result;
   }
 }
 
@@ -52,7 +50,7 @@ Result<void> WaitingStore::scan(std::size_t rows_max, const std::function<Result
 
 Result<StoreCompletion> WaitingStore::wait_for(std::uint64_t token) {
   std::vector<StoreCompletion> completions;
-  for (const auto until = steady_ms() + kAnswerMsMax; steady_ms() < until; bell_.wait(kLookMs)) {
+  for (const auto until = steady_clock_ms() + kAnswerMsMax; steady_clock_ms() < until; bell_.wait(kLookMs)) {
     completions.clear();
     store_.take_completions(completions);
     for (auto& completion : completions) {

@@ -1,17 +1,16 @@
 #include "cluster/worker_thread.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
-#include "base/check.h"
 #include "cache/local_cache.h"
 #include "cluster/shared_parts.h"
 #include "kafka/kafka_group.h"
 #include "node/node_clock.h"
+#include "node/random_value.h"
 #include "worker/in_order_appender.h"
 #include "worker/start_partition_store.h"
 #include "worker/worker.h"
@@ -24,13 +23,10 @@ constexpr TimeMs kSleepMsMax = 500;
 constexpr TimeMs kReportMs = 200;
 constexpr std::int64_t kResendMs = 500;
 
-TimeMs steady_ms() { return steady_clock_us() / 1'000; }
-
 WorkerOptions worker_options(const Config& config, const HashSecret& secret) {
   WorkerOptions options;
   options.secret = secret;
-  QUIPU_CHECK(::getrandom(&options.table_hash_seed, sizeof(options.table_hash_seed), 0) ==
-              static_cast<ssize_t>(sizeof(options.table_hash_seed)));
+  options.table_hash_seed = random_value<std::uint64_t>();
   options.ids_max = config.idempotency_window;
   options.sources_max = config.sources_max;
   options.namespaces_max = config.namespaces_max;
@@ -178,8 +174,8 @@ void WorkerThread::run() {
     }
     bell_ = false;
     lock.unlock();
-    worker.step(steady_ms(), wall_clock_ms());
-    const auto now = steady_ms();
+    worker.step(steady_clock_ms(), wall_clock_ms());
+    const auto now = steady_clock_ms();
     if (now - reported_at >= kReportMs) {
       reported_at = now;
       auto report = parts_->report();

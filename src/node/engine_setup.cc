@@ -1,6 +1,8 @@
 #include "node/engine_setup.h"
 
-#include <random>
+#include <cstdint>
+
+#include "node/random_value.h"
 
 namespace quipu {
 
@@ -10,8 +12,7 @@ EngineOptions engine_options(const Config& config, const HashSecret& secret, Nod
   options.secret = secret;
   options.writer = writer;
   options.id_partitions = id_partitions;
-  std::random_device random;
-  options.table_hash_seed = (std::uint64_t{random()} << 32) | random();
+  options.table_hash_seed = random_value<std::uint64_t>();
   options.ids_max = config.idempotency_window;
   options.sources_max = config.sources_max;
   options.namespaces_max = config.namespaces_max;

@@ -14,4 +14,6 @@ std::int64_t steady_clock_us() {
   return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
+TimeMs steady_clock_ms() { return steady_clock_us() / 1'000; }
+
 }  // namespace quipu

@@ -9,5 +9,7 @@ TimeMs wall_clock_ms();
 
 /// Microseconds of a clock that does not jump.
 std::int64_t steady_clock_us();
+/// The same in milliseconds.
+TimeMs steady_clock_ms();
 
 }  // namespace quipu

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the distributed form through faults: two API nodes and five workers, real Kafka, Cassandra, Redis and PostgreSQL.
 
-    test/chaos/run.py [--binary PATH] [--only NAME ...] [--events N] [--seed S]     the six scenarios of CI
+    test/chaos/run.py [--binary PATH] [--only NAME ...] [--events N] [--seed S]     the scenarios of CI
     test/chaos/run.py --all [--events N]                                            all of them (make chaos)
 
 One line a scenario, with its seed; at the end "N passed, N failed". What can not run here fails and says why.
@@ -26,7 +26,7 @@ from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
-MODULES = ("workers", "nodes", "kafka", "stores", "around", "literal", "fresh", "power")
+MODULES = ("workers", "nodes", "kafka", "stores", "around", "moves", "literal", "fresh", "power")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000
 SECONDS_OF_TRAFFIC = 25.0

@@ -48,6 +48,16 @@ TEST(ClusterIdentityText, RefusesANewerVersionAndNamesBoth) {
   EXPECT_THAT(read.error().what, HasSubstr("version 2, this program reads version 1"));
 }
 
+TEST(ClusterIdentityText, NothingStartsWhileAStoreIsFilled) {
+  const auto read = read_cluster_text(migrating_text(identity()));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kRefused);
+  EXPECT_THAT(read.error().what, HasSubstr("quipu store migrate"));
+  auto other = identity();
+  other.log.random[0] = std::byte{99};
+  EXPECT_NE(migrating_text(other), migrating_text(identity())) << "another directory is told apart";
+}
+
 TEST(ClusterIdentityText, NamesTheLineThatIsWrong) {
   const std::string text = kText;
   const auto wrong = [&](const std::string& line, const std::string& instead) {

@@ -2,26 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <set>
+#include <functional>
 #include <sstream>
 #include <string>
 
 #include "api/world.h"
 #include "cluster/cluster_metrics.h"
+#include "node/metric_names.h"
 
 namespace quipu {
 namespace {
-
-/// The names that follow `mark` at the beginnings of lines.
-std::set<std::string> names_after(std::istream& text, const std::string& mark) {
-  std::set<std::string> names;
-  for (std::string line; std::getline(text, line);) {
-    if (!line.starts_with(mark)) continue;
-    line.erase(0, mark.size());
-    names.insert(line.substr(0, line.find_first_of(" {`")));
-  }
-  return names;
-}
 
 TEST(ClusterMetrics, ThePageNamesEachOfThemAndNoOther) {
   ApiWorld world;
@@ -35,10 +25,8 @@ TEST(ClusterMetrics, ThePageNamesEachOfThemAndNoOther) {
   const auto of_program = names_after(text, "# HELP quipu_");
   std::ifstream page(std::string(QUIPU_SOURCE_DIR) + "/docs/operations/metrics.md");
   ASSERT_TRUE(page.is_open());
-  std::set<std::string> of_page;
-  for (const auto& name : names_after(page, "| `quipu_")) {
-    if (name.starts_with("api_") || name.starts_with("worker_")) of_page.insert(name);
-  }
+  auto of_page = names_after(page, "| `quipu_");
+  std::erase_if(of_page, std::not_fn(is_distributed));
   EXPECT_EQ(of_page, of_program);
 }
 

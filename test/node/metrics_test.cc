@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <set>
 #include <sstream>
 #include <string>
+
+#include "node/metric_names.h"
 
 namespace quipu {
 namespace {
@@ -19,24 +20,13 @@ EngineStats stats_of_one_partition() {
   return stats;
 }
 
-/// The names that follow `mark` at the beginnings of lines.
-std::set<std::string> names_after(std::istream& text, const std::string& mark) {
-  std::set<std::string> names;
-  for (std::string line; std::getline(text, line);) {
-    if (!line.starts_with(mark)) continue;
-    line.erase(0, mark.size());
-    names.insert(line.substr(0, line.find_first_of(" {`")));
-  }
-  return names;
-}
-
 TEST(Metrics, ThePageNamesEachOfThemAndNoOther) {
   std::istringstream told(metrics_text(stats_of_one_partition(), {}));
   std::ifstream page(std::string(QUIPU_SOURCE_DIR) + "/docs/operations/metrics.md");
   ASSERT_TRUE(page.is_open());
   // Those of the distributed form have a test of their own.
   auto of_page = names_after(page, "| `quipu_");
-  std::erase_if(of_page, [](const auto& name) { return name.starts_with("api_") || name.starts_with("worker_"); });
+  std::erase_if(of_page, is_distributed);
   EXPECT_EQ(of_page, names_after(told, "# HELP quipu_"));
 }
 
