@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/phases.h"
 #include "log/posix_file_system.h"
+#include "log/read_ahead.h"
 #include "log/segment_files.h"
 #include "log/segment_writer.h"
 #include "log/write_times.h"
@@ -45,12 +46,14 @@ class PosixLogDisk::State {
   }
 
   Result<void> read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) {
-    auto& file = readers_[segment];
+    auto& [file, ahead] = readers_[segment];
     if (!file) {
       auto opened = files_.open_for_reading(segment);
       if (!opened) return std::unexpected(opened.error());
       file = std::move(*opened);
     }
+    const auto next = ahead.read(at, out.size());
+    if (next.bytes != 0) file.system().will_read(file.get(), next.at, next.bytes);
     auto done = read_fully(file, at, out);
     if (!done) done.error().what = files_.name(segment) + ": " + done.error().what;
     return done;
@@ -98,6 +101,10 @@ class PosixLogDisk::State {
     SegmentNumber segment{};
     std::uint64_t at = 0;
     ByteView bytes;
+  };
+  struct Reader {
+    FileDescriptor file;
+    ReadAhead ahead;
   };
   struct FileWork {
     DiskCompletion::Kind kind{};
@@ -160,7 +167,7 @@ class PosixLogDisk::State {
   const PosixLogDiskOptions options_;
 
   // The owner's thread.
-  std::map<SegmentNumber, FileDescriptor> readers_;
+  std::map<SegmentNumber, Reader> readers_;
 
   // Of whoever writes: the sync thread between taking a write and completing it, else the owner's.
   WriteTimes times_;
