@@ -1,12 +1,15 @@
 #include "aggregate/counter_pool.h"
 
+#include <new>
+#include <utility>
+
 #include "base/check.h"
 
 namespace quipu {
 
 void CounterPool::make(CounterIndex chunk) {
   Chunk& made = chunks_[chunk];
-  made.counters = std::make_unique<Counter[]>(kChunk);
+  made.counters = new (blocks_.take()) Counter[kChunk];
   for (CounterIndex i = 0; i < kChunk; ++i) {
     made.counters[i].extras = i + 1 == kChunk ? kNoCounter : chunk * kChunk + i + 1;
   }
@@ -45,7 +48,7 @@ void CounterPool::give_back(CounterIndex index) {
   if (number < lowest_) lowest_ = number;
   // One without any, beside another with room: it goes, and the empty ones at the end with it.
   if (chunk.used > 0 || number == lowest_) return;
-  chunk.counters.reset();
+  blocks_.give_back(reinterpret_cast<char*>(std::exchange(chunk.counters, nullptr)));
   chunk.free = kNoCounter;
   --chunks_in_use_;
   while (!chunks_.empty() && chunks_.back().counters == nullptr) chunks_.pop_back();

@@ -2,9 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "aggregate/huge_blocks.h"
 #include "aggregate/record_index.h"
 #include "aggregate/shard.h"
 #include "base/identifiers.h"
@@ -56,13 +56,14 @@ class CounterPool {
 
  private:
   struct Chunk {
-    std::unique_ptr<Counter[]> counters;
+    Counter* counters = nullptr;
     CounterIndex free = kNoCounter;  // The first free one; the others follow through `extras`.
     CounterIndex used = 0;
   };
 
   void make(CounterIndex chunk);
 
+  HugeBlocks blocks_{kChunk * sizeof(Counter)};
   std::vector<Chunk> chunks_;
   std::size_t size_ = 0;
   std::size_t chunks_in_use_ = 0;

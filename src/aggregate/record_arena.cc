@@ -1,5 +1,7 @@
 #include "aggregate/record_arena.h"
 
+#include <utility>
+
 #include "base/check.h"
 
 namespace quipu {
@@ -16,7 +18,7 @@ RecordRef RecordArena::append(std::size_t bytes) {
       slot = free_slots_.back();
       free_slots_.pop_back();
     }
-    slots_[slot] = std::make_unique_for_overwrite<char[]>(kChunkBytes);
+    slots_[slot] = blocks_.take();
     row_.push_back({slot, 0});
     used_ = 0;
   }
@@ -40,7 +42,7 @@ RecordRef RecordArena::record_at(Position& position) const {
 void RecordArena::drop_behind_hand() {
   while (first_ < hand_.chunk && !row_.empty()) {
     const auto slot = row_.front().slot;
-    slots_[slot].reset();
+    blocks_.give_back(std::exchange(slots_[slot], nullptr));
     free_slots_.push_back(slot);
     dead_bytes_ -= row_.front().used;
     row_.pop_front();

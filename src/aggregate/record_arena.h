@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <vector>
 
+#include "aggregate/huge_blocks.h"
 #include "aggregate/record_index.h"
 
 namespace quipu {
@@ -22,8 +22,7 @@ namespace quipu {
 class RecordArena {
  public:
   static constexpr std::size_t kUnit = 4;
-  /// With what an allocator puts in front it is at most 256 KiB.
-  static constexpr std::size_t kChunkBytes = (std::size_t{256} << 10) - 64;
+  static constexpr std::size_t kChunkBytes = std::size_t{256} << 10;
   static constexpr std::size_t kChunksMax = std::size_t{1} << 16;
   /// Memory that it can reach.
   static constexpr std::size_t kBytesMax = kChunksMax * kChunkBytes;
@@ -33,8 +32,8 @@ class RecordArena {
   /// A record is not needed any more; its bytes stay where they are until its chunk goes.
   void kill(std::size_t bytes) { dead_bytes_ += bytes; }
 
-  char* at(RecordRef ref) { return slots_[ref >> 16].get() + std::size_t{ref & 0xffff} * kUnit; }
-  const char* at(RecordRef ref) const { return slots_[ref >> 16].get() + std::size_t{ref & 0xffff} * kUnit; }
+  char* at(RecordRef ref) { return slots_[ref >> 16] + std::size_t{ref & 0xffff} * kUnit; }
+  const char* at(RecordRef ref) const { return slots_[ref >> 16] + std::size_t{ref & 0xffff} * kUnit; }
 
   /// A place in the row of chunks that goes up only: a record that is appended has a higher one than all before.
   struct Position {
@@ -71,7 +70,8 @@ class RecordArena {
     std::uint32_t used = 0;  // Bytes, where another chunk follows.
   };
 
-  std::vector<std::unique_ptr<char[]>> slots_;
+  HugeBlocks blocks_{kChunkBytes};
+  std::vector<char*> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::deque<InRow> row_;
   std::uint64_t first_ = 0;         // The number of the oldest chunk.

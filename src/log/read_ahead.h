@@ -6,8 +6,8 @@
 namespace quipu {
 
 /// Tells how much of a file to ask the system for beforehand, so that a log that is read in order (at a start: all that
-/// the store does not have yet) does not wait for the disk piece by piece. What is read here and there asks for nothing.
-/// One for each file. Pure.
+/// the store does not have yet) does not wait for the disk piece by piece. What is read here and there asks for
+/// nothing. One for each file. Pure.
 class ReadAhead {
  public:
   /// Asked for at once, when less than half of it is left.
@@ -18,8 +18,8 @@ class ReadAhead {
     std::uint64_t bytes = 0;  ///< 0: nothing is to be asked for.
   };
 
-  /// What to ask for when `bytes` are read from `at` on. A read that begins where the last one ended, or within it, goes
-  /// on in order.
+  /// What to ask for when `bytes` are read from `at` on. A read that begins where the last one ended, or within it,
+  /// goes on in order.
   Stretch read(std::uint64_t at, std::uint64_t bytes) {
     const bool in_order = at > at_ && at <= end_;
     at_ = at;
