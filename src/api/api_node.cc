@@ -45,7 +45,7 @@ ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& sto
       cache_(cache),
       calls_(store),
       store_(store),
-      spaces_(options.namespaces_max, options.namespaces_auto_create),
+      spaces_(options.namespaces_max, options.namespaces_auto_create, options.secret.low),
       marks_(log),
       frames_(log.identity(), partitions_),
       producer_(options.producer, log),

@@ -18,7 +18,7 @@ Core::Core(const EngineOptions& engine_options, EventLog& event_log, CounterStor
     : options(engine_options),
       log(event_log),
       store(counter_store),
-      spaces(options.namespaces_max, options.namespaces_auto_create),
+      spaces(options.namespaces_max, options.namespaces_auto_create, options.table_hash_seed),
       totals(options.table_hash_seed, options.secret, log.identity().generation, log.partitions()),
       frames(log.identity(), options.writer, log.partitions()) {
   totals.set_awake_max(options.table_bytes_max / kAwakeShare / sizeof(Counter));

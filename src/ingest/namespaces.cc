@@ -5,8 +5,8 @@
 
 namespace quipu {
 
-NamespaceRegistry::NamespaceRegistry(std::size_t spaces_max, bool auto_create)
-    : spaces_max_(spaces_max), auto_create_(auto_create) {}
+NamespaceRegistry::NamespaceRegistry(std::size_t spaces_max, bool auto_create, std::uint64_t hash_seed)
+    : spaces_max_(spaces_max), auto_create_(auto_create), by_name_(0, SeededHasher{hash_seed}) {}
 
 std::optional<NamespaceId> NamespaceRegistry::find(std::string_view name) const {
   const auto found = by_name_.find(name);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/identifiers.h"
 #include "base/result.h"
 
@@ -31,8 +32,9 @@ struct NamespacePolicy {
 /// The namespaces that exist, numbered in the order they became known. Pure; kept durable by the engine.
 class NamespaceRegistry {
  public:
-  /// `spaces_max`: how many may exist; `auto_create`: whether a write may make one.
-  NamespaceRegistry(std::size_t spaces_max, bool auto_create);
+  /// `spaces_max`: how many may exist; `auto_create`: whether a write may make one; `hash_seed`: random, for names come
+  /// from users.
+  NamespaceRegistry(std::size_t spaces_max, bool auto_create, std::uint64_t hash_seed);
 
   std::optional<NamespaceId> find(std::string_view name) const;
 
@@ -59,7 +61,7 @@ class NamespaceRegistry {
   std::size_t spaces_max_;
   bool auto_create_;
   std::deque<Space> spaces_;  // A deque: names are handed out as views.
-  std::unordered_map<std::string_view, NamespaceId> by_name_;
+  std::unordered_map<std::string_view, NamespaceId, SeededHasher> by_name_;
 };
 
 }  // namespace quipu

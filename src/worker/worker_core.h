@@ -48,7 +48,7 @@ struct WorkerCore {
       : options(worker_options),
         parts(worker_parts),
         calls(parts.store, parts.partitions, parts.appender),
-        spaces(options.namespaces_max, true) {}
+        spaces(options.namespaces_max, true, options.table_hash_seed) {}
 
   WorkerOptions options;
   WorkerParts parts;

@@ -76,7 +76,7 @@ Written frame_at(std::uint64_t offset, NodeIdentity writer, std::uint64_t number
 /// A worker of one partition, alone.
 struct Worker {
   LiveTotals totals{1, kSecret, kGeneration, kPartitions};
-  NamespaceRegistry spaces{10, true};
+  NamespaceRegistry spaces{10, true, 1};
   Aggregator aggregator{kShard, kOptions};
   std::vector<Aggregator::Reset> resets;
   std::uint64_t saturations = 0;

@@ -77,7 +77,7 @@ class NodeFramesTest : public testing::Test {
 
   LogIdentity identity;
   NamespaceRegistry spaces = [] {
-    NamespaceRegistry made(10, true);
+    NamespaceRegistry made(10, true, 1);
     made.restore("default");
     return made;
   }();

@@ -19,7 +19,7 @@ class Replayer {
  public:
   Replayer(EventLog& log, const HashSecret& secret, std::size_t ids_max = 1'000)
       : log_(log),
-        spaces(1'000, true),
+        spaces(1'000, true, 1),
         totals(5, secret, log.identity().generation, log.partitions()),
         next_(log.partitions(), Offset{1}) {
     totals.set_complete(true);

@@ -9,7 +9,7 @@ namespace quipu {
 namespace {
 
 TEST(Namespaces, NumberInTheOrderTheyBecomeKnownAndKeepTheirNames) {
-  NamespaceRegistry registry(1'000, true);
+  NamespaceRegistry registry(1'000, true, 7);
   std::vector<std::string_view> names;
   for (std::uint32_t i = 0; i < 500; ++i) {
     const auto id = registry.find_or_create("n" + std::to_string(i));
@@ -27,7 +27,7 @@ TEST(Namespaces, NumberInTheOrderTheyBecomeKnownAndKeepTheirNames) {
 }
 
 TEST(Namespaces, AreNotMadeByAWriteBeyondTheirBound) {
-  NamespaceRegistry registry(2, true);
+  NamespaceRegistry registry(2, true, 7);
   ASSERT_TRUE(registry.find_or_create("a"));
   ASSERT_TRUE(registry.find_or_create("b"));
   const auto third = registry.find_or_create("c");
@@ -40,7 +40,7 @@ TEST(Namespaces, AreNotMadeByAWriteBeyondTheirBound) {
 }
 
 TEST(Namespaces, AreNotMadeByAWriteWhereThatIsOff) {
-  NamespaceRegistry registry(2, false);
+  NamespaceRegistry registry(2, false, 7);
   registry.restore("known");
   EXPECT_TRUE(registry.find_or_create("known").has_value());
   const auto unknown = registry.find_or_create("unknown");
@@ -52,7 +52,7 @@ TEST(Namespaces, AreNotMadeByAWriteWhereThatIsOff) {
 }
 
 TEST(Namespaces, AreNotMadeWithAWrongName) {
-  NamespaceRegistry registry(2, true);
+  NamespaceRegistry registry(2, true, 7);
   for (const std::string_view name : {"", "A", "a b"}) {
     const auto made = registry.find_or_create(name);
     ASSERT_FALSE(made.has_value()) << name;
@@ -62,7 +62,7 @@ TEST(Namespaces, AreNotMadeWithAWrongName) {
 }
 
 TEST(Namespaces, HaveTheDefaultPolicyUntilTheyAreGivenAnother) {
-  NamespaceRegistry registry(5, true);
+  NamespaceRegistry registry(5, true, 7);
   const auto a = registry.restore("a");
   const auto b = registry.restore("b");
   EXPECT_EQ(registry.policy(a), NamespacePolicy{});
