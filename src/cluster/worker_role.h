@@ -12,6 +12,7 @@
 #include "ingest/namespaces.h"
 #include "node/config.h"
 #include "node/metrics.h"
+#include "node/random_value.h"
 
 namespace quipu {
 
@@ -49,7 +50,7 @@ class WorkerRole final : public CounterService {
   std::string metrics(const ServerStats& servers) const;
 
  private:
-  explicit WorkerRole(const Config& config) : spaces_(config.namespaces_max, false) {
+  explicit WorkerRole(const Config& config) : spaces_(config.namespaces_max, false, random_value<std::uint64_t>()) {
     show({&identity_, &secret_, &spaces_, &now_});
   }
 

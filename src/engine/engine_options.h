@@ -2,13 +2,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/hash.h"
 #include "base/identifiers.h"
 #include "ingest/namespaces.h"
+#include "log/event_log.h"
 
 namespace quipu {
 
@@ -40,6 +43,8 @@ struct EngineOptions {
       60'000;  ///< How often a flush ends with the store's own sync, which bounds the replay.
   std::int64_t base_interval_ms = 3'600'000;
   std::size_t base_log_bytes = std::size_t{4} << 30;  ///< A base is made after so much log, too.
+  /// What a start reads the log through; null: the log's own walk.
+  std::function<std::unique_ptr<LogScan>(std::unique_ptr<LogScan>)> read_ahead;
 };
 
 }  // namespace quipu

@@ -172,7 +172,8 @@ Result<void> Recovery::read_stretch() {
     return {};
   }
   if (stretch_.frames.empty()) {
-    auto read = core_.log.read(std::nullopt, next_, kStretchBytes);
+    if (!scan_) begin_scan();
+    auto read = scan_->next();
     if (!read) return std::unexpected(read.error());
     stretch_ = std::move(*read);
     if (stretch_.frames.empty()) {
@@ -185,6 +186,12 @@ Result<void> Recovery::read_stretch() {
     if (!load_missing()) return {};
   }
   return apply_stretch();
+}
+
+void Recovery::begin_scan() {
+  scan_ = core_.log.scan(next_, kStretchBytes);
+  QUIPU_CHECK(scan_);
+  if (core_.options.read_ahead) scan_ = core_.options.read_ahead(std::move(scan_));
 }
 
 bool Recovery::load_missing() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "base/result.h"
 #include "engine/core.h"
 #include "engine/flusher.h"
+#include "log/event_log.h"
 
 namespace quipu {
 
@@ -39,6 +41,7 @@ class Recovery {
   void ask_for_page();
   void take_page(const RowBatch& rows);
   Result<void> read_stretch();
+  void begin_scan();
   Result<void> apply_stretch();
   bool load_missing();
 
@@ -51,7 +54,8 @@ class Recovery {
   bool table_full_ = false;
   Offset watermark_{};  // The lowest of all partitions.
   Offset base_{};
-  Offset next_{1};  // To be read.
+  Offset next_{1};  // To be applied.
+  std::unique_ptr<LogScan> scan_;
   Offset end_{1};
   std::uint64_t bytes_read_ = 0;
   LogRead stretch_;

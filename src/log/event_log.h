@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -37,6 +38,17 @@ struct LogRead {
   Offset next{};  ///< Where to read on.
 
   ByteView frame(const Item& item) const { return ByteView(bytes).subspan(item.at, item.size); }
+};
+
+/// A walk over a log's frames in the order of their offsets, up to where the log ended when the walk began. It keeps
+/// its own place, and may be used on another thread than the log's owner as long as the log lives.
+class LogScan {
+ public:
+  virtual ~LogScan() = default;
+
+  /// The next frames, about as many bytes as was asked for; none at the end. May wait for the disk. Errors as of
+  /// EventLog::read.
+  virtual Result<LogRead> next() = 0;
 };
 
 /// Frames in, the same frames out in the same order, for every partition of one log.
@@ -98,6 +110,14 @@ class EventLog {
   /// it was trimmed; one above the end is kRefused when the log has made sure of its end. Bytes that are not what was
   /// written are kDamaged, naming file and position.
   virtual Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) = 0;
+
+  /// A walk over the frames of all partitions from `from` on, for logs that number them together; null for others.
+  /// `from` is not below `bounds().begin`.
+  virtual std::unique_ptr<LogScan> scan(Offset from, std::size_t bytes_max) {
+    static_cast<void>(from);
+    static_cast<void>(bytes_max);
+    return nullptr;
+  }
 
   /// The time, once a turn, for what a log retries or retains by the clock.
   virtual void tick(TimeMs now) { static_cast<void>(now); }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -46,19 +47,23 @@ class PosixLogDisk::State {
   }
 
   Result<void> read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) {
-    auto& [file, ahead] = readers_[segment];
-    if (!file) {
+    const auto reader = reader_of(segment);
+    const std::lock_guard lock(reader->mutex);
+    if (!reader->file) {
       auto opened = files_.open_for_reading(segment);
       if (!opened) return std::unexpected(opened.error());
-      file = std::move(*opened);
+      reader->file = std::move(*opened);
     }
-    const auto next = ahead.read(at, out.size());
-    if (next.bytes != 0) file.system().will_read(file.get(), next.at, next.bytes);
-    auto done = read_fully(file, at, out);
+    const auto next = reader->ahead.read(at, out.size());
+    if (next.bytes != 0) reader->file.system().will_read(reader->file.get(), next.at, next.bytes);
+    auto done = read_fully(reader->file, at, out);
     if (!done) done.error().what = files_.name(segment) + ": " + done.error().what;
     return done;
   }
-  void forget_reader(SegmentNumber segment) { readers_.erase(segment); }
+  void forget_reader(SegmentNumber segment) {
+    const std::lock_guard lock(readers_mutex_);
+    readers_.erase(segment);
+  }
 
   void begin_write(SegmentNumber segment, std::uint64_t at, ByteView bytes) {
     bool hand_over = false;
@@ -103,6 +108,8 @@ class PosixLogDisk::State {
     ByteView bytes;
   };
   struct Reader {
+    std::mutex mutex;
+    // Under mutex.
     FileDescriptor file;
     ReadAhead ahead;
   };
@@ -111,6 +118,14 @@ class PosixLogDisk::State {
     SegmentNumber segment{};
     std::uint64_t bytes = 0;
   };
+
+  /// Lives on while it is used, though its segment be removed.
+  std::shared_ptr<Reader> reader_of(SegmentNumber segment) {
+    const std::lock_guard lock(readers_mutex_);
+    auto& reader = readers_[segment];
+    if (!reader) reader = std::make_shared<Reader>();
+    return reader;
+  }
 
   void run_sync() {
     std::unique_lock lock(mutex_);
@@ -166,8 +181,8 @@ class PosixLogDisk::State {
   const SegmentFiles files_;
   const PosixLogDiskOptions options_;
 
-  // The owner's thread.
-  std::map<SegmentNumber, Reader> readers_;
+  std::mutex readers_mutex_;
+  std::map<SegmentNumber, std::shared_ptr<Reader>> readers_;  // Under readers_mutex_.
 
   // Of whoever writes: the sync thread between taking a write and completing it, else the owner's.
   WriteTimes times_;

@@ -90,6 +90,7 @@ class SegmentLog final : public EventLog {
 
   /// Beside what EventLog says: always to the end of a group, since a group is checked as a whole.
   Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) override;
+  std::unique_ptr<LogScan> scan(Offset from, std::size_t bytes_max) override;
   void tick(TimeMs now) override;
   void allow_trim(Offset offset) override;
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "log/segment_log.h"
 #include "log/segment_reader.h"
+#include "log/segment_scan.h"
 
 /// Reading back: the tail from memory, everything else from the segments.
 namespace quipu {
@@ -36,6 +37,20 @@ Result<LogRead> SegmentLog::read(std::optional<PartitionId> partition, Offset fr
     if (!done) return std::unexpected(std::move(done.error()));
   }
   return out;
+}
+
+std::unique_ptr<LogScan> SegmentLog::scan(Offset from, std::size_t bytes_max) {
+  std::deque<SegmentScan::Segment> ahead;
+  SegmentScan::Place place;
+  if (from < durable_end_) {
+    const auto position = nearest_position(from);
+    place = {position.first, position.at};
+    for (auto i = position.segment; i < segments_.size(); ++i) {
+      const auto end = i + 1 < segments_.size() ? segments_[i + 1].first : durable_end_;
+      ahead.push_back({segments_[i].number, segments_[i].bytes, end});
+    }
+  }
+  return std::make_unique<SegmentScan>(disk_, options_.identity, std::move(ahead), place, from, bytes_max);
 }
 
 Result<void> SegmentLog::read_tail(std::optional<PartitionId> partition, std::size_t bytes_max, LogRead& out) {

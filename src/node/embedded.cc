@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "aggregate/partition_state.h"
+#include "log/scan_thread.h"
 #include "node/allocator.h"
 #include "node/engine_setup.h"
 #include "node/node_clock.h"
@@ -60,8 +61,9 @@ Result<std::unique_ptr<Embedded>> Embedded::open(const Config& config, std::func
   if (!log) return std::unexpected(log.error());
   parts->log_ = std::move(*log);
 
-  parts->engine_ = std::make_unique<Engine>(engine_options(config, place.secret(), place.node(), place.id_partitions()),
-                                            *parts->log_, *parts->store_);
+  auto options = engine_options(config, place.secret(), place.node(), place.id_partitions());
+  options.read_ahead = [](std::unique_ptr<LogScan> scan) { return std::make_unique<ScanThread>(std::move(scan)); };
+  parts->engine_ = std::make_unique<Engine>(std::move(options), *parts->log_, *parts->store_);
   parts->join_parts();
   return parts;
 }

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <utility>
+
+#include "base/identifiers.h"
+#include "base/result.h"
+#include "log/event_log.h"
+#include "log/log_disk.h"
+#include "log/segment_reader.h"
+
+namespace quipu {
+
+/// The walk over a segment log: it knows the segments as they were when it began, and reads their groups one by one.
+class SegmentScan final : public LogScan {
+ public:
+  struct Segment {
+    SegmentNumber number{};
+    std::uint64_t bytes = 0;
+    Offset end{};  ///< One above its last offset.
+  };
+  /// Where a group begins.
+  struct Place {
+    Offset first{};
+    std::uint64_t at = 0;
+  };
+
+  /// Frames at `from` and above of `segments`, of which the first holds a group at `place`, at or below `from`.
+  /// `bytes_max`: about so many in a stretch.
+  SegmentScan(LogDisk& disk, const LogIdentity& identity, std::deque<Segment> segments, Place place, Offset from,
+              std::size_t bytes_max)
+      : disk_(disk),
+        identity_(identity),
+        segments_(std::move(segments)),
+        place_(place),
+        next_(from),
+        bytes_max_(bytes_max) {}
+
+  Result<LogRead> next() override;
+
+ private:
+  Result<void> read_segment(LogRead& out);
+
+  LogDisk& disk_;
+  const LogIdentity identity_;
+  std::deque<Segment> segments_;  // From the one that is read on.
+  Place place_;                   // In the first of them.
+  Offset next_{};
+  const std::size_t bytes_max_;
+  Bytes window_;  // Memory of the last read.
+};
+
+}  // namespace quipu

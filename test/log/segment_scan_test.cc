@@ -1,0 +1,90 @@
+#include "log/segment_scan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "log/segment_world.h"
+
+namespace quipu {
+namespace {
+
+using testing::HasSubstr;
+using namespace testing_log;
+
+/// Everything that the walk gives; the first error else. `stretches`: how many were needed.
+Result<std::vector<Said>> all_of(LogScan& scan, std::size_t& stretches) {
+  std::vector<Said> all;
+  for (stretches = 0;; ++stretches) {
+    const auto read = scan.next();
+    if (!read) return std::unexpected(read.error());
+    if (read->frames.empty()) return all;
+    for (const auto& item : read->frames) all.push_back({item.partition, item.offset, number_of(read->frame(item))});
+    EXPECT_EQ(read->next.value, all.back().offset.value + 1);
+  }
+}
+
+/// A log of 300 groups of one to three frames over some segments, none of it in memory.
+void fill(SegmentWorld& world) {
+  world.options.tail_bytes = 0;
+  ASSERT_EQ(world.open(), "");
+  for (int i = 0; i < 300; ++i) world.write_group(1 + i % 3, 2'000);
+  ASSERT_GE(world.disk.segments().size(), 3u);
+}
+
+TEST(SegmentScan, GivesWhatReadGivesFromAnyOffset) {
+  SegmentWorld world;
+  fill(world);
+  for (const std::uint64_t from : {1u, 2u, 3u, 299u, 400u, 598u, 599u, 600u}) {
+    const auto expected = read_all(*world.log, std::nullopt, Offset(from));
+    ASSERT_TRUE(expected);
+    std::size_t stretches = 0;
+    const auto scan = world.log->scan(Offset(from), 64 << 10);
+    const auto found = all_of(*scan, stretches);
+    ASSERT_TRUE(found) << found.error().what;
+    EXPECT_EQ(*found, *expected) << "from " << from;
+  }
+}
+
+TEST(SegmentScan, GivesStretchesOfTheSizeThatWasAskedFor) {
+  SegmentWorld world;
+  fill(world);
+  std::size_t small = 0;
+  std::size_t large = 0;
+  EXPECT_EQ(all_of(*world.log->scan(Offset(1), 1), small)->size(), 600u);
+  EXPECT_EQ(all_of(*world.log->scan(Offset(1), 64 << 20), large)->size(), 600u);
+  EXPECT_EQ(small, 300u) << "a group each";
+  EXPECT_EQ(large, 1u);
+}
+
+TEST(SegmentScan, EndsWhereTheLogEndedWhenItBegan) {
+  SegmentWorld world;
+  fill(world);
+  const auto scan = world.log->scan(Offset(599), 64 << 10);
+  world.write_group(5);
+  std::size_t stretches = 0;
+  EXPECT_EQ(all_of(*scan, stretches)->size(), 2u);
+}
+
+TEST(SegmentScan, OfAnEmptyLogIsEmpty) {
+  SegmentWorld world;
+  ASSERT_EQ(world.open(), "");
+  std::size_t stretches = 0;
+  EXPECT_EQ(all_of(*world.log->scan(Offset(1), 64 << 10), stretches)->size(), 0u);
+}
+
+TEST(SegmentScan, TellsWhereBytesAreNotWhatWasWritten) {
+  SegmentWorld world;
+  fill(world);
+  world.disk.bytes(SegmentNumber(1))[3 * kBlockBytes + 100] ^= std::byte{1};
+  std::size_t stretches = 0;
+  const auto damaged = all_of(*world.log->scan(Offset(1), 1), stretches);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, Code::kDamaged);
+  EXPECT_THAT(damaged.error().what, HasSubstr("segment-1, byte 12288"));
+  EXPECT_THAT(damaged.error().what, HasSubstr("offset 4"));
+}
+
+}  // namespace
+}  // namespace quipu
