@@ -1,4 +1,4 @@
-"""What a history must show. Each rule is a promise to clients; a violation says which lines break it.
+"""What a history must show. Each rule is a promise of docs/guarantees.md; a violation says which lines break it.
 
 A counter's *events* are what may be counted: an add without an id is one, all adds with one id are one together, as long as
 the window of ids holds. An *observation* is a total that was told. Of each observation some events are *certain*: it must
