@@ -17,14 +17,16 @@ OPEN_SUM_MAX = 1 << 20
 class Promises:
     """What a form promises of totals."""
 
-    def __init__(self, latest, replies, counted_told):
+    def __init__(self, latest, replies, counted_told, as_of_slack=0):
         self.latest = latest              # A total holds all that was acknowledged before it was asked for, and none goes back.
         self.replies = replies            # A new total, told to who adds, is exact. Else it is the best that a node knows.
         self.counted_told = counted_told  # A repeat is always told as one.
+        self.as_of_slack = as_of_slack    # By how much `as_of` may be too new, in milliseconds.
 
 
-PROMISES = {"embedded": Promises(latest=True, replies=True, counted_told=True),
-            "distributed": Promises(latest=False, replies=False, counted_told=False)}
+def promises_of(history):
+    latest = history.form == "embedded"
+    return Promises(latest=latest, replies=latest, counted_told=latest, as_of_slack=history.as_of_slack)
 
 
 class Violation:
@@ -164,7 +166,7 @@ def is_certain(event, observation, promises):
         return True
     if operation.after and any(covers(operation.after, ack.position) for ack in event.acks):
         return True
-    return operation.as_of is not None and event.acked_at < operation.as_of
+    return operation.as_of is not None and event.acked_at < operation.as_of - promises.as_of_slack
 
 
 def is_sum_of_some(total, deltas):
@@ -303,7 +305,7 @@ def settled_last(history):
 def judge(history):
     """All violations, by line."""
     counters = counters_of(history)
-    promises = PROMISES[history.form]
+    promises = promises_of(history)
     found = list(settled_last(history))
     for counter in counters.values():
         for rule in RULES:
