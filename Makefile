@@ -75,6 +75,12 @@ chaos:           ## The distributed form through all faults, 200,000 events each
 	@tools/build release quipu -j $(JOBS)
 	@test/chaos/run.py --all
 
+histories:       ## Records histories of both forms through kills, and has a checker of its own verify them; MINUTES=10 takes longer
+	@tools/install build test services
+	@tools/build release quipu -j $(JOBS)
+	@QUIPU_HISTORIES_SECONDS=$$(( $(or $(MINUTES),2) * 60 )) test/e2e/run.py --only histories
+	@test/chaos/run.py --only histories --events $$(( $(or $(MINUTES),2) * 240000 ))
+
 import-large:    ## Imports a log of 1 GB into a service; writes docs/results/import.md
 	@tools/install build
 	@tools/build release quipu -j $(JOBS)
@@ -96,4 +102,4 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: chaos sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro
+.PHONY: chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro

@@ -1,6 +1,7 @@
 #include "sim/history.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace quipu::sim {
@@ -21,7 +22,8 @@ History::EventNumber History::make(std::size_t counter, Mode mode, std::uint64_t
 }
 
 bool History::quiet(const Event& event) {
-  return std::all_of(event.attempts.begin(), event.attempts.end(), [](const Attempt& attempt) { return attempt.ended; });
+  return std::all_of(event.attempts.begin(), event.attempts.end(),
+                     [](const Attempt& attempt) { return attempt.ended; });
 }
 
 bool History::under_way(EventNumber event) const { return !quiet(events_[event]); }
@@ -104,7 +106,8 @@ void History::end(EventNumber number, AttemptNumber attempt_number, End end) {
   age(event);
   Attempt& attempt = event.attempts[attempt_number - event.first_attempt];
   attempt.ended = true;
-  attempt.ended_at = ++now_;
+  ++now_;
+  attempt.ended_at = end == End::kLate ? std::numeric_limits<std::uint64_t>::max() : now_;
   if (event.mode == Mode::kId) --ids_open_;
   if (end == End::kNothing) attempt.may_count = false;
   if (end != End::kDone) return;
@@ -162,7 +165,8 @@ void History::settle(Event& event, std::size_t times) {
 std::size_t History::least(const Event& event) {
   std::size_t done = 0;
   for (const Attempt& attempt : event.attempts) done += attempt.done && attempt.told ? 1 : 0;
-  const auto told = once(event) ? std::max<std::size_t>(event.least_before, done > 0 ? 1 : 0) : event.least_before + done;
+  const auto told =
+      once(event) ? std::max<std::size_t>(event.least_before, done > 0 ? 1 : 0) : event.least_before + done;
   return std::max(told, event.least_shown);
 }
 

@@ -19,11 +19,10 @@ namespace quipu::sim {
 /// and none that is lost can hide one that is counted twice. For each event there is a least and a most number of
 /// times:
 ///
-///   asked            most + 1 (with an id or of a source: 1 in all, but for repeats that the window of ids may not know)
-///   acknowledged     least + 1 (or at least 1)
-///   refused, busy    most - 1
-///   shown            least is what was shown; where nothing of it is under way, most too: a crash may not change it
-///   reset            where it was over before the reset began: 0; where they met: from 0
+///   asked            most + 1 (with an id or of a source: 1 in all, but for repeats that the window of ids may not
+///   know) acknowledged     least + 1 (or at least 1) refused, busy    most - 1 shown            least is what was
+///   shown; where nothing of it is under way, most too: a crash may not change it reset            where it was over
+///   before the reset began: 0; where they met: from 0
 class History {
  public:
   enum class Mode : std::uint8_t { kPlain, kId, kSource, kSet };
@@ -31,6 +30,7 @@ class History {
     kDone,     ///< The client was told so.
     kNothing,  ///< The client was told that nothing was done.
     kUnknown,  ///< It is over; what came of it is not known.
+    kLate,     ///< The client waits no longer; it may be counted yet, behind resets that begin later, too.
   };
   static constexpr std::size_t kEventsMax = 30;  ///< Of a counter.
   static constexpr std::size_t kTimesMax = 3;    ///< How often an event can be told to be counted.
@@ -138,7 +138,7 @@ class History {
     std::size_t least_before = 0;  // Of attempts that are not in `attempts` any more.
     std::size_t most_before = 0;
     std::size_t least_shown = 0;
-    std::size_t last_place = 0;    // Of an id: the place of its newest attempt.
+    std::size_t last_place = 0;   // Of an id: the place of its newest attempt.
     std::size_t known_since = 0;  // Of an id: the last place at which it is surely in the log, or may first be.
     std::size_t ids_open = 0;     // Of other events then.
     std::vector<Attempt> attempts;

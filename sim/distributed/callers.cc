@@ -57,7 +57,7 @@ void Callers::end_process(std::size_t number) {
       ++at;
       continue;
     }
-    for (Ask& ask : request.asks) end(ask, History::End::kUnknown);
+    for (Ask& ask : request.asks) end(ask, History::End::kLate);
     if (request.caller != nullptr) request.caller->waits_for = nullptr;
     if (request.all) --looks_;
     at = requests_.erase(at);

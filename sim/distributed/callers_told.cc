@@ -50,7 +50,7 @@ void Callers::answered(Request& request, std::size_t at) {
   if (outcome.error == Code::kTooLarge && request.caller != nullptr) request.caller->batch_max = 1;
   // A source that nobody knows yet is refused after a while, and may come again.
   const bool stranger = outcome.error == Code::kRefused && operation.group == GroupKind::kSource;
-  if (outcome.error == Code::kUnknown) return end(ask, History::End::kUnknown);
+  if (outcome.error == Code::kUnknown) return end(ask, History::End::kLate);
   if (!passes && !stranger && outcome.error != Code::kTooLarge) {
     trace_.violation(std::string("refused without a reason: ") + outcome.error_text);
   }
@@ -69,7 +69,7 @@ void Callers::end(Ask& ask, History::End end) {
   const auto kind = std::exchange(ask.kind, Ask::Kind::kNone);
   if (kind == Ask::Kind::kEvent) return history_->end(ask.event, ask.attempt, end);
   if (kind != Ask::Kind::kReset && kind != Ask::Kind::kSet) return;
-  if (end == History::End::kUnknown) {
+  if (end == History::End::kLate) {
     // It may reach the log yet, and partitions may hear of it at any time.
     ask.kind = kind;
     resets_.push_back({std::exchange(ask, Ask{}), false, {}, {}});
@@ -85,7 +85,7 @@ void Callers::note_position(std::size_t counter, const Outcome& outcome) {
 }
 
 void Callers::answered_write(Ask& ask, const Operation& operation, const Outcome& outcome) {
-  if (operation.memory_ack && !outcome.duplicate) return end(ask, History::End::kUnknown);
+  if (operation.memory_ack && !outcome.duplicate) return end(ask, History::End::kLate);
   const bool done = outcome.applied || outcome.duplicate;
   if (ask.kind == Ask::Kind::kEvent) {
     if (!done) return trace_.violation("an event was neither counted nor refused");

@@ -63,6 +63,8 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"node-boot-reused", "a node numbers its frames as its start before did"},
     {"resent-under-new-number", "a frame that is sent again gets another number"},
     {"counter-loaded-twice", "a counter that is asked for twice is loaded twice"},
+    {"unknown-told-as-busy", "a frame that may be in the log is answered as not counted when it is given up"},
+    {"store-start-ignored", "a worker goes on where the store may have forgotten rows"},
 });
 
 constexpr auto kMarks = std::to_array<std::string_view>({

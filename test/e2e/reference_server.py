@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import urllib.parse
+from datetime import datetime, timezone
 
 from reference_store import Store
 
@@ -33,6 +34,15 @@ BUGS = {
     "count-refused": "every two hundredth request is answered busy, and counted all the same",
 }
 MEMORY_SECONDS = 0.3
+
+
+def position():
+    """Rises with every change and over every restart."""
+    return f"1:0:{time.time_ns()}"
+
+
+def now():
+    return datetime.now(timezone.utc).isoformat()
 
 
 class Peer:
@@ -223,7 +233,8 @@ class ReferenceServer:
         if parts[:2] == [b"v1", b"counters"]:
             self.store.shown = True
             names = [name.encode() for name in parameters["counter"]]
-            return 200, {"counters": [{"counter": name.decode(), "value": self.store.table.get(name, 0)} for name in names]}
+            return 200, {"counters": [{"counter": name.decode(), "value": self.store.table.get(name, 0)} for name in names],
+                         "as_of": now()}
         if path == "/v1/events":
             return self.events(headers, body)
         return 404, {"outcome": "refused"}
@@ -236,19 +247,19 @@ class ReferenceServer:
         value = self.store.table.get(key)
         self.store.shown = self.store.shown or method == "GET"
         if method == "GET":
-            return 200, {"value": value or 0, "exists": value is not None}
+            return 200, {"value": value or 0, "exists": value is not None, "as_of": now()}
         if method == "DELETE":
             if value is not None:
                 self.store.change("set", key, None)
-            return 200, {"existed": value is not None, "position": "1:0:1"}
+            return 200, {"existed": value is not None, "position": position()}
         fields = json.loads(body)
         identity = fields.get("id", headers.get("idempotency-key"))
         memory = parameters.get("ack") == ["memory"]
-        self.store.change("add", key, fields["delta"], None if identity is None else (key, identity.encode()), memory)
+        applied = self.store.change("add", key, fields["delta"], None if identity is None else (key, identity.encode()), memory)
         if self.busy():
             return 503, {"outcome": "busy"}
         more = {"durable": False} if memory else {"value": self.store.table[key]}
-        return 202, {"accepted": 1, "position": "1:0:1"} | more
+        return 202, {"accepted": 1, "position": position()} | more | ({} if applied else {"duplicate": True})
 
     def events(self, headers, body):
         lines = json.loads(body) if body.startswith(b"[") else [json.loads(line) for line in body.splitlines() if line]
@@ -260,7 +271,7 @@ class ReferenceServer:
             elif "id" in line:
                 identity = (key, line["id"].encode())
             self.store.change("add", key, line.get("delta", 1), identity)
-        return 202, {"accepted": len(lines), "position": "1:0:1"}
+        return 202, {"accepted": len(lines), "position": position()}
 
     def view(self, headers, body, parameters):
         identity = None
@@ -275,7 +286,7 @@ class ReferenceServer:
             name = parameters["video_id"][0]
         key = b"views:" + name.encode()
         self.store.change("add", key, 1, None if identity is None else (key, identity.encode()))
-        return 202, {"accepted": 1, "position": "1:0:1"}
+        return 202, {"accepted": 1, "position": position()}
 
 
 def main():

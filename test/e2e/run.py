@@ -24,9 +24,9 @@ from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
-CASES = ("self", "directory", "promises", "keys", "model", "kill", "power", "sweep", "disk", "memory", "clients",
-         "access_log", "import_log", "import_edges", "commands", "audit", "limits_table", "overload", "connections", "slow_clients",
-         "bad_input")
+CASES = ("self", "directory", "promises", "histories", "keys", "model", "kill", "power", "sweep", "disk", "memory",
+         "clients", "openapi", "access_log", "import_log", "import_edges", "commands", "audit", "limits_table", "overload", "connections",
+         "slow_clients", "bad_input")
 
 
 def parse():

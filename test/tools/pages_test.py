@@ -22,24 +22,36 @@ def rows(page, heading):
 
 
 def known_tests():
-    """The names of all unit tests, and of all cases of the end-to-end runner as it lists them."""
-    units = {f"{suite}.{name}" for path in (ROOT / "test").rglob("*.cc") for suite, name in UNIT_TEST.findall(path.read_text())}
-    listed = subprocess.run([sys.executable, ROOT / "test/e2e/run.py", "--list"], stdout=subprocess.PIPE, check=True)
-    return units | set(listed.stdout.decode().split())
+    """The names of all unit tests, and of all cases of the runners as they list them."""
+    names = {f"{suite}.{name}" for path in (ROOT / "test").rglob("*.cc") for suite, name in UNIT_TEST.findall(path.read_text())}
+    for words in (["test/e2e/run.py"], ["test/chaos/run.py", "--all"]):
+        listed = subprocess.run([sys.executable, ROOT / words[0], *words[1:], "--list"], stdout=subprocess.PIPE, check=True)
+        names |= set(listed.stdout.decode().split())
+    return names
 
 
-class Durability(unittest.TestCase):
-    def test_every_row_names_tests_that_exist(self):
+class HeldBy(unittest.TestCase):
+    """Pages whose last column says which tests hold a row."""
+
+    def rows_without_a_test(self, page, headings, least):
+        """The first cells of rows that name no test. Each that is named exists."""
         known = known_tests()
         without = []
-        for heading in ("Against which fault", "Which setting changes it"):
-            found = rows("docs/durability.md", heading)
-            self.assertGreaterEqual(len(found), 5)
+        for heading in headings:
+            found = rows(page, heading)
+            self.assertGreaterEqual(len(found), least)
             for cells in found:
                 named = NAME.findall(cells[-1])
                 self.assertEqual([name for name in named if name not in known], [], cells[0])
                 without += [] if named else [cells[0]]
-        self.assertEqual(without, ["the disk or the machine is gone"])
+        return without
+
+    def test_every_fault_and_setting_names_tests_that_exist(self):
+        self.assertEqual(self.rows_without_a_test("docs/durability.md", ("Against which fault", "Which setting changes it"), 5),
+                         ["the disk or the machine is gone"])
+
+    def test_every_guarantee_names_tests_that_exist(self):
+        self.assertEqual(self.rows_without_a_test("docs/guarantees.md", ("Counting", "Answering", "Reading", "Noticing"), 3), [])
 
 
 class Requests(unittest.TestCase):

@@ -8,11 +8,15 @@ from harness.context import expect
 from harness.rounds import Crashes
 from harness.server import Server
 
+from .histories import judge_history
 from .power import power_cut
 
 INSTRUMENT = str(pathlib.Path(__file__).resolve().parent.parent / "reference_server.py")
 ROUNDS = 10
 BUG_ROUNDS_MAX = 40
+HISTORY_SECONDS = 3.0
+BUG_HISTORIES_MAX = 5
+BY_HISTORY = ("ack-before-write", "forget-ids", "show-early", "count-refused")
 BY_KILL = ("ack-before-write", "forget-ids", "forget-sources", "count-twice", "snapshot-ahead", "show-early", "torn-batch",
            "forget-reset", "count-refused")
 
@@ -87,10 +91,17 @@ def cuts(context, bug=None):
     power_cut(context, server_of, 12, quiet=bug is not None)
 
 
-TESTS = [("honest-kill", honest), ("honest-terminate", honest_terminate), ("honest-power-cut", cuts)]
+def history(context, bug=None):
+    """A recorded history and the checker of test/histories alone: what the ledger sees, it must see from outside."""
+    for number in range(BUG_HISTORIES_MAX if bug else 1):
+        judge_history(context, reference(context, bug), HISTORY_SECONDS, seed=context.seed + number)
+
+
+TESTS = [("honest-kill", honest), ("honest-history", history), ("honest-terminate", honest_terminate), ("honest-power-cut", cuts)]
 TESTS += [(f"catches-{bug}", catches(bug, lambda context, bug: kills(context, reference(context, bug), BUG_ROUNDS_MAX)))
           for bug in BY_KILL]
 TESTS += [("catches-lose-memory-on-stop",
            catches("lose-memory-on-stop",
                    lambda context, bug: terminations(context, reference(context, bug), BUG_ROUNDS_MAX))),
           ("catches-ack-before-sync", catches("ack-before-sync", cuts))]
+TESTS += [(f"history-catches-{bug}", catches(bug, history)) for bug in BY_HISTORY]

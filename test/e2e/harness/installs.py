@@ -13,6 +13,8 @@ PLACE = HERE.parent.parent / "build" / "e2e-clients"
 REDIS_PY = "8.1.0"
 IOREDIS = "6.0.0"
 GO_REDIS = "v9.23.0"
+SCHEMATHESIS = "4.32.5"
+HYPOTHESIS = "6.170.17"  # Makes up the requests: another version makes up others from one seed.
 
 
 def install(command, where, what):
@@ -24,15 +26,26 @@ def install(command, where, what):
         raise Unavailable(f"{what} can not be installed: {done.stdout.decode(errors='replace').strip()[-500:]}")
 
 
-def redis_py():
-    """The command of a Python that has redis-py."""
-    place = PLACE / f"redis-py-{REDIS_PY}"
-    python = place / "bin" / "python"
+def environment_of_python(name, *packages):
+    """The place of a Python environment that has these packages of PyPI: Debian's own Python takes none."""
+    place = PLACE / name
     if not (place / "done").exists():
         install([sys.executable, "-m", "venv", place], PLACE, "a Python environment")
-        install([place / "bin" / "pip", "-q", "--disable-pip-version-check", "install", f"redis=={REDIS_PY}"], PLACE, "redis-py")
+        install([place / "bin" / "pip", "-q", "--disable-pip-version-check", "install", *packages], PLACE, name)
         (place / "done").touch()
-    return [str(python), "-B", str(HERE / "clients" / "redis_py.py")]
+    return place
+
+
+def redis_py():
+    """The command of a Python that has redis-py."""
+    place = environment_of_python(f"redis-py-{REDIS_PY}", f"redis=={REDIS_PY}")
+    return [str(place / "bin" / "python"), "-B", str(HERE / "clients" / "redis_py.py")]
+
+
+def schemathesis():
+    """The command of Schemathesis, with what its checks may expect here."""
+    place = environment_of_python(f"schemathesis-{SCHEMATHESIS}", f"schemathesis=={SCHEMATHESIS}", f"hypothesis=={HYPOTHESIS}")
+    return [str(place / "bin" / "st"), "--config-file", str(HERE / "clients" / "schemathesis.toml")]
 
 
 def ioredis():
