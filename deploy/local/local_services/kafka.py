@@ -55,6 +55,7 @@ def prepare(instance, cluster, options, say):
         # Tests wait for groups and for killed nodes: seconds, where the defaults are for large clusters.
         "group.initial.rebalance.delay.ms": 0,
         "broker.session.timeout.ms": 6000,
+        **options.settings.get("kafka", {}),
     }
     file = instance.directory / "server.properties"
     file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
