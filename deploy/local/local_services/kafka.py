@@ -60,8 +60,9 @@ def prepare(instance, cluster, options, say):
     file = instance.directory / "server.properties"
     file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
     if not (instance.directory / "data" / "meta.properties").exists():
-        # One identity for all nodes of the cluster: made from what they all know.
+        # One identity for all nodes of the cluster: made from what they all know. One in 64 would begin as an option does.
         identity = base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_URL, voters).bytes).decode().rstrip("=")
+        identity = "A" + identity[1:] if identity.startswith("-") else identity
         run = subprocess.run([jars.java(), "-XX:TieredStopAtLevel=1", "-cp", f"{lib}/*", "kafka.tools.StorageTool",
                               "format", "-t", identity, "-c", file], stdin=subprocess.DEVNULL, capture_output=True,
                              text=True, errors="replace", timeout=READY_SECONDS_MAX)
