@@ -7,6 +7,7 @@
 
 #include "cache/redis_cache.h"
 #include "node/random_value.h"
+#include "store/flushed_mark.h"
 
 namespace quipu {
 namespace {
@@ -27,6 +28,19 @@ Result<ClusterIdentity> claim_identity(const Config& config, SharedParts& parts)
                                        " is not it");
   }
   return claimed;
+}
+
+/// What is in the rows was in the log: one that ends before has lost frames, which is found though this process has not
+/// seen them.
+Result<void> tell_of_rows(SharedParts& parts) {
+  const auto settings = parts.store.store->settings();
+  if (!settings) return std::unexpected(settings.error());
+  for (const auto& [name, text] : *settings) {
+    const auto mark = parse_flushed(name, text);
+    if (!mark || !*mark || (*mark)->generation != parts.identity.log.generation) continue;
+    parts.log->known((*mark)->partition, Offset{(*mark)->offset.value + 1});
+  }
+  return {};
 }
 
 }  // namespace
@@ -85,6 +99,7 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   if (auto begun = parts.store.begin_generation(parts.identity.log.generation); !begun) {
     return std::unexpected(begun.error());
   }
+  if (auto told = tell_of_rows(parts); !told) return std::unexpected(told.error());
   return parts;
 }
 

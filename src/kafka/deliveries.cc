@@ -73,6 +73,12 @@ void Deliveries::take(std::vector<LogCompletion>& out) {
       auto& frame = from.sent.front();
       pending_bytes_ -= frame.size;
       --sent_;
+      if (frame.offset && *frame.offset <= from.acknowledged) {
+        if (!lost_) lost_ = Lost{PartitionId(p), from.acknowledged, *frame.offset};
+        frame.offset = failure(Code::kUnknown, "the log lost what stood before the frame");
+      } else if (frame.offset) {
+        from.acknowledged = *frame.offset;
+      }
       out.push_back({frame.token, std::move(frame.offset)});
       from.sent.pop_front();
       ++from.first;

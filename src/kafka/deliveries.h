@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ namespace quipu {
 ///   add ─► waiting ─seal─► sealed ─next_to_send─► under way ─resolve─► take
 ///
 /// Promise: the frames of one partition come out in the order in which they went in, each once. A frame whose answer
-/// is known waits for those before it. Partitions do not wait for each other.
+/// is known waits for those before it. Partitions do not wait for each other. Offsets rise in that order: one that does
+/// not is of a log that lost what stood there before, so the frame comes out as kUnknown, and `lost` tells of it.
 class Deliveries {
  public:
   /// Names a frame until it is taken: its partition and its ordinal there.
@@ -29,6 +31,13 @@ class Deliveries {
     Key key;
     void* bytes = nullptr;
     std::size_t size = 0;
+  };
+
+  /// An acknowledged offset that does not follow the one before it.
+  struct Lost {
+    PartitionId partition{};
+    Offset before{};
+    Offset offset{};
   };
 
   /// `destroy` frees the bytes of frames that are never sent.
@@ -54,6 +63,9 @@ class Deliveries {
 
   /// Appends those that are answered, as far as all before them of their partition are.
   void take(std::vector<LogCompletion>& out);
+
+  /// The first of its kind, once it was taken.
+  const std::optional<Lost>& lost() const { return lost_; }
 
   /// Of all that was added and not taken.
   std::size_t pending_bytes() const { return pending_bytes_; }
@@ -81,6 +93,7 @@ class Deliveries {
   struct Lane {
     std::uint64_t first = 0;  ///< The ordinal of the first of `sent`.
     std::deque<Sent> sent;
+    Offset acknowledged{};  ///< The newest.
   };
   Lane& lane(PartitionId partition);
 
@@ -91,6 +104,7 @@ class Deliveries {
   std::size_t pending_bytes_ = 0;
   std::size_t sent_ = 0;
   std::size_t unanswered_ = 0;
+  std::optional<Lost> lost_;
   std::vector<std::uint16_t> ready_;  ///< Lanes that may have something to take.
 };
 

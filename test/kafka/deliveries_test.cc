@@ -134,6 +134,28 @@ TEST_F(DeliveriesTest, GivingUpKeepsAnswersAndLetsNothingOvertakeWhatIsUnknown) 
   EXPECT_TRUE(take().empty()) << "the client that was left behind has no say any more";
 }
 
+TEST_F(DeliveriesTest, AnOffsetThatDoesNotRiseTellsOfALossAndIsNotAcknowledged) {
+  for (std::uint64_t token = 1; token <= 5; ++token) add(token == 5 ? 1 : 0, token);
+  deliveries_.seal();
+  const auto keys = send();
+  deliveries_.resolve(keys[1], Offset(8));  // Out of turn: the order of submission counts.
+  deliveries_.resolve(keys[0], Offset(7));
+  deliveries_.resolve(keys[4], Offset(1));  // Another partition.
+  EXPECT_EQ(take().size(), 3u);
+  EXPECT_FALSE(deliveries_.lost());
+  deliveries_.resolve(keys[2], Offset(8));
+  deliveries_.resolve(keys[3], Offset(9));
+  const auto done = take();
+  ASSERT_EQ(done.size(), 2u);
+  ASSERT_FALSE(done[0].offset);
+  EXPECT_EQ(done[0].offset.error().code, Code::kUnknown);
+  EXPECT_TRUE(done[1].offset);
+  ASSERT_TRUE(deliveries_.lost());
+  EXPECT_EQ(deliveries_.lost()->partition, PartitionId(0));
+  EXPECT_EQ(deliveries_.lost()->before, Offset(8));
+  EXPECT_EQ(deliveries_.lost()->offset, Offset(8));
+}
+
 TEST_F(DeliveriesTest, KnowsTheOldestThatIsNotAnswered) {
   add(0, 1);
   deliveries_.seal();

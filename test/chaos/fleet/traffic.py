@@ -184,6 +184,15 @@ class Traffic:
             self.clients[0].send_again()
         self.check()
 
+    def give_up(self, seconds=ANSWER_SECONDS_MAX):
+        """Sends nothing more; what has no answer stays unknown."""
+        self.stopping = True
+        for thread in self.threads:
+            thread.join(seconds)
+            if thread.is_alive():
+                raise AssertionError(f"a client got no answer in {seconds:.0f} s: {self.ledger.summary()}")
+        self.check()
+
     def check(self):
         if self.ledger.violations:
             raise AssertionError(f"{len(self.ledger.violations)} violations, the first: {self.ledger.violations[0]}\n"
