@@ -92,12 +92,12 @@ def unclean(context):
     """A follower that was away is made leader (two copies of each partition, an unclean election): what it lacks was
     acknowledged and is gone. That is found and named, and `quipu log adopt` goes on."""
     with Three(context) as brokers, over(context, "unclean", brokers, {"kafka.replication": 2}) as cluster:
-        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds * 3).start()
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds * 2).start()
         traffic.wait_for(0.1)
-        first = copies(brokers, cluster.stem)[0]
-        leader = first.leader
-        follower, = first.replicas - {leader}
-        torn = [partition for partition, found in copies(brokers, cluster.stem).items() if found.replicas == {leader, follower}]
+        now = copies(brokers, cluster.stem)
+        leader = now[0].leader
+        follower, = now[0].replicas - {leader}
+        torn = [partition for partition, found in now.items() if found.replicas == {leader, follower}]
 
         brokers.kill(f"kafka-{follower}")
         eventually(lambda: all(copies(brokers, cluster.stem)[partition].in_sync == {leader} for partition in torn), 60,
@@ -110,7 +110,7 @@ def unclean(context):
         elect(brokers, cluster.stem, torn)
         brokers.up(f"kafka-{leader}")
         context.note(f"partitions {', '.join(map(str, torn))} are led by a broker that was away for what it lacks")
-        loss_is_named(context, cluster, traffic)
+        loss_is_named(context, cluster, traffic, torn)
         adopt(context, cluster)
 
 

@@ -29,12 +29,14 @@ def refuses(node):
     return answer.status == 503 and b"log adopt" in answer.body
 
 
-def loss_is_named(context, cluster, traffic):
-    """Every node takes no event any more and says why; the workers of the partitions stop and say why. Then: of what is in
+def loss_is_named(context, cluster, traffic, partitions=()):
+    """Every node takes no event any more and says why; the workers of the partitions (those that are given, else any) stop and
+    say why. Then: of what is in
     the store nothing is twice and nothing was not sent, and what is missing was acknowledged, so the loss was one."""
     for node in cluster.nodes:
         eventually(lambda: refuses(node), NAMED_SECONDS_MAX, f"{node.name} takes no event and says that frames were lost")
-    eventually(lambda: stopped(cluster), NAMED_SECONDS_MAX, "a worker stops at the partition that lost frames")
+    eventually(lambda: stopped(cluster) and set(partitions) <= set(stopped(cluster)), NAMED_SECONDS_MAX,
+               f"workers stop at the partitions that lost frames {partitions}")
     for partition, name in stopped(cluster).items():
         worker = next(worker for worker in cluster.workers if worker.name == name)
         expect(f"partition {partition} stopped" in worker.output(), f"{name} does not say why partition {partition} stopped")
