@@ -55,7 +55,9 @@ def prepare(instance, cluster, options, say):
         # Tests wait for groups and for killed nodes: seconds, where the defaults are for large clusters.
         "group.initial.rebalance.delay.ms": 0,
         "broker.session.timeout.ms": 6000,
-        **options.settings.get("kafka", {}),
+        # `{port}` and `{controller}` stand for this node's ports: further listeners go beside its own.
+        **{name: value.replace("{port}", str(mine["port"])).replace("{controller}", str(mine["controller"]))
+           for name, value in options.settings.get("kafka", {}).items()},
     }
     file = instance.directory / "server.properties"
     file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
