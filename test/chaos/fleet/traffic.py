@@ -152,6 +152,10 @@ class Traffic:
         """Events that were acknowledged, or whose fate is or was unknown."""
         return sum(client.sent for client in self.clients)
 
+    def share(self):
+        """Which share of the events has an outcome."""
+        return self.settled() / sum(client.share for client in self.clients)
+
     def wait_for(self, share, seconds=180.0):
         """Until this share of the events has an outcome."""
         wanted = share * sum(client.share for client in self.clients)

@@ -92,8 +92,8 @@ def unclean(context):
     """A follower that was away is made leader (two copies of each partition, an unclean election): what it lacks was
     acknowledged and is gone. That is found and named, and `quipu log adopt` goes on."""
     with Three(context) as brokers, over(context, "unclean", brokers, {"kafka.replication": 2}) as cluster:
-        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds * 2).start()
-        traffic.wait_for(0.1)
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds * 4).start()
+        traffic.wait_for(0.05)
         now = copies(brokers, cluster.stem)
         leader = now[0].leader
         follower, = now[0].replicas - {leader}
@@ -102,7 +102,7 @@ def unclean(context):
         brokers.kill(f"kafka-{follower}")
         eventually(lambda: all(copies(brokers, cluster.stem)[partition].in_sync == {leader} for partition in torn), 60,
                    "the leader is the only one in sync")
-        traffic.wait_for(0.4)  # What it acknowledges now, the other does not have.
+        traffic.wait_for(traffic.share() + 0.15)  # What it acknowledges now, the other does not have.
         brokers.kill(f"kafka-{leader}")
         brokers.up(f"kafka-{follower}")
         eventually(lambda: all(copies(brokers, cluster.stem)[partition].leader is None for partition in torn), 60,

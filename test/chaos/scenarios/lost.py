@@ -19,13 +19,25 @@ def stopped(cluster):
             for partition, value in worker.metrics()[1].get("quipu_worker_stopped", {}).items() if value}
 
 
-def refuses(node):
+class Late:
+    """What was waited for in vain, told when it is: with the last answer, and what the processes said."""
+
+    def __init__(self, what, heard, cluster):
+        self.what, self.heard, self.cluster = what, heard, cluster
+
+    def __str__(self):
+        return f"{self.what}; the last answer was {self.heard[-1:]}; {self.cluster.last_words()}"
+
+
+def refuses(node, heard):
     """Whether a node takes no event and says what to do about it."""
     try:
         with node.http() as http:
             answer = http.call("POST", "/v1/counters/default/after-the-loss")
-    except Lost:
+    except Lost as lost:
+        heard[:] = [lost]
         return False
+    heard[:] = [(answer.status, answer.body)]
     return answer.status == 503 and b"log adopt" in answer.body
 
 
@@ -34,7 +46,9 @@ def loss_is_named(context, cluster, traffic, partitions=()):
     say why. Then: of what is in
     the store nothing is twice and nothing was not sent, and what is missing was acknowledged, so the loss was one."""
     for node in cluster.nodes:
-        eventually(lambda: refuses(node), NAMED_SECONDS_MAX, f"{node.name} takes no event and says that frames were lost")
+        heard = []
+        eventually(lambda: refuses(node, heard), NAMED_SECONDS_MAX,
+                   Late(f"{node.name} takes no event and says that frames were lost", heard, cluster))
     eventually(lambda: stopped(cluster) and set(partitions) <= set(stopped(cluster)), NAMED_SECONDS_MAX,
                f"workers stop at the partitions that lost frames {partitions}")
     for partition, name in stopped(cluster).items():
