@@ -57,8 +57,10 @@ Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
   return std::optional<ClusterIdentity>();
 }
 
-KafkaOptions kafka_options(const Config& config, std::function<void()> wake) {
+Result<KafkaOptions> kafka_options(const Config& config, std::function<void()> wake) {
   const ClusterConfig& cluster = config.cluster;
+  auto password = read_password("kafka.password_file", cluster.kafka_password_file);
+  if (!password) return std::unexpected(password.error());
   KafkaOptions options;
   options.brokers = cluster.kafka_brokers;
   options.topic = cluster.kafka_topic;
@@ -71,6 +73,7 @@ KafkaOptions kafka_options(const Config& config, std::function<void()> wake) {
     const auto equals = setting.find('=');
     options.client.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
   }
+  if (!password->empty()) options.client.emplace_back("sasl.password", std::move(*password));
   options.wake = std::move(wake);
   options.say = [](const std::string& what) { spdlog::warn("kafka: {}", what); };
   return options;
@@ -84,13 +87,14 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   const auto known = known_identity(*parts.store.store);
   if (!known) return std::unexpected(known.error());
   auto options = kafka_options(config, std::move(wake));
-  if (*known) options.known = (*known)->log;
+  if (!options) return std::unexpected(options.error());
+  if (*known) options->known = (*known)->log;
   if (use == Use::kLook) {
     if (!*known) return nothing_started();
-    options.only_read = true;
-    options.say = [](const std::string&) {};
+    options->only_read = true;
+    options->say = [](const std::string&) {};
   }
-  auto log = KafkaLog::open(std::move(options));
+  auto log = KafkaLog::open(std::move(*options));
   if (!log) return std::unexpected(log.error());
   parts.log = std::move(*log);
   auto identity = *known ? Result<ClusterIdentity>(**known) : claim_identity(config, parts);
