@@ -186,6 +186,7 @@ void KafkaProducer::measure(std::int64_t now) {
 void KafkaProducer::take_completions(std::vector<LogCompletion>& out,
                                      const std::function<void(PartitionId, Offset)>& reached) {
   poll(reached);
+  send();  // What was held until the first of its partition was acknowledged.
   const auto now = now_ms();
   measure(now);
   if (!failed_ && deliveries_.unanswered() > 0 && now - deliveries_.oldest_sent() >= options_.delivery_timeout_ms) {
