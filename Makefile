@@ -73,7 +73,7 @@ overload:        ## Overloads the service for a minute on a slow disk, and says 
 chaos:           ## The distributed form through all faults, 200,000 events each; takes long
 	@tools/install build test services
 	@tools/build release quipu -j $(JOBS)
-	@test/chaos/run.py --all
+	@test/chaos/run.py --all --write docs/results/chaos.md
 
 histories:       ## Records histories of both forms through kills, and has a checker of its own verify them; MINUTES=10 takes longer
 	@tools/install build test services

@@ -86,10 +86,9 @@ Result<void> SimLogView::submit(PartitionId partition, ByteView frame, std::uint
 
 void SimLogView::commit() {
   deliveries_.seal();
-  while (deliveries_.has_to_send()) {
-    const auto next = deliveries_.next_to_send(0);
-    const std::unique_ptr<Bytes> record(static_cast<Bytes*>(next.bytes));
-    place(next.key.partition).sent.push_back({next.key, std::move(*record)});
+  while (const auto next = deliveries_.next_to_send(0)) {
+    const std::unique_ptr<Bytes> record(static_cast<Bytes*>(next->bytes));
+    place(next->key.partition).sent.push_back({next->key, std::move(*record)});
   }
 }
 

@@ -137,6 +137,7 @@ TimeMs ApiNode::step(TimeMs now, bool may_commit) {
   now_ = now;
   if (state_ == EngineState::kFailed || state_ == EngineState::kStopped) return now + kIdleStepMs;
   log_.tick(now);
+  closed_ = log_.closed();
   if (cache_ != nullptr) cache_->tick(now);
   hot_.tick(now);
   calls_.take_completions();

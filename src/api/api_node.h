@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -160,6 +161,7 @@ class ApiNode final : public CounterService {
   void write_one(Waiting& waiting, std::uint64_t batch, std::size_t at, bool shows_total);
   void add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool shows_total);
   void reset(Waiting& waiting, std::uint64_t batch, std::size_t at);
+  const char* closed_text();
   PartitionId partition_of(const Operation& operation, std::uint64_t routing);
   std::size_t bytes_needed(const Operation& operation) const;
   void make_room(PartitionId partition);
@@ -240,6 +242,9 @@ class ApiNode final : public CounterService {
   std::size_t puts_ = 0;           // Of policies, under way.
   std::size_t announced_ = 0;      // Namespaces that the store was told of.
   bool announcing_ = false;
+
+  std::optional<Error> closed_;         // Why the log takes nothing, as of this step.
+  std::set<std::string> closed_texts_;  // Those that outcomes may point to.
 
   std::vector<FrameOutcome> frame_outcomes_;
   std::vector<StoreLoad> loads_;

@@ -12,6 +12,8 @@ constexpr const char* kUnknown =
     "the log did not answer: perhaps counted. A retry with the same id, or the same source and sequence, is safe";
 constexpr const char* kNotTaken = "the log took no frames for too long; nothing was counted";
 constexpr const char* kNoRoom = "too many frames wait for the log";
+constexpr const char* kClosed = "the log takes nothing until somebody sets right what is wrong with it";
+constexpr std::size_t kClosedTextsMax = 16;
 constexpr const char* kFrameTooLarge = "the log takes no frame of this size";
 constexpr const char* kTooLarge = "the batch is larger than what may wait for the log";
 /// A frame that can not be sent is closed after this all the same, so that its age counts.
@@ -51,16 +53,26 @@ void ApiNode::write(Waiting& waiting, std::uint64_t batch) {
   }
 }
 
-/// Whether there is room for all of the group.
+/// Why the log takes nothing, for an outcome: it lives as long as the node. What is wrong changes rarely; beyond a few
+/// changes it is not named any more.
+const char* ApiNode::closed_text() {
+  if (closed_texts_.size() < kClosedTextsMax) closed_texts_.insert(closed_->what);
+  const auto found = closed_texts_.find(closed_->what);
+  return found == closed_texts_.end() ? kClosed : found->c_str();
+}
+
+/// Whether the log takes what the group needs.
 bool ApiNode::admit(std::span<const Operation> group, std::span<Outcome> outcomes) {
   std::size_t needed = 0;
   for (const Operation& operation : group) needed += bytes_needed(operation);
-  if (frames_.bytes() + needed <= producer_.room_bytes()) return true;
+  if (!closed_ && frames_.bytes() + needed <= producer_.room_bytes()) return true;
   const bool never = needed > options_.producer.pending_bytes_max;
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (!writes(group[i])) continue;
     if (never) {
       refuse(outcomes[i], Code::kTooLarge, kTooLarge);
+    } else if (closed_) {
+      refuse(outcomes[i], Code::kBusy, closed_text(), closed_->retry_after_ms);
     } else {
       refuse(outcomes[i], Code::kBusy, kNoRoom, producer_.retry_after_ms(now_));
     }

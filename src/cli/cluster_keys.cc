@@ -46,6 +46,8 @@ std::vector<ConfigKey> cluster_keys() {
       add(list("kafka.client",
                "TLS and login as librdkafka names them: `security.protocol=SASL_SSL`, `ssl.ca.location=…`."),
           [](Config& c) -> auto& { return c.cluster.kafka_client; }),
+      add(text("kafka.password_file", 0, "The file whose first line is `sasl.password`; empty is none."),
+          [](Config& c) -> auto& { return c.cluster.kafka_password_file; }),
       add(number("kafka.frame_bytes", K::kBytes, kKiB, kMiB / 2, "Size of a frame from which on it is sent.",
                  "the next frame is begun"),
           [](Config& c) -> auto& { return c.cluster.kafka_frame_bytes; }),

@@ -25,8 +25,9 @@ constexpr std::size_t kRowsPerWrite = 1'000;
 Result<std::unique_ptr<KafkaLog>> open_next(const Config& config, Generation before, Doorbell& bell) {
   if (before.value >= kGenerationMax) return failure(Code::kRefused, "there were as many logs as can be counted");
   auto options = kafka_options(config, [&bell] { bell.ring(); });
-  options.generation = Generation{before.value + 1};
-  return KafkaLog::open(std::move(options));
+  if (!options) return std::unexpected(options.error());
+  options->generation = Generation{before.value + 1};
+  return KafkaLog::open(std::move(*options));
 }
 
 /// Brings everything that a directory's log has into its store, and ends.

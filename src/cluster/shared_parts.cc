@@ -7,6 +7,7 @@
 
 #include "cache/redis_cache.h"
 #include "node/random_value.h"
+#include "store/flushed_mark.h"
 
 namespace quipu {
 namespace {
@@ -29,6 +30,19 @@ Result<ClusterIdentity> claim_identity(const Config& config, SharedParts& parts)
   return claimed;
 }
 
+/// What is in the rows was in the log: one that ends before has lost frames, which is found though this process has not
+/// seen them.
+Result<void> tell_of_rows(SharedParts& parts) {
+  const auto settings = parts.store.store->settings();
+  if (!settings) return std::unexpected(settings.error());
+  for (const auto& [name, text] : *settings) {
+    const auto mark = parse_flushed(name, text);
+    if (!mark || !*mark || (*mark)->generation != parts.identity.log.generation) continue;
+    parts.log->known((*mark)->partition, Offset{(*mark)->offset.value + 1});
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
@@ -43,8 +57,10 @@ Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
   return std::optional<ClusterIdentity>();
 }
 
-KafkaOptions kafka_options(const Config& config, std::function<void()> wake) {
+Result<KafkaOptions> kafka_options(const Config& config, std::function<void()> wake) {
   const ClusterConfig& cluster = config.cluster;
+  auto password = read_password("kafka.password_file", cluster.kafka_password_file);
+  if (!password) return std::unexpected(password.error());
   KafkaOptions options;
   options.brokers = cluster.kafka_brokers;
   options.topic = cluster.kafka_topic;
@@ -57,6 +73,7 @@ KafkaOptions kafka_options(const Config& config, std::function<void()> wake) {
     const auto equals = setting.find('=');
     options.client.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
   }
+  if (!password->empty()) options.client.emplace_back("sasl.password", std::move(*password));
   options.wake = std::move(wake);
   options.say = [](const std::string& what) { spdlog::warn("kafka: {}", what); };
   return options;
@@ -70,13 +87,14 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   const auto known = known_identity(*parts.store.store);
   if (!known) return std::unexpected(known.error());
   auto options = kafka_options(config, std::move(wake));
-  if (*known) options.known = (*known)->log;
+  if (!options) return std::unexpected(options.error());
+  if (*known) options->known = (*known)->log;
   if (use == Use::kLook) {
     if (!*known) return nothing_started();
-    options.only_read = true;
-    options.say = [](const std::string&) {};
+    options->only_read = true;
+    options->say = [](const std::string&) {};
   }
-  auto log = KafkaLog::open(std::move(options));
+  auto log = KafkaLog::open(std::move(*options));
   if (!log) return std::unexpected(log.error());
   parts.log = std::move(*log);
   auto identity = *known ? Result<ClusterIdentity>(**known) : claim_identity(config, parts);
@@ -85,6 +103,7 @@ Result<SharedParts> SharedParts::open(const Config& config, std::function<void()
   if (auto begun = parts.store.begin_generation(parts.identity.log.generation); !begun) {
     return std::unexpected(begun.error());
   }
+  if (auto told = tell_of_rows(parts); !told) return std::unexpected(told.error());
   return parts;
 }
 

@@ -38,8 +38,9 @@ Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store);
 /// What is said of a store for which known_identity has none.
 std::unexpected<Error> nothing_started();
 
-/// How the configuration says that Kafka is reached, for a log that nobody knows yet.
-KafkaOptions kafka_options(const Config& config, std::function<void()> wake);
+/// How the configuration says that Kafka is reached, for a log that nobody knows yet. kRefused: its password can not be
+/// read.
+Result<KafkaOptions> kafka_options(const Config& config, std::function<void()> wake);
 
 /// Says what is weak or unsafe about the topic's settings: once a process.
 void tell_findings(const KafkaLog& log);

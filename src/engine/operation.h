@@ -46,7 +46,7 @@ struct Operation {
 
 /// What became of one operation.
 struct Outcome {
-  /// kRefused with `error_text` (static text), kBusy, or nothing.
+  /// kRefused with `error_text` (static, or of whoever answers), kBusy, or nothing.
   std::optional<Code> error;
   const char* error_text = "";
   std::int64_t retry_after_ms = 0;

@@ -10,7 +10,7 @@ namespace quipu {
 inline constexpr const char* kOverflowText = "increment or decrement would overflow";
 inline constexpr const char* kOtherBodyText = "this id was used before with another content";
 
-/// `text` is static.
+/// `text` is static, or lives as long as who answers.
 inline void refuse(Outcome& outcome, Code code, const char* text, std::int64_t retry_after_ms = 0) {
   outcome.error = code;
   outcome.error_text = text;

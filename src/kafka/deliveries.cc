@@ -4,12 +4,13 @@
 #include <limits>
 #include <utility>
 
-#include "base/check.h"
-
 namespace quipu {
 
 Deliveries::~Deliveries() {
   for (const auto& frame : queue_) destroy_(frame.bytes);
+  for (const auto& each : lanes_) {
+    for (const auto& frame : each.held) destroy_(frame.bytes);
+  }
 }
 
 Deliveries::Lane& Deliveries::lane(PartitionId partition) {
@@ -22,16 +23,36 @@ void Deliveries::add(PartitionId partition, std::uint64_t token, void* bytes, st
   pending_bytes_ += size;
 }
 
-Deliveries::ToSend Deliveries::next_to_send(std::int64_t now) {
-  QUIPU_CHECK(sealed_ > 0);
-  const auto frame = queue_.front();
-  queue_.pop_front();
-  --sealed_;
-  auto& to = lane(frame.partition);
-  to.sent.push_back({frame.token, frame.size, now, false, Offset{}});
+std::optional<Deliveries::ToSend> Deliveries::next_to_send(std::int64_t now) {
+  while (!proven_.empty()) {
+    auto& from = lanes_[proven_.back()];
+    if (from.held.empty()) {
+      proven_.pop_back();
+      continue;
+    }
+    const auto frame = from.held.front();
+    from.held.pop_front();
+    --held_;
+    return send(from, frame, now);
+  }
+  while (sealed_ > 0) {
+    const auto frame = queue_.front();
+    queue_.pop_front();
+    --sealed_;
+    auto& to = lane(frame.partition);
+    if (!to.begun || to.proven) return send(to, frame, now);
+    to.held.push_back(frame);
+    ++held_;
+  }
+  return std::nullopt;
+}
+
+Deliveries::ToSend Deliveries::send(Lane& lane, const Waiting& frame, std::int64_t now) {
+  lane.begun = true;
+  lane.sent.push_back({frame.token, frame.size, now, false, Offset{}});
   ++sent_;
   ++unanswered_;
-  return {{frame.partition, to.first + to.sent.size() - 1}, frame.bytes, frame.size};
+  return {{frame.partition, lane.first + lane.sent.size() - 1}, frame.bytes, frame.size};
 }
 
 void Deliveries::resolve(const Key& key, Result<Offset> offset) {
@@ -42,6 +63,10 @@ void Deliveries::resolve(const Key& key, Result<Offset> offset) {
   frame.answered = true;
   frame.offset = std::move(offset);
   --unanswered_;
+  if (frame.offset && !from.proven) {
+    from.proven = true;
+    proven_.push_back(key.partition.value);
+  }
   if (key.ordinal == from.first) ready_.push_back(key.partition.value);
 }
 
@@ -54,12 +79,18 @@ void Deliveries::give_up(const std::string& why, std::int64_t retry_after_ms) {
       --unanswered_;
     }
   }
-  for (const auto& frame : queue_) {
+  const auto not_sent = [&](const Waiting& frame) {
     destroy_(frame.bytes);
     lane(frame.partition).sent.push_back({frame.token, frame.size, 0, true, busy("not sent: " + why, retry_after_ms)});
     ++sent_;
+  };
+  for (auto& each : lanes_) {
+    for (const auto& frame : std::exchange(each.held, {})) not_sent(frame);
+    each.begun = each.proven = false;
   }
-  queue_.clear();
+  for (const auto& frame : std::exchange(queue_, {})) not_sent(frame);
+  proven_.clear();
+  held_ = 0;
   sealed_ = 0;
   for (std::size_t p = 0; p < lanes_.size(); ++p) {
     if (!lanes_[p].sent.empty()) ready_.push_back(static_cast<std::uint16_t>(p));
@@ -73,6 +104,12 @@ void Deliveries::take(std::vector<LogCompletion>& out) {
       auto& frame = from.sent.front();
       pending_bytes_ -= frame.size;
       --sent_;
+      if (frame.offset && *frame.offset <= from.acknowledged) {
+        if (!lost_) lost_ = Lost{PartitionId(p), from.acknowledged, *frame.offset};
+        frame.offset = failure(Code::kUnknown, "the log lost what stood before the frame");
+      } else if (frame.offset) {
+        from.acknowledged = *frame.offset;
+      }
       out.push_back({frame.token, std::move(frame.offset)});
       from.sent.pop_front();
       ++from.first;

@@ -43,6 +43,13 @@ auto insist(Clock::time_point until, Ask ask) {
   }
 }
 
+/// Brokers learn of a topic one after another: one that does not know it yet will.
+template <class Value>
+Result<Value> not_yet(Result<Value> answer) {
+  if (!answer && answer.error().code == Code::kNotFound) answer.error().code = Code::kBusy;
+  return answer;
+}
+
 Result<void> check_options(const KafkaOptions& options) {
   const auto refuse = [](const std::string& what) { return failure(Code::kRefused, what); };
   if (options.brokers.empty()) return refuse("no Kafka brokers are given");
@@ -81,15 +88,10 @@ Result<KafkaTopicState> find_topic(KafkaAdmin& admin, const KafkaOptions& option
     }
     if (options.only_read) return found;
     if (auto made = insist(until, [&] { return admin.create(); }); !made) return std::unexpected(made.error());
-    // Brokers learn of it one after another.
-    found = insist(until, [&]() -> Result<KafkaTopicState> {
-      auto again = admin.topic();
-      if (!again && again.error().code == Code::kNotFound) again.error().code = Code::kBusy;
-      return again;
-    });
+    found = insist(until, [&] { return not_yet(admin.topic()); });
   }
   if (!found) return found;
-  auto settings = insist(until, [&] { return admin.settings(); });
+  auto settings = insist(until, [&] { return not_yet(admin.settings()); });
   if (!settings) return std::unexpected(settings.error());
   found->settings = std::move(*settings);
   return found;
@@ -229,16 +231,21 @@ LogBounds KafkaLog::bounds(PartitionId partition) const {
 std::int64_t KafkaLog::bounds_age_ms(PartitionId partition) const { return state_->watch_->bounds_age_ms(partition); }
 
 std::size_t KafkaLog::room_bytes() const {
-  if (state_->options_.only_read || state_->watch_->damage() || state_->watch_->unsafe()) return 0;
+  if (state_->options_.only_read || state_->watch_->closed()) return 0;
   return state_->producer_->room_bytes();
 }
 
 std::size_t KafkaLog::group_bytes_max() const { return state_->frame_bytes_max_; }
 
 Error KafkaLog::room_error() const {
-  if (const auto unsafe = state_->watch_->unsafe()) return {Code::kBusy, *unsafe, state_->options_.check_ms};
-  if (const auto damage = state_->watch_->damage()) return {Code::kBusy, damage->what, state_->options_.check_ms};
-  return state_->producer_->room_error();
+  const auto why = closed();
+  return why ? *why : state_->producer_->room_error();
+}
+
+std::optional<Error> KafkaLog::closed() const {
+  auto why = state_->watch_->closed();
+  if (!why) return std::nullopt;
+  return Error{Code::kBusy, std::move(*why), state_->options_.check_ms};
 }
 
 Result<void> KafkaLog::submit(PartitionId partition, ByteView frame, std::uint64_t token) {
@@ -262,9 +269,16 @@ bool KafkaLog::committing() const { return state_->producer_->committing(); }
 
 void KafkaLog::take_completions(std::vector<LogCompletion>& out) {
   if (state_->watch_->partitions() > partitions()) state_->partitions_.resize(state_->watch_->partitions());
-  if (const auto damage = state_->watch_->damage(); damage && committing()) state_->producer_->give_up(damage->what);
+  for (const auto& wrong : {state_->watch_->damage(), state_->watch_->loss()}) {
+    if (wrong && committing()) state_->producer_->give_up(wrong->what);
+  }
   state_->producer_->take_completions(out,
                                       [this](PartitionId partition, Offset end) { state_->reached(partition, end); });
+  if (const auto& lost = state_->producer_->lost()) {
+    state_->watch_->lost(lost->partition, "gave offset " + std::to_string(lost->offset.value) +
+                                              " to a frame that came after offset " +
+                                              std::to_string(lost->before.value));
+  }
 }
 
 Result<LogRead> KafkaLog::read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) {
@@ -321,6 +335,8 @@ void KafkaLog::seek(PartitionId partition, Offset next) {
   const auto at = bounds(partition);
   if (!mine.paused && next >= at.begin && next <= at.end) state_->reader_->want(partition, next);
 }
+
+void KafkaLog::known(PartitionId partition, Offset next) { state_->watch_->known(partition, next); }
 
 void KafkaLog::pause(PartitionId partition, bool paused) {
   if (partition.value >= partitions()) return;

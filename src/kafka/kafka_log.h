@@ -32,10 +32,11 @@ struct KafkaLogStats {
 /// for each other. kUnknown does not end the log. Once a frame fails, everything that was submitted before
 /// `take_completions` said so fails too (kUnknown what was under way, kBusy what was not sent), so whoever sends it
 /// again, in order and under the same chain numbers, is overtaken by nothing but copies of the same frames in the same
-/// order. A topic that is gone, or is another one than it was, is kDamaged everywhere; a setting that could lose events
-/// makes `room_bytes` 0 and `room_error` name it, while reading goes on. Threads: one of its own, and librdkafka's. All
-/// calls on the owner's thread; none waits but `open` and the destructor. What was under way at the destructor is left
-/// behind: it may be in the log.
+/// order. A topic that is gone, or is another one than it was, is kDamaged everywhere. A partition that lost
+/// acknowledged frames is not read any more; it, or a setting that could lose events, makes `room_bytes` 0 and `closed`
+/// name it, while reading goes on elsewhere. Threads: one of its own, and librdkafka's. All calls on the owner's
+/// thread; none waits but `open` and the destructor. What was under way at the destructor is left behind: it may be in
+/// the log.
 class KafkaLog final : public EventLog {
  public:
   /// Finds the topic, or makes it (never where `options.known` says that there was one), and looks at its identity and
@@ -55,6 +56,7 @@ class KafkaLog final : public EventLog {
   std::size_t room_bytes() const override;
   std::size_t group_bytes_max() const override;
   Error room_error() const override;
+  std::optional<Error> closed() const override;
   Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) override;
   void commit() override;
   bool committing() const override;
@@ -70,6 +72,8 @@ class KafkaLog final : public EventLog {
 
   /// Frames up to `next` were in the partition, by someone who knows (the store), and are wanted from there on.
   void seek(PartitionId partition, Offset next);
+  /// The same, and nothing is wanted.
+  void known(PartitionId partition, Offset next);
   /// Fetches nothing ahead while paused; what was fetched is dropped. A read then answers nothing.
   void pause(PartitionId partition, bool paused);
   /// The partition is not read any more.

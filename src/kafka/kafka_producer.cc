@@ -110,7 +110,7 @@ Result<void> KafkaProducer::begin(std::int64_t now) {
 
 void KafkaProducer::send() {
   const auto now = now_ms();
-  if (!deliveries_.has_to_send() || failed_) return;
+  if (!deliveries_.committing() || failed_) return;
   if (auto begun = begin(now); !begun) {
     fail(begun.error().what);
     return;
@@ -119,15 +119,14 @@ void KafkaProducer::send() {
     measured_at_ = now;
     acknowledged_bytes_ = 0;
   }
-  while (deliveries_.has_to_send()) {
-    const auto frame = deliveries_.next_to_send(now);
-    if (rd_kafka_produce(topic_.get(), frame.key.partition.value, RD_KAFKA_MSG_F_FREE, frame.bytes, frame.size, nullptr,
-                         0, as_opaque(frame.key.ordinal)) == 0) {
+  while (const auto frame = deliveries_.next_to_send(now)) {
+    if (rd_kafka_produce(topic_.get(), frame->key.partition.value, RD_KAFKA_MSG_F_FREE, frame->bytes, frame->size,
+                         nullptr, 0, as_opaque(frame->key.ordinal)) == 0) {
       continue;
     }
     const std::string why = rd_kafka_err2str(rd_kafka_last_error());
-    std::free(frame.bytes);
-    deliveries_.resolve(frame.key, busy("Kafka did not take the frame: " + why, kRebuildPauseMs));
+    std::free(frame->bytes);
+    deliveries_.resolve(frame->key, busy("Kafka did not take the frame: " + why, kRebuildPauseMs));
     fail(why);
     return;
   }
@@ -187,6 +186,7 @@ void KafkaProducer::measure(std::int64_t now) {
 void KafkaProducer::take_completions(std::vector<LogCompletion>& out,
                                      const std::function<void(PartitionId, Offset)>& reached) {
   poll(reached);
+  send();  // What was held until the first of its partition was acknowledged.
   const auto now = now_ms();
   measure(now);
   if (!failed_ && deliveries_.unanswered() > 0 && now - deliveries_.oldest_sent() >= options_.delivery_timeout_ms) {
@@ -202,6 +202,7 @@ void KafkaProducer::give_up(std::string why) { fail(std::move(why)); }
 void KafkaProducer::abandon(std::int64_t now) {
   const auto pause = now - begun_at_ < kRebuildPauseMs ? kRebuildPauseMs : 0;
   resume_at_ = now + pause;
+  if (failed_) options_.say("the client that writes is made anew: " + *failed_);
   deliveries_.give_up(failed_ ? *failed_ : "the log was closed", std::max<std::int64_t>(pause, 1));
   failed_.reset();
   if (!client_) return;

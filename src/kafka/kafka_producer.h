@@ -49,6 +49,9 @@ class KafkaProducer {
   /// Leaves everything under way behind: it comes out as kUnknown at the next `take_completions`.
   void give_up(std::string why);
 
+  /// What tells that brokers lost acknowledged frames.
+  const std::optional<Deliveries::Lost>& lost() const { return deliveries_.lost(); }
+
   /// How many clients were left behind.
   std::uint64_t rebuilt() const { return rebuilt_; }
 

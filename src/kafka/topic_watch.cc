@@ -63,8 +63,15 @@ std::vector<KafkaFinding> TopicWatch::findings() const {
   return findings_;
 }
 
-std::optional<std::string> TopicWatch::unsafe() const {
+std::optional<Error> TopicWatch::loss() const {
   const std::lock_guard lock(mutex_);
+  return loss_;
+}
+
+std::optional<std::string> TopicWatch::closed() const {
+  const std::lock_guard lock(mutex_);
+  if (damage_) return damage_->what;
+  if (loss_) return loss_->what;
   const auto found = std::ranges::find(findings_, KafkaFinding::Kind::kUnsafe, &KafkaFinding::kind);
   if (found == findings_.end()) return std::nullopt;
   return found->what;
@@ -78,6 +85,25 @@ std::optional<std::string> TopicWatch::silence() const {
 void TopicWatch::known(PartitionId partition, Offset end) {
   const std::lock_guard lock(mutex_);
   if (partition.value < known_.size()) known_[partition.value] = std::max(known_[partition.value], end);
+}
+
+void TopicWatch::lost(PartitionId partition, const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (partition.value < places_.size()) found_loss(partition.value, what);
+}
+
+/// Under the mutex.
+void TopicWatch::found_loss(std::size_t partition, const std::string& what) {
+  auto& place = places_[partition];
+  if (place.damage) return;
+  place.damage = Error{Code::kDamaged,
+                       "partition " + std::to_string(partition) + " of topic " + options_.topic + " " + what +
+                           ": brokers have lost acknowledged frames (a power cut, an unclean election, a restored "
+                           "copy). Bring the broker back that has them, or go on without them by `quipu log adopt`",
+                       0};
+  if (loss_) return;
+  loss_ = place.damage;
+  options_.say(loss_->what);
 }
 
 std::uint64_t TopicWatch::ask() {
@@ -202,14 +228,10 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
     place.round = number;
     place.asked_at = asked_at;
     back_[p] = bounds->end < known[p] ? back_[p] + 1 : 0;
-    if (back_[p] < kRoundsToBelieve || place.damage) continue;
-    place.damage =
-        Error{Code::kDamaged,
-              "partition " + std::to_string(p) + " of topic " + options_.topic + " ends before offset " +
-                  std::to_string(bounds->end.value) + ", and frames up to " + std::to_string(known[p].value - 1) +
-                  " were in it: brokers have lost acknowledged frames (a power cut, an unclean election, a restored "
-                  "copy). Bring the broker back that has them, or go on without them by `quipu log adopt`",
-              0};
+    known_[p] = std::max(known_[p], bounds->end);
+    if (back_[p] < kRoundsToBelieve) continue;
+    found_loss(p, "ends before offset " + std::to_string(bounds->end.value) + ", and frames up to " +
+                      std::to_string(known[p].value - 1) + " were in it");
   }
 }
 

@@ -25,10 +25,10 @@ namespace quipu {
 ///
 ///   every refresh_ms: is it the same topic? where do its partitions begin and end?   every check_ms: its settings
 ///
-/// Promise: what it finds wrong for good stays found (`damage`): the topic is gone or another one, or a partition ends
-/// before an offset that was once known. That a topic is gone or an end went back is believed when two rounds in a row
-/// say so, since a broker that has just begun may need a moment to know it. What passes (no answer, no leader) changes
-/// nothing. Thread: its own; the owner's calls take what the last round found, and wait for nothing.
+/// Promise: what it finds wrong for good stays found: the topic is gone or another one (`damage`), or a partition ends
+/// before an offset that was once known (`loss`). That a topic is gone or an end went back is believed when two rounds
+/// in a row say so, since a broker that has just begun may need a moment to know it. What passes (no answer, no leader)
+/// changes nothing. Thread: its own; the owner's calls take what the last round found, and wait for nothing.
 class TopicWatch {
  public:
   /// What one partition is known to be.
@@ -55,13 +55,17 @@ class TopicWatch {
   /// The topic is gone, or another one. kDamaged, naming what to do.
   std::optional<Error> damage() const;
   std::vector<KafkaFinding> findings() const;
-  /// The first finding that forbids to submit.
-  std::optional<std::string> unsafe() const;
+  /// A partition lost frames that were acknowledged: the first that was found.
+  std::optional<Error> loss() const;
+  /// Why nothing may be submitted: `damage`, `loss`, or the first finding that forbids it.
+  std::optional<std::string> closed() const;
   /// Why the last round brought nothing.
   std::optional<std::string> silence() const;
 
   /// Frames below `end` are, or were said to be, in the partition. Rises only.
   void known(PartitionId partition, Offset end);
+  /// The partition does not have what it once had, by someone who saw it; `what` happened there.
+  void lost(PartitionId partition, const std::string& what);
 
   /// Asks for a round soon. A place whose `round` is at least the answer was looked at after this call.
   std::uint64_t ask();
@@ -78,6 +82,7 @@ class TopicWatch {
   void look_at_settings();
   void trim_now();
   void damaged(const std::string& what);
+  void found_loss(std::size_t partition, const std::string& what);
 
   const KafkaOptions& options_;
   KafkaAdmin admin_;             ///< The thread's.
@@ -91,6 +96,7 @@ class TopicWatch {
   std::vector<Place> places_;
   std::vector<Offset> known_;
   std::optional<Error> damage_;
+  std::optional<Error> loss_;
   std::vector<KafkaFinding> findings_;
   std::optional<std::string> silence_;
   std::uint64_t rounds_begun_ = 0;

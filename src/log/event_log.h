@@ -91,6 +91,10 @@ class EventLog {
   /// Why `room_bytes` is small, as a kBusy error with a computed wait.
   virtual Error room_error() const = 0;
 
+  /// Why nothing is taken until somebody sets right what is wrong, as a kBusy error that names it; nullopt while frames
+  /// are taken.
+  virtual std::optional<Error> closed() const { return std::nullopt; }
+
   /// Queues a copy of `frame` (a whole frame, at most kFrameBytesMax). `token` comes back with its completion.
   virtual Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) = 0;
 

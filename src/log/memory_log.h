@@ -39,6 +39,9 @@ class MemoryLog final : public EventLog {
   /// Complete what was committed at the next take_completions; else `deliver` does, frame by frame.
   bool automatic = true;
 
+  /// What `closed` says.
+  std::optional<Error> shut{};
+
   /// Completes the oldest frames that were committed, at most `count`, each with this fate.
   void deliver(std::size_t count, Fate fate = Fate::kAcknowledged);
   /// How many frames were committed and not yet delivered.
@@ -52,6 +55,7 @@ class MemoryLog final : public EventLog {
   std::size_t room_bytes() const override;
   std::size_t group_bytes_max() const override { return options_.group_bytes_max; }
   Error room_error() const override;
+  std::optional<Error> closed() const override { return shut; }
   Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) override;
   void commit() override { committed_ = queue_.size(); }
   bool committing() const override { return committed_ > 0; }

@@ -19,6 +19,7 @@ struct ClusterConfig {
   std::uint16_t kafka_replication = 3;                       ///< kafka.replication, of a topic that has to be made
   std::string kafka_group = "quipu";                         ///< kafka.group
   std::vector<std::string> kafka_client;                     ///< kafka.client: `name=value`, TLS and login
+  std::string kafka_password_file;                           ///< kafka.password_file: sasl.password
   std::size_t kafka_frame_bytes = 64 << 10;                  ///< kafka.frame_bytes
   std::int64_t kafka_linger_ms = 5;                          ///< kafka.linger
   std::int64_t kafka_delivery_timeout_ms = 10'000;           ///< kafka.delivery_timeout

@@ -116,6 +116,31 @@ TEST_F(ApiNodeTest, TurnsABatchAwayWholeWhereThereIsNoRoom) {
   EXPECT_EQ(run(together(batch))[0].error, std::nullopt);  // There is room again.
 }
 
+TEST_F(ApiNodeTest, TakesNothingWhileItsLogIsClosedSaysWhyAndStillReads) {
+  start();
+  EXPECT_EQ(run(add("a")).error, std::nullopt);
+  flush();
+  log->shut = Error{Code::kBusy, "partition 3 lost frames", 60'000};
+  step();
+  const auto refused = run(add("a"));
+  EXPECT_EQ(refused.error, Code::kBusy);
+  EXPECT_STREQ(refused.error_text, "partition 3 lost frames");
+  EXPECT_EQ(refused.retry_after_ms, 60'000);
+  EXPECT_EQ(read("a").value, 1);
+  log->shut.reset();
+  step();
+  EXPECT_EQ(run(add("a")).error, std::nullopt);
+  // However often it changes, what an outcome points to stays, and is bounded.
+  std::vector<Outcome> kept;
+  for (int i = 0; i < 100; ++i) {
+    log->shut = Error{Code::kBusy, "reason " + std::to_string(i), 1};
+    step();
+    kept.push_back(run(add("a")));
+  }
+  EXPECT_STREQ(kept[0].error_text, "reason 0");
+  EXPECT_THAT(kept[99].error_text, testing::HasSubstr("takes nothing"));
+}
+
 TEST_F(ApiNodeTest, RefusesABatchThatCanNeverFit) {
   options.producer.pending_bytes_max = 1'000;
   start();

@@ -16,17 +16,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
+from fleet import results  # noqa: E402
 from fleet.servers import Servers  # noqa: E402
 from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
-MODULES = ("workers", "nodes", "kafka", "stores", "around", "moves", "literal", "fresh", "power",
+MODULES = ("workers", "nodes", "kafka", "brokers", "links", "stores", "around", "moves", "literal", "fresh", "power",
            "histories")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000
@@ -55,6 +57,7 @@ def parse():
     parser.add_argument("--list", action="store_true", help="name the scenarios")
     parser.add_argument("--events", type=int, help=f"how many in each ({EVENTS}; with --all {EVENTS_OF_ALL})")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="repeats a run's random choices")
+    parser.add_argument("--write", type=pathlib.Path, metavar="PAGE", help="put a row for each into this page")
     parser.add_argument("--keep", action="store_true", help="keep the scratch directory of a scenario that fails")
     arguments = parser.parse_args()
     arguments.events = arguments.events or (EVENTS_OF_ALL if arguments.all else EVENTS)
@@ -75,6 +78,7 @@ def main():
     if arguments.list:
         print("\n".join(name for name, _ in chosen))
         return 0
+    names = [name for name, _ in scenarios(argparse.Namespace(all=True, only=None))]
     command = program(arguments.binary)
     enter_own_namespace([sys.executable, str(HERE / "run.py")] + sys.argv[1:] + ["--seed", str(arguments.seed)])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -86,7 +90,11 @@ def main():
         servers.up()
         context = Chaos(command, arguments, scratch, servers)
         for name, function in chosen:
-            failed += not run(context, name, function, arguments.keep)
+            began = time.monotonic()
+            passed = run(context, name, function, arguments.keep)
+            failed += not passed
+            if arguments.write:
+                results.put(arguments.write, names, name, passed, context.seed, time.monotonic() - began, context.notes)
     finally:
         servers.down(purge=not (arguments.keep and failed))
         if not (arguments.keep and failed):

@@ -280,11 +280,40 @@ TEST_F(KafkaFaultsTest, ABrokerThatLostAcknowledgedFramesIsFound) {
   EXPECT_EQ(error.code, Code::kDamaged);
   EXPECT_THAT(error.what, AllOf(HasSubstr("partition 0"), HasSubstr("quipu log adopt")));
   EXPECT_EQ(numbers(*log_, wakes_, 1), Numbers{}) << "another partition goes on";
+  // What were acknowledged now would never be counted.
+  EXPECT_EQ(log_->room_bytes(), 0u);
+  ASSERT_TRUE(log_->closed());
+  EXPECT_EQ(log_->closed()->code, Code::kBusy);
+  EXPECT_EQ(log_->closed()->what, error.what);
+  const auto refused = log_->submit(PartitionId(1), sample_frame(1, 1), 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kBusy);
   // Whoever starts anew knows it by the store.
   options_.known = log_->identity();
   open();
   log_->seek(PartitionId(0), Offset(21));
   EXPECT_EQ(read_error(*log_, wakes_, 0, Offset(21)).code, Code::kDamaged);
+  // Also one that reads nothing.
+  open();
+  log_->known(PartitionId(0), Offset(21));
+  wait([&] { return log_->closed().has_value(); }, "the log is closed");
+}
+
+TEST_F(KafkaFaultsTest, AnAcknowledgementThatGoesBackClosesTheLogAtOnce) {
+  options_.refresh_ms = 3'600'000;  // So that nothing else finds it.
+  open();
+  for (std::uint64_t number = 1; number <= 20; ++number) send(*log_, 0, number, 1'000);
+  take(*log_, wakes_, 20);
+  broker_.kill();
+  const auto file = broker_.data() + "/" + options_.topic + "-0/00000000000000000000.log";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  broker_.start();
+  send(*log_, 0, 21, 1'000);
+  const auto done = take(*log_, wakes_, 1);
+  ASSERT_FALSE(done[0].offset) << "acknowledged at " << done[0].offset->value << " after 20";
+  EXPECT_EQ(done[0].offset.error().code, Code::kUnknown);
+  ASSERT_TRUE(log_->closed());
+  EXPECT_THAT(log_->closed()->what, AllOf(HasSubstr("partition 0"), HasSubstr("quipu log adopt")));
 }
 
 }  // namespace

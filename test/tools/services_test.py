@@ -1,5 +1,6 @@
 """deploy/local/services starts real servers, ends these alone, and says where to look when one does not start."""
 
+import json
 import os
 import pathlib
 import shlex
@@ -7,11 +8,15 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 SERVICES = pathlib.Path(__file__).resolve().parent.parent.parent / "deploy" / "local" / "services"
+
+sys.path.insert(0, str(SERVICES.parent))
+from local_services import cassandra  # noqa: E402  (the path is set just above)
 
 
 def services(*arguments, path=None):
@@ -133,6 +138,22 @@ class Services(unittest.TestCase):
         run = services("up", "--only", "kafka,mysql")
         self.assertEqual(run.returncode, 2)
         self.assertIn("there is no 'mysql'", run.stderr)
+
+    def test_settings_stay_for_the_next_up_and_others_are_refused(self):
+        self.assertEqual(services("up", *self.redis, "--set", "cassandra.a=b=c").returncode, 0)
+        self.assertEqual(services("up", *self.redis, "--set", "kafka.d.e=1").returncode, 0)
+        self.assertEqual(json.loads((self.place / "settings.json").read_text()),
+                         {"cassandra": {"a": "b=c"}, "kafka": {"d.e": "1"}})
+        for wrong in ("redis.save=1", "kafka=1", "kafka.=1", "kafka.name"):
+            run = services("up", *self.redis, "--set", wrong)
+            self.assertEqual(run.returncode, 2)
+            self.assertIn(f"'{wrong}' is not kafka.NAME=VALUE", run.stderr)
+        self.assertIn("`up` alone", services("status", *self.redis, "--set", "kafka.a=1").stderr)
+
+    def test_a_setting_replaces_the_line_of_its_name_or_is_added(self):
+        yaml = "cluster_name: quipu\nseeds:\n  - one: 1\nsync: periodic\n"
+        self.assertEqual(cassandra.with_settings(yaml, {"sync": "batch", "tls": "{enabled: true}"}),
+                         "cluster_name: quipu\nseeds:\n  - one: 1\nsync: batch\ntls: {enabled: true}\n")
 
 
 if __name__ == "__main__":

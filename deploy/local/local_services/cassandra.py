@@ -61,6 +61,12 @@ def host(name):
     return f"127.0.0.{name.rpartition('-')[2]}"
 
 
+def with_settings(yaml, settings):
+    """The configuration with lines replaced or added: `settings` are names of the top level and their values as YAML."""
+    lines = [line for line in yaml.splitlines() if line.partition(":")[0] not in settings]
+    return "\n".join(lines + [f"{name}: {value}" for name, value in settings.items()]) + "\n"
+
+
 def prepare(instance, cluster, options, say):
     """Writes the node's configuration. Tokens are given and every node is a seed, so that none waits for another."""
     lib = jars.fetch(options.cache, f"cassandra-{VERSION}", ARTIFACTS, say)
@@ -69,9 +75,10 @@ def prepare(instance, cluster, options, say):
         raise Failure(f"there is no jamm in {lib}: remove that directory, it is fetched again")
     number, mine = int(instance.name.rpartition("-")[2]), cluster[instance.name]
     directory = instance.directory
-    (directory / "cassandra.yaml").write_text(YAML.format(
+    yaml = YAML.format(
         token=-(2 ** 63) + 1 + (number - 1) * (2 ** 64 // len(cluster)), data=directory / "data", host=host(instance.name),
-        seeds=",".join(f"{host(name)}:{mine['storage']}" for name in cluster), storage=mine["storage"], port=mine["port"]))
+        seeds=",".join(f"{host(name)}:{mine['storage']}" for name in cluster), storage=mine["storage"], port=mine["port"])
+    (directory / "cassandra.yaml").write_text(with_settings(yaml, options.settings.get("cassandra", {})))
     (directory / "logback.xml").write_text(LOGBACK)
     modules = ["-Djdk.attach.allowAttachSelf=true"]
     modules += [f"--add-exports={module}=ALL-UNNAMED" for module in EXPORTS]
@@ -85,9 +92,12 @@ def prepare(instance, cluster, options, say):
 
 
 def ready(instance, mine):
-    """Whether it answers OPTIONS of the native protocol with SUPPORTED."""
-    answer = exchange(host(instance.name), mine["port"], b"\x04\x00\x00\x00\x05\x00\x00\x00\x00", 9)
-    return len(answer) == 9 and answer[4] == 6
+    """Whether it answers OPTIONS of the native protocol with SUPPORTED, in plain text or over TLS."""
+    for tls in (False, True):
+        answer = exchange(host(instance.name), mine["port"], b"\x04\x00\x00\x00\x05\x00\x00\x00\x00", 9, tls)
+        if len(answer) == 9 and answer[4] == 6:
+            return True
+    return False
 
 
 def address(cluster):

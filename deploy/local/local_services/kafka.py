@@ -55,12 +55,16 @@ def prepare(instance, cluster, options, say):
         # Tests wait for groups and for killed nodes: seconds, where the defaults are for large clusters.
         "group.initial.rebalance.delay.ms": 0,
         "broker.session.timeout.ms": 6000,
+        # `{port}` and `{controller}` stand for this node's ports: further listeners go beside its own.
+        **{name: value.replace("{port}", str(mine["port"])).replace("{controller}", str(mine["controller"]))
+           for name, value in options.settings.get("kafka", {}).items()},
     }
     file = instance.directory / "server.properties"
     file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
     if not (instance.directory / "data" / "meta.properties").exists():
-        # One identity for all nodes of the cluster: made from what they all know.
+        # One identity for all nodes of the cluster: made from what they all know. One in 64 would begin as an option does.
         identity = base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_URL, voters).bytes).decode().rstrip("=")
+        identity = "A" + identity[1:] if identity.startswith("-") else identity
         run = subprocess.run([jars.java(), "-XX:TieredStopAtLevel=1", "-cp", f"{lib}/*", "kafka.tools.StorageTool",
                               "format", "-t", identity, "-c", file], stdin=subprocess.DEVNULL, capture_output=True,
                              text=True, errors="replace", timeout=READY_SECONDS_MAX)

@@ -20,11 +20,13 @@ from local_services import jars, kafka  # noqa: E402  (the path is set just abov
 
 
 class Servers:
-    """The servers in one directory. `address` has their addresses by name: kafka, cassandra, redis, postgres."""
+    """The servers in one directory. `address` has their addresses by name: kafka, cassandra, redis, postgres.
+    `settings`: lines of their configuration, as `kafka.NAME=VALUE`."""
 
-    def __init__(self, directory, brokers=1):
+    def __init__(self, directory, brokers=1, settings=()):
         self.directory = pathlib.Path(directory)
         self.brokers = brokers
+        self.settings = [word for setting in settings for word in ("--set", setting)]
         self.address = {}
 
     def run(self, verb, *words):
@@ -38,7 +40,7 @@ class Servers:
     def up(self, *only):
         """Starts what does not run yet; each comes back on its own port, with its data."""
         names = ["--only", ",".join(only)] if only else []
-        for line in self.run("up", "--brokers", str(self.brokers), *names).splitlines():
+        for line in self.run("up", "--brokers", str(self.brokers), *self.settings, *names).splitlines():
             name, _, value = shlex.split(line)[0].partition("=")
             self.address[name.removeprefix("QUIPU_TEST_").lower()] = value
 

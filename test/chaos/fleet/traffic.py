@@ -152,6 +152,10 @@ class Traffic:
         """Events that were acknowledged, or whose fate is or was unknown."""
         return sum(client.sent for client in self.clients)
 
+    def share(self):
+        """Which share of the events has an outcome."""
+        return self.settled() / sum(client.share for client in self.clients)
+
     def wait_for(self, share, seconds=180.0):
         """Until this share of the events has an outcome."""
         wanted = share * sum(client.share for client in self.clients)
@@ -182,6 +186,15 @@ class Traffic:
                 raise AssertionError(f"{len(self.events_again)} events with ids stayed unacknowledged for "
                                      f"{AGAIN_SECONDS_MAX:.0f} s after the last fault")
             self.clients[0].send_again()
+        self.check()
+
+    def give_up(self, seconds=ANSWER_SECONDS_MAX):
+        """Sends nothing more; what has no answer stays unknown."""
+        self.stopping = True
+        for thread in self.threads:
+            thread.join(seconds)
+            if thread.is_alive():
+                raise AssertionError(f"a client got no answer in {seconds:.0f} s: {self.ledger.summary()}")
         self.check()
 
     def check(self):

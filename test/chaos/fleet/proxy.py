@@ -1,0 +1,232 @@
+"""A TCP proxy that does to connections what networks do: for links of one process alone, and for delays, which this kernel can
+not be told to make.
+
+    with FaultProxy(port_of_the_server) as proxy:     clients connect to proxy.port
+        proxy.slow(0.05, 0.02)                        each piece arrives 50 to 70 ms later, in order
+        proxy.hold(TO_CLIENT)                         half-open: answers stay here, requests go on
+        proxy.go_on()
+        proxy.cut_after(10_000, TO_SERVER)            each connection is reset once so many more bytes went that way
+        proxy.refuse()                                every connection is reset, also new ones, until go_on()
+
+Bounds: 1,000 connections at a time (others are reset), 64 KiB a piece, and what a delay holds back: 100 pieces a direction of a
+connection, beyond which nothing more is read.
+"""
+
+import collections
+import random
+import select
+import socket
+import struct
+import threading
+import time
+
+TO_SERVER, TO_CLIENT = "to_server", "to_client"
+BOTH = (TO_SERVER, TO_CLIENT)
+PIECE_BYTES = 65536
+PIECES_MAX = 100
+CONNECTIONS_MAX = 1000
+TURN_SECONDS = 0.02
+CONNECT_SECONDS = 5.0
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER with 0 s: closing resets.
+
+
+def reset(connection):
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    except OSError:
+        pass
+    connection.close()
+
+
+class FaultProxy:
+    """Listens while the `with` block lasts. What is set holds for connections that are there and for new ones. Any thread."""
+
+    def __init__(self, server_port, port=0, seed=0):
+        self.server = ("127.0.0.1", server_port)
+        self.random = random.Random(seed)
+        self.lock = threading.Lock()
+        self.delay = {way: (0.0, 0.0) for way in BOTH}   # At least, and at most so much more.
+        self.held = dict.fromkeys(BOTH, False)
+        self.refusing = False
+        self.ending = False
+        self.links = set()
+        self.connections = 0   # Ever.
+        self.cuts = 0          # Connections that were reset here.
+        self.bytes = dict.fromkeys(BOTH, 0)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        self.listener.settimeout(TURN_SECONDS)
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending = True
+        self.thread.join()
+        self.listener.close()
+        self.cut()
+        for link in list(self.links):
+            link.join()
+
+    def slow(self, seconds, jitter=0.0, ways=BOTH):
+        for way in ways:
+            self.delay[way] = (seconds, jitter)
+
+    def hold(self, *ways):
+        """Half-open: connections live and take what they are sent, as far as buffers go; nothing arrives. All ways by default."""
+        for way in ways or BOTH:
+            self.held[way] = True
+
+    def refuse(self):
+        self.refusing = True
+        self.cut()
+
+    def go_on(self):
+        """No fault any more. What was held arrives."""
+        self.refusing = False
+        for way in BOTH:
+            self.held[way] = False
+            self.delay[way] = (0.0, 0.0)
+        for link in self.all():
+            link.left.clear()
+
+    def cut(self):
+        """Resets every connection, both sides of it."""
+        for link in self.all():
+            link.cut()
+
+    def cut_after(self, count, way):
+        """Each connection that is there now is reset when it has carried `count` more bytes this way; none beyond them arrives."""
+        for link in self.all():
+            link.left[way] = count
+
+    def all(self):
+        with self.lock:
+            return list(self.links)
+
+    def accept(self):
+        while not self.ending:
+            try:
+                client, _ = self.listener.accept()
+            except TimeoutError:
+                continue
+            if self.refusing or len(self.links) >= CONNECTIONS_MAX:
+                self.count_cut()
+                reset(client)
+                continue
+            link = Link(self, client)
+            with self.lock:
+                self.links.add(link)
+                self.connections += 1
+            link.start()
+
+    def count_cut(self):
+        with self.lock:
+            self.cuts += 1
+
+    def ended(self, link):
+        with self.lock:
+            self.links.discard(link)
+
+    def due(self, way):
+        """When what arrives now may go on."""
+        least, more = self.delay[way]
+        return time.monotonic() + least + (self.random.random() * more if more else 0.0)
+
+
+class Lane:
+    """One direction of a connection: what was read and not passed on, each piece with the time from which it may go."""
+
+    def __init__(self, source, target):
+        self.source = source
+        self.target = target
+        self.pieces = collections.deque()
+        self.ended = False    # The source sends nothing more.
+        self.closed = False   # The target was told so.
+
+    def reads(self):
+        return not self.ended and len(self.pieces) < PIECES_MAX
+
+    def ready(self, now):
+        return bool(self.pieces) and self.pieces[0][0] <= now
+
+
+class Link(threading.Thread):
+    """A client's connection and the one to the server."""
+
+    def __init__(self, proxy, client):
+        super().__init__(daemon=True)
+        self.proxy = proxy
+        self.client = client
+        self.left = {}  # By direction: how many bytes go on before the cut.
+        self.cutting = False
+
+    def cut(self):
+        self.cutting = True
+
+    def run(self):
+        server = None
+        try:
+            server = socket.create_connection(self.proxy.server, timeout=CONNECT_SECONDS)
+            for one in (self.client, server):
+                one.setblocking(False)
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            lanes = {TO_SERVER: Lane(self.client, server), TO_CLIENT: Lane(server, self.client)}
+            while not all(lane.closed for lane in lanes.values()):
+                if self.cutting:
+                    raise ConnectionResetError
+                self.turn(lanes)
+        except OSError:
+            if self.cutting:
+                self.proxy.count_cut()
+            for one in (self.client, server):
+                if one:
+                    reset(one)
+        finally:
+            for one in (self.client, server):
+                if one:
+                    one.close()
+            self.proxy.ended(self)
+
+    def turn(self, lanes):
+        now = time.monotonic()
+        due = {way: lane for way, lane in lanes.items() if not self.proxy.held[way]}
+        reading = [lane.source for lane in lanes.values() if lane.reads()]
+        writing = [lane.target for lane in due.values() if lane.ready(now)]
+        waits = [lane.pieces[0][0] - now for lane in due.values() if lane.pieces]
+        wait = max(0.0, min([TURN_SECONDS, *waits]))
+        if not reading and not writing:
+            time.sleep(wait or 0.001)
+        readable, writable, _ = select.select(reading, writing, [], wait) if reading or writing else ((), (), ())
+        for way, lane in lanes.items():
+            if lane.source in readable:
+                self.read(way, lane)
+            if way in due and lane.target in writable and lane.ready(now):
+                self.write(way, lane)
+            if way in due and lane.ended and not lane.pieces and not lane.closed:
+                lane.closed = True
+                lane.target.shutdown(socket.SHUT_WR)
+
+    def read(self, way, lane):
+        data = lane.source.recv(PIECE_BYTES)
+        if not data:
+            lane.ended = True
+            return
+        # In order, whatever the jitter.
+        last = lane.pieces[-1][0] if lane.pieces else 0.0
+        lane.pieces.append((max(last, self.proxy.due(way)), data))
+
+    def write(self, way, lane):
+        at, data = lane.pieces.popleft()
+        left = self.left.get(way)
+        sent = lane.target.send(data if left is None else data[:left]) if left != 0 else 0
+        self.proxy.bytes[way] += sent
+        if left is not None:
+            self.left[way] = left - sent
+            if sent == left:
+                self.cutting = True
+                raise ConnectionResetError
+        if sent < len(data):
+            lane.pieces.appendleft((at, data[sent:]))
