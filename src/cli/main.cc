@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
     verbs.worker = quipu::run_workers;
     verbs.serve_cluster = quipu::serve_cluster;
     verbs.log_status = quipu::log_status;
+    verbs.grow_log = quipu::grow_log;
     verbs.adopt_topic = quipu::adopt_topic;
     verbs.migrate_store = quipu::migrate_store;
 #endif
