@@ -277,7 +277,9 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
       *app.add_subcommand("import", "Count the requests in a web server's access log, each line once for ever");
   import_command.add_to(import);
 
-  auto& audit = *app.add_subcommand("audit", "Hold the store against the log, while the service is stopped");
+  auto& audit = *app.add_subcommand("audit",
+                                    "Hold the store against the log: of a data directory while its service is "
+                                    "stopped, of the distributed form while it runs");
   ConfigFlags audit_flags;
   audit_flags.add_to(audit);
   bool audit_json = false;
@@ -342,6 +344,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
                                       : config_toml(*loaded));
     return kExitOk;
   }
+  if (audit && distributed && !verbs.audit_cluster) return left_out();
   if (audit) return run_audit(settings, audit_json, surroundings, verbs);
   if (status) return verbs.log_status ? run_log_status(settings, status_json, surroundings, verbs) : left_out();
   if (grow) return verbs.grow_log ? run_grow_log(settings, grow_to, grow_json, surroundings, verbs) : left_out();

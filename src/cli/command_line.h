@@ -39,6 +39,10 @@ struct Verbs {
   std::function<Result<AuditReport>(const Config&, const std::function<void(std::uint64_t)>& progress,
                                     const std::function<bool()>& interrupted)>
       audit;
+  /// The same of the distributed form; see cluster/cluster_audit.h. Null where the program was built without it.
+  std::function<Result<AuditReport>(const Config&, const std::function<void(std::uint64_t)>& progress,
+                                    const std::function<bool()>& interrupted)>
+      audit_cluster;
 };
 
 /// Where a command line is run.

@@ -43,6 +43,7 @@ class CommandLine : public testing::Test {
         return begun_;
       };
       verbs.log_status = [this](const Config&) { return status_; };
+      verbs.audit_cluster = [this](const Config&, const auto&, const auto&) { return audited_cluster_; };
       verbs.grow_log = [this](const Config& config, std::uint16_t partitions, const auto&) {
         grown_config_ = config;
         grown_to_ = partitions;
@@ -71,6 +72,7 @@ class CommandLine : public testing::Test {
   std::optional<Config> grown_config_;
   std::uint16_t grown_to_ = 0;
   Result<GrownLog> grown_ = GrownLog{};
+  Result<AuditReport> audited_cluster_ = AuditReport{};
   Result<BegunLog> begun_ = BegunLog{};
   std::optional<Config> migrated_;
   std::optional<Config> adopted_;
@@ -160,6 +162,30 @@ TEST_F(CommandLine, AdoptingATopicAndMigratingSayWhatTheyCameTo) {
   begun_ = failure(Code::kRefused, "it is in use");
   EXPECT_EQ(run({"store", "migrate"}), kExitFailure);
   EXPECT_THAT(err_.str(), HasSubstr("it is in use"));
+}
+
+TEST_F(CommandLine, AuditOfTheDistributedFormSaysWhatItCouldNotCompare) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  const std::vector<std::string> line{"audit", "--set", "log.kind=kafka"};
+  audited_cluster_->rows = 7;
+  audited_cluster_->base = Offset{100};
+  audited_cluster_->log_end = Offset{500};
+  audited_cluster_->partial_rows = 3;
+  audited_cluster_->later_entries = 2;
+  EXPECT_EQ(run(line), kExitOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("0 differences in 7 rows"));
+  EXPECT_THAT(out_.str(), HasSubstr("of 500 that there ever were; 100 are not kept any more\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("2 entries of the log are not due in the store yet: workers bring them in\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("3 rows began before what the log keeps"));
+  audited_cluster_->differences = 1;
+  EXPECT_EQ(run(line), kExitNotReady);
+  audited_cluster_ = failure(Code::kTimeout, "no answer");
+  EXPECT_EQ(run(line), kExitUnreachable);
+  audited_cluster_ = failure(Code::kNotFound, "nothing was started");
+  EXPECT_EQ(run(line), kExitNotFound);
+  distributed_ = false;
+  EXPECT_EQ(run(line), kExitFailure);
+  EXPECT_THAT(err_.str(), HasSubstr("built without what Kafka needs"));
 }
 
 TEST_F(CommandLine, LogGrowSaysHowManyPartitionsTakeEvents) {
