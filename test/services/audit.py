@@ -4,39 +4,19 @@ falsified or removed by hand, and what can be said of a log that was trimmed."""
 import contextlib
 import json
 import os
-import pathlib
 import subprocess
-import sys
-import tempfile
 import threading
 import unittest
 import urllib.parse
 
-sys.dont_write_bytecode = True
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "chaos"), str(HERE.parent / "e2e")]
-
-from fleet.cluster import Cluster  # noqa: E402
-from fleet.cql import Cql, items, long  # noqa: E402
-from harness.context import Context, eventually  # noqa: E402
-from harness.operations import NDJSON  # noqa: E402
+from given import ClusterCase
+from fleet.cql import Cql, items, long
+from harness.context import eventually
+from harness.operations import NDJSON
 
 COUNTERS = 300
 MORE = 18_000  # Above what `memory.table_bytes=16MiB` has an audit take at a time.
 LATER = (1 << 62) + (1 << 45)  # A timestamp above that of every row.
-
-
-class SharedServers:
-    """The servers that the tests are given; see deploy/local/README.md."""
-
-    brokers = 1
-
-    def __init__(self):
-        self.address = {name: os.environ[f"QUIPU_TEST_{name.upper()}"].split(",")[0]
-                        for name in ("kafka", "cassandra", "redis", "postgres")}
-
-    def port(self, name):
-        return int(self.address[name].rpartition(":")[2])
 
 
 class InCassandra:
@@ -98,18 +78,7 @@ def database(servers, name):
         admin.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-class Audits(unittest.TestCase):
-    def setUp(self):
-        self.scratch = tempfile.TemporaryDirectory(prefix="quipu-audit-")
-        self.addCleanup(self.scratch.cleanup)
-        self.context = Context([os.environ["QUIPU_BINARY"]], 1, 0, 0, self.scratch.name)
-        self.context.servers = SharedServers()
-
-    def cluster(self, name, settings=None):
-        stem = f"audit_{name}_{os.getpid()}"
-        return Cluster(self.context, stem, {"flush.interval": "200ms", "flush.commit_delay": "500ms", **(settings or {})},
-                       nodes=1, workers=2, partitions=3)
-
+class Audits(ClusterCase):
     def run_audit(self, cluster, words=()):
         settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
         return self.context.run([*cluster.command, "audit", "--json", *words, *settings], code=None)
