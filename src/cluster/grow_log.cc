@@ -26,8 +26,9 @@ namespace quipu {
 namespace {
 
 /// Brokers hear of added partitions one after another. From then on a worker that reads a RESET has asked how many
-/// there are before it lets its watermark pass.
-constexpr std::int64_t kSettleMs = 3'000;
+/// there are before it lets its watermark pass. Longer than clients go on with what they know of a topic (5 s), so that
+/// no node's writes stumble over a partition that its client does not know.
+constexpr std::int64_t kSettleMs = 6'000;
 constexpr std::int64_t kLookMs = 250;
 /// How long nothing may move, beside what the configuration has watermarks wait for.
 constexpr std::int64_t kStallMs = 120'000;
