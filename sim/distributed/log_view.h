@@ -45,7 +45,6 @@ class SimLogView final : public EventLog {
 
   const LogIdentity& identity() const override { return settings_.identity; }
   std::uint16_t partitions() const override { return static_cast<std::uint16_t>(places_.size()); }
-  std::int64_t partitions_age_ms() const override { return now_ - looked_at_; }
   bool commits_atomically() const override { return false; }
   LogBounds bounds(PartitionId partition) const override;
   std::int64_t bounds_age_ms(PartitionId) const override { return now_ - looked_at_; }

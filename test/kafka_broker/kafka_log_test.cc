@@ -321,7 +321,9 @@ TEST_F(KafkaLogTest, AGrownTopicKeepsWhatItHadAndTakesFramesInWhatIsNew) {
   const auto taken = [&] {
     send(*log_, 4, 1);
     const auto done = take(*log_, wakes_, 1);
-    if (!done[0].offset) EXPECT_EQ(done[0].offset.error().code, Code::kBusy) << done[0].offset.error().what;
+    if (!done[0].offset) {
+      EXPECT_EQ(done[0].offset.error().code, Code::kBusy) << done[0].offset.error().what;
+    }
     return done[0].offset.has_value();
   };
   wait(taken, "an added one takes a frame");
