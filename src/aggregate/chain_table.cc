@@ -44,6 +44,11 @@ ChainTable::Verdict ChainTable::accept(NodeIdentity writer, std::uint64_t number
   return Verdict::kNext;
 }
 
+void ChainTable::take_up(NodeIdentity writer, std::uint64_t number) {
+  if (!chains_.try_emplace(writer, Chain{number, frames_}).second) return;
+  forget_old_boots(writer.node);
+}
+
 std::uint64_t ChainTable::last(NodeIdentity writer) const {
   const auto found = chains_.find(writer);
   return found == chains_.end() ? 0 : found->second.last;

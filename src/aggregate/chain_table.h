@@ -28,6 +28,10 @@ class ChainTable {
   /// Takes the next frame of the partition. Number 0 is in no chain and always counts. After kGap nothing has changed.
   Verdict accept(NodeIdentity writer, std::uint64_t number);
 
+  /// Takes a writer that is not known to have come to `number`: for who reads a log of which the beginning is not kept,
+  /// and not for who counts.
+  void take_up(NodeIdentity writer, std::uint64_t number);
+
   /// The last number of a writer, 0 when it has none.
   std::uint64_t last(NodeIdentity writer) const;
 

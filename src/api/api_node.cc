@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "ingest/names.h"
 #include "ingest/policy_text.h"
+#include "store/open_partitions.h"
 
 namespace quipu {
 namespace {
@@ -86,6 +87,12 @@ Result<void> ApiNode::take_settings(const SettingsReader::Settings& settings, bo
       marks_.take(**mark);
       continue;
     }
+    const auto open = parse_open_partitions(name, text);
+    if (!open) return std::unexpected(open.error());
+    if (*open) {
+      if ((*open)->generation == log_.identity().generation) told_open_ = std::max(told_open_, (*open)->partitions);
+      continue;
+    }
     const bool known = std::string_view(name).starts_with(kKnownSpace);
     const auto space = known ? std::string_view(name).substr(kKnownSpace.size()) : namespace_of_setting(name);
     if (space.empty()) continue;
@@ -96,9 +103,19 @@ Result<void> ApiNode::take_settings(const SettingsReader::Settings& settings, bo
     if (!policy) return std::unexpected(policy.error());
     spaces_.set_policy(id, *policy);
   }
+  open_partitions();
   // What came from the store need not be told to it, where nothing else is untold.
   if (announced_ == before) announced_ = spaces_.size();
   return {};
+}
+
+/// Lets the partitions take events that were opened since, as far as this node's log knows of them.
+void ApiNode::open_partitions() {
+  const auto open = std::min(told_open_, log_.partitions());
+  if (open <= partitions_) return;
+  producer_.grow(open);
+  frames_.grow(open);
+  partitions_ = open;
 }
 
 /// Asks for the settings when it is time, and takes them. What can not be read leaves things as they are.
@@ -143,7 +160,7 @@ TimeMs ApiNode::step(TimeMs now, bool may_commit) {
   calls_.take_completions();
   poll_settings();
   loads_.clear();
-  reader_.step(now, marks_.as_of(now), loads_, totals_);
+  reader_.step(now, marks_.as_of(now, partitions_), loads_, totals_);
   for (StoreLoad& load : loads_) {
     const auto token = load.token;
     calls_.load(std::move(load), [this, token](StoreCompletion& completion) {
@@ -352,14 +369,15 @@ void ApiNode::scan(const std::vector<NamespaceId>& spaces, std::uint64_t cursor,
 
 void ApiNode::top(NamespaceId space, std::size_t limit, std::function<void(Result<ScanPage>)> done) {
   if (state_ != EngineState::kServing) return done(busy("the service is not serving", kStoppingWaitMs));
-  walks_->top(space, limit, [this, done = std::move(done), as_of = marks_.as_of(now_)](Result<ScanPage> page) {
-    if (page) {
-      const auto lag = std::clamp<TimeMs>(now_ - as_of, 0, std::numeric_limits<std::uint32_t>::max());
-      page->lag_ms = static_cast<std::uint32_t>(lag);
-      page->exact = false;
-    }
-    done(std::move(page));
-  });
+  walks_->top(space, limit,
+              [this, done = std::move(done), as_of = marks_.as_of(now_, partitions_)](Result<ScanPage> page) {
+                if (page) {
+                  const auto lag = std::clamp<TimeMs>(now_ - as_of, 0, std::numeric_limits<std::uint32_t>::max());
+                  page->lag_ms = static_cast<std::uint32_t>(lag);
+                  page->exact = false;
+                }
+                done(std::move(page));
+              });
 }
 
 void ApiNode::reset_all(const std::vector<NamespaceId>& spaces, std::function<void(Result<Offset>)> done) {

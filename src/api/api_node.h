@@ -39,8 +39,8 @@ namespace quipu {
 struct ApiNodeOptions {
   HashSecret secret;                 ///< Of the log; the same on all nodes.
   std::uint16_t id_partitions = 16;  ///< P0: ids, sources and resets keep to these partitions.
-  /// How many partitions take events; 0: all that the log has at the start. Those that are added later are opened only
-  /// when they were told of all resets.
+  /// How many partitions take events; 0: all that the log has at the start. Those that are added later take some as
+  /// soon as the store says that they are open (store/open_partitions.h).
   std::uint16_t open_partitions = 0;
   std::size_t namespaces_max = 1'000;
   bool namespaces_auto_create = true;
@@ -194,6 +194,7 @@ class ApiNode final : public CounterService {
   void go_on(std::uint64_t batch);
   void finish(std::unique_ptr<Waiting> waiting);
   void poll_settings();
+  void open_partitions();
   Result<void> take_settings(const SettingsReader::Settings& settings, bool policies);
   void announce_namespaces();
   void finish_drain();
@@ -201,7 +202,8 @@ class ApiNode final : public CounterService {
   TimeMs next_step() const;
 
   const ApiNodeOptions options_;
-  const std::uint16_t partitions_;  // Open ones. The log may get more meanwhile.
+  std::uint16_t partitions_;     // Open ones. The log may have more.
+  std::uint16_t told_open_ = 0;  // How many are, by what the store says.
   EventLog& log_;
   SettingsReader& settings_;
   SourceReader& sources_;

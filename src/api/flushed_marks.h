@@ -13,10 +13,10 @@
 
 namespace quipu {
 
-/// How far the rows in the store are, by what the workers say of each partition. Pure.
+/// How far the rows in the store are, by what the workers say of each partition. The log may get more of them. Pure.
 class FlushedMarks {
  public:
-  explicit FlushedMarks(const EventLog& log) : log_(log), marks_(log.partitions()) {}
+  explicit FlushedMarks(const EventLog& log) : log_(log) {}
 
   /// Takes a mark of this generation; others are of logs that are not read any more.
   void take(const FlushedMark& mark);
@@ -25,17 +25,16 @@ class FlushedMarks {
   /// partition that the log does not have.
   Result<bool> reached(std::span<const Position> positions) const;
 
-  /// What the log had at this time is in the store, whatever the partition; 0 where nobody said so of one of them. A
+  /// What the log's first `partitions` had at this time is in the store; 0 where nobody said so of one of them. A
   /// partition without any frame lacks nothing.
-  TimeMs as_of(TimeMs now) const;
+  TimeMs as_of(TimeMs now, std::uint16_t partitions) const;
 
-  Offset offset(PartitionId partition) const {
-    const auto& mark = marks_[partition.value];
-    return mark ? mark->offset : kNoOffset;
-  }
+  /// kNoOffset where nobody has said anything of the partition.
+  Offset offset(PartitionId partition) const;
 
  private:
   const EventLog& log_;
+  // Of the partitions of which something was said; shorter than the log where there was nothing.
   std::vector<std::optional<FlushedMark>> marks_;
 };
 

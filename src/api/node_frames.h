@@ -22,6 +22,8 @@ namespace quipu {
 class NodeFrames {
  public:
   NodeFrames(const LogIdentity& identity, std::uint16_t partitions);
+  /// The log has got more partitions.
+  void grow(std::uint16_t partitions) { frames_.resize(partitions); }
 
   /// A counter, with its routing hash.
   struct Named {

@@ -22,11 +22,15 @@ ProducerSession::ProducerSession(const ProducerOptions& options, EventLog& log) 
   QUIPU_CHECK(options.frames_in_flight_max >= 1);
   QUIPU_CHECK(options.boots >= 1);
   QUIPU_CHECK(options.boots - 1 <= std::numeric_limits<std::uint32_t>::max() - options.writer.boot);
-  lanes_.resize(log.partitions());
-  for (Lane& lane : lanes_) {
-    lane.writer = options.writer;
+  grow(log.partitions());
+}
+
+void ProducerSession::grow(std::uint16_t partitions) {
+  while (lanes_.size() < partitions) {
+    Lane& lane = lanes_.emplace_back();
+    lane.writer = options_.writer;
     if (QUIPU_PLANTED("node-boot-reused")) lane.writer.boot = 0;
-    lane.wait_ms = options.resend_ms;
+    lane.wait_ms = options_.resend_ms;
   }
 }
 

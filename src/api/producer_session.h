@@ -55,6 +55,9 @@ class ProducerSession {
  public:
   ProducerSession(const ProducerOptions& options, EventLog& log);
 
+  /// The log has got more partitions, which take frames from now on.
+  void grow(std::uint16_t partitions);
+
   /// Takes a frame (encoded, in no chain: number 0). There must be room for it. `in_order`: it is given up with one
   /// that was offered before it, since its reader would never count that one any more: entries of a source, whose
   /// sequences only rise.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/cluster_failure.h"
 #include "cli/exit_code.h"
 #include "cli/failure_report.h"
 
@@ -17,7 +18,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kRedraw{200};
 
-CommandFailure failure_of(const Error& error) {
+CommandFailure failure_of_cluster(const Error& error, bool interrupted) {
+  if (interrupted && error.code == Code::kTimeout) {
+    return {kExitInterrupted, "interrupted", printable(error.what), ""};
+  }
+  return cluster_failure(error);
+}
+
+CommandFailure failure_of_directory(const Error& error) {
   CommandFailure failure{kExitFailure, "failed", printable(error.what), ""};
   switch (error.code) {
     case Code::kNotFound:
@@ -77,18 +85,29 @@ std::string text_of(const AuditDifference& difference) {
   return text;
 }
 
-void print_text(const AuditReport& report, std::ostream& out) {
+std::string text_of_log(const AuditReport& report, bool distributed) {
+  if (!distributed) {
+    return fmt::format("{} frames with {} entries replayed, from offset {} to {}\n", report.frames, report.entries,
+                       report.base.value + 1, report.log_end.value);
+  }
+  return fmt::format("{} frames with {} entries replayed, of {} that there ever were; {} are not kept any more\n",
+                     report.frames, report.entries, report.log_end.value, report.base.value);
+}
+
+void print_text(const AuditReport& report, bool distributed, std::ostream& out) {
   for (const auto& difference : report.first_differences) out << text_of(difference) << "\n";
   if (report.differences > report.first_differences.size()) {
     out << fmt::format("... and {} more\n", report.differences - report.first_differences.size());
   }
-  out << fmt::format(
-      "{} differences in {} rows of {} counters; {} frames with {} entries replayed, from offset {} to {}\n",
-      report.differences, report.rows, report.counters, report.frames, report.entries, report.base.value + 1,
-      report.log_end.value);
+  out << fmt::format("{} differences in {} rows of {} counters; ", report.differences, report.rows, report.counters)
+      << text_of_log(report, distributed);
   if (report.later_entries > 0) {
-    out << fmt::format("{} entries of the log are not due in the store yet: the next start brings them in\n",
-                       report.later_entries);
+    out << fmt::format("{} entries of the log are not due in the store yet: {}\n", report.later_entries,
+                       distributed ? "workers bring them in" : "the next start brings them in");
+  }
+  if (report.partial_rows > 0) {
+    out << fmt::format("{} rows began before what the log keeps: they are there, their totals were not compared\n",
+                       report.partial_rows);
   }
   if (report.older_rows > 0) {
     out << fmt::format("{} rows are of older generations of the log, which can not be audited any more\n",
@@ -107,6 +126,7 @@ void print_json(const AuditReport& report, std::ostream& out) {
                        {"base", report.base.value},
                        {"log_end", report.log_end.value},
                        {"later_entries", report.later_entries},
+                       {"partial_rows", report.partial_rows},
                        {"older_rows", report.older_rows},
                        {"first_differences", std::move(list)}};
   out << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
@@ -123,10 +143,15 @@ int run_audit(const Config& config, bool json, const Surroundings& surroundings,
     moving = true;
     surroundings.err << fmt::format("\r\033[Kreading the log: {} offsets to go", offsets_left) << std::flush;
   };
-  const auto report = verbs.audit(config, progress, verbs.interrupted);
+  const bool distributed = config.cluster.distributed();
+  const auto report = (distributed ? verbs.audit_cluster : verbs.audit)(config, progress, verbs.interrupted);
   if (moving) surroundings.err << "\r\033[K" << std::flush;
-  if (!report) return report_failure(surroundings, json, failure_of(report.error()));
-  json ? print_json(*report, surroundings.out) : print_text(*report, surroundings.out);
+  if (!report) {
+    return report_failure(
+        surroundings, json,
+        distributed ? failure_of_cluster(report.error(), verbs.interrupted()) : failure_of_directory(report.error()));
+  }
+  json ? print_json(*report, surroundings.out) : print_text(*report, distributed, surroundings.out);
   return report->differences == 0 ? kExitOk : kExitNotReady;
 }
 

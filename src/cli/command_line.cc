@@ -17,6 +17,7 @@
 #include "cli/config_value.h"
 #include "cli/exit_code.h"
 #include "cli/failure_report.h"
+#include "cli/grow_log_command.h"
 #include "cli/import_command.h"
 #include "cli/log_status_command.h"
 #include "cli/new_log_command.h"
@@ -28,7 +29,7 @@ namespace {
 class ConfigFlags {
  public:
   /// Which flags a verb has, beside those that all have.
-  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker, kLook, kMigrate };
+  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker, kLook, kGrow, kMigrate };
 
   void add_to(CLI::App& verb, Role role = Role::kOneProcess) {
     verb_ = &verb;
@@ -37,7 +38,7 @@ class ConfigFlags {
     if (role == Role::kOneProcess || role == Role::kMigrate) {
       add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
     }
-    if (role == Role::kLook || role == Role::kMigrate) {
+    if (role == Role::kLook || role == Role::kGrow || role == Role::kMigrate) {
       add(verb, "--topic", "kafka.topic", "TOPIC", "The topic that is the log");
     } else if (role == Role::kWorker) {
       add(verb, "--workers", "worker.count", "N", "How many workers; 5 where nothing is said");
@@ -49,7 +50,7 @@ class ConfigFlags {
     if (role == Role::kOneProcess) {
       add(verb, "--partitions", "log.partitions", "N", "Partitions of a log that is made anew");
     }
-    if (role != Role::kLook && role != Role::kMigrate) {
+    if (role != Role::kLook && role != Role::kGrow && role != Role::kMigrate) {
       add(verb, "--keys", "auth.keys_file", "FILE", "The API keys that clients must have; see docs/operations/keys.md");
       shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{"--insecure", "auth.insecure", ""}));
       verb.add_flag("--insecure", shortcuts_.back()->value, "Serve other addresses than the loopback without API keys");
@@ -66,8 +67,9 @@ class ConfigFlags {
     ConfigSources sources;
     if (verb_->count("--config") > 0) sources.file = file_;
     sources.environment = surroundings.environment;
-    // There is no other for these.
-    if (role_ != Role::kOneProcess) sources.flags.push_back({"log.kind", "kafka", "quipu " + verb_->get_name()});
+    // There is no other for these; one that grows says so of a log that can not.
+    if (role_ != Role::kOneProcess && role_ != Role::kGrow)
+      sources.flags.push_back({"log.kind", "kafka", "quipu " + verb_->get_name()});
     for (const auto& shortcut : shortcuts_) {
       if (verb_->count(shortcut->flag) > 0) sources.flags.push_back({shortcut->key, shortcut->value, shortcut->flag});
     }
@@ -222,6 +224,14 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
   status_flags.add_to(status, ConfigFlags::Role::kLook);
   bool status_json = false;
   status.add_flag("--json", status_json, "Answer as one JSON object, errors too");
+  auto& grow = *log.add_subcommand(
+      "grow", "Add partitions to the topic of the distributed form, while it runs, and have them take events");
+  ConfigFlags grow_flags;
+  grow_flags.add_to(grow, ConfigFlags::Role::kGrow);
+  std::uint16_t grow_to = 0;
+  grow.add_option("--partitions", grow_to, "How many the topic shall have; more than now")->type_name("N")->required();
+  bool grow_json = false;
+  grow.add_flag("--json", grow_json, "Answer as one JSON object, errors too");
   bool new_generation = false;
   adopt.add_flag("--new-generation", new_generation,
                  "Set the log aside and begin a new one: the way out where it is damaged; flushed totals stay");
@@ -267,7 +277,9 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
       *app.add_subcommand("import", "Count the requests in a web server's access log, each line once for ever");
   import_command.add_to(import);
 
-  auto& audit = *app.add_subcommand("audit", "Hold the store against the log, while the service is stopped");
+  auto& audit = *app.add_subcommand("audit",
+                                    "Hold the store against the log: of a data directory while its service is "
+                                    "stopped, of the distributed form while it runs");
   ConfigFlags audit_flags;
   audit_flags.add_to(audit);
   bool audit_json = false;
@@ -308,12 +320,13 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
                       : api     ? api_flags
                       : worker  ? worker_flags
                       : status  ? status_flags
+                      : grow    ? grow_flags
                       : migrate ? migrate_flags
                       : adopt   ? adopt_flags
                       : audit   ? audit_flags
                                 : print_flags;
   const bool log_json = serve_json || api_json || worker_json || adopt_json;
-  const bool json = print_json || audit_json || status_json || migrate_json || log_json;
+  const bool json = print_json || audit_json || status_json || grow_json || migrate_json || log_json;
   auto loaded = flags.load(surroundings, json);
   if (!loaded) return kExitUsage;
   if (log_json) loaded->config.log_format = "json";
@@ -331,8 +344,10 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
                                       : config_toml(*loaded));
     return kExitOk;
   }
+  if (audit && distributed && !verbs.audit_cluster) return left_out();
   if (audit) return run_audit(settings, audit_json, surroundings, verbs);
   if (status) return verbs.log_status ? run_log_status(settings, status_json, surroundings, verbs) : left_out();
+  if (grow) return verbs.grow_log ? run_grow_log(settings, grow_to, grow_json, surroundings, verbs) : left_out();
   if (migrate) return verbs.migrate_store ? run_migrate(settings, migrate_json, surroundings, verbs) : left_out();
   if (adopt && distributed) {
     return verbs.adopt_topic ? run_adopt_topic(settings, adopt_json, surroundings, verbs) : left_out();

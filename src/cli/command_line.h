@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/grow_log.h"
 #include "cluster/log_status.h"
 #include "cluster/new_log.h"
 #include "node/audit.h"
@@ -25,6 +26,8 @@ struct Verbs {
   std::function<int(const Config&)> worker;
   std::function<int(const Config&)> serve_cluster;
   std::function<Result<LogStatus>(const Config&)> log_status;
+  std::function<Result<GrownLog>(const Config&, std::uint16_t partitions, const std::function<bool()>& interrupted)>
+      grow_log;
   std::function<Result<BegunLog>(const Config&)> adopt_topic;
   std::function<Result<BegunLog>(const Config&)> migrate_store;
   /// Makes a data directory that was copied or moved one of this place; with `new_generation` the log is set aside and
@@ -36,6 +39,10 @@ struct Verbs {
   std::function<Result<AuditReport>(const Config&, const std::function<void(std::uint64_t)>& progress,
                                     const std::function<bool()>& interrupted)>
       audit;
+  /// The same of the distributed form; see cluster/cluster_audit.h. Null where the program was built without it.
+  std::function<Result<AuditReport>(const Config&, const std::function<void(std::uint64_t)>& progress,
+                                    const std::function<bool()>& interrupted)>
+      audit_cluster;
 };
 
 /// Where a command line is run.

@@ -8,6 +8,7 @@
 #include "cli/client_flags.h"
 #include "cli/config_file.h"
 #include "cli/config_value.h"
+#include "cluster/shared_store.h"
 #include "engine/engine_options.h"
 #include "event/entry.h"
 #include "import/log_file.h"
@@ -78,6 +79,8 @@ std::vector<FixedBound> make_fixed_bounds() {
       count("client_key_bytes", kClientKeyBytesMax, "Letters of the key that a command of the program sends.",
             "the command is refused"),
       bytes("config_file_bytes", kConfigFileBytesMax, "The file of the configuration.", kNoStart),
+      bytes("password_bytes", kPasswordBytesMax,
+            "The first line of a file that cassandra.password_file or redis.password_file names.", kNoStart),
       bytes("identity_bytes", kIdentityBytesMax,
             "The identity of a data directory, most of it the names of resp.namespaces.", kNoStart),
       bytes("log_line_bytes", kLogLineBytesMax, "A line of a log that `quipu import` counts.",

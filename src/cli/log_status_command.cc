@@ -33,6 +33,9 @@ void print_text(const LogStatus& status, std::ostream& out) {
                        partition.lag, lag_text(partition));
   }
   out << fmt::format("{} frames are not in the store yet\n", lag);
+  if (status.open_partitions < status.partitions.size()) {
+    out << fmt::format("partitions {} and above take no events: `quipu log grow` opens them\n", status.open_partitions);
+  }
   for (const auto& finding : status.findings) out << finding << "\n";
 }
 
@@ -55,6 +58,7 @@ void print_json(const LogStatus& status, std::ostream& out) {
   const Json object = {{"topic", status.topic},
                        {"generation", status.identity.generation.value},
                        {"id_partitions", status.id_partitions},
+                       {"open_partitions", status.open_partitions},
                        {"partitions", std::move(partitions)},
                        {"findings", status.findings}};
   out << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";

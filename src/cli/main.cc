@@ -12,6 +12,7 @@
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #ifdef QUIPU_DISTRIBUTED
+#include "cluster/cluster_audit.h"
 #include "cluster/cluster_verbs.h"
 #endif
 #include "node/adopt.h"
@@ -61,6 +62,8 @@ int main(int argc, char** argv) {
     verbs.worker = quipu::run_workers;
     verbs.serve_cluster = quipu::serve_cluster;
     verbs.log_status = quipu::log_status;
+    verbs.audit_cluster = quipu::audit_cluster;
+    verbs.grow_log = quipu::grow_log;
     verbs.adopt_topic = quipu::adopt_topic;
     verbs.migrate_store = quipu::migrate_store;
 #endif

@@ -1,7 +1,10 @@
 #include "cluster/api_role.h"
 
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <set>
+#include <string>
 #include <utility>
 
 #include "cluster/cluster_metrics.h"
@@ -43,6 +46,18 @@ void put_policies(const Config& config, ApiNode& node) {
   }
 }
 
+/// What the first process said stays: else a counter would have two names, by the node that is asked.
+void tell_other_namespaces(const Config& config, const ClusterIdentity& identity) {
+  const std::set<std::string> here(config.resp_namespaces.begin(), config.resp_namespaces.end());
+  const std::set<std::string> there(identity.resp_namespaces.begin(), identity.resp_namespaces.end());
+  if (here == there) return;
+  spdlog::warn(
+      "resp.namespaces is {} in the configuration, and {} in the store, which wrote it down when its log was begun: "
+      "keys "
+      "of the Redis protocol are read by the store's",
+      fmt::join(here, ","), fmt::join(there, ","));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ApiRole>> ApiRole::open(const Config& config, const std::function<void()>& wake) {
@@ -51,6 +66,7 @@ Result<std::unique_ptr<ApiRole>> ApiRole::open(const Config& config, const std::
   if (!parts) return std::unexpected(parts.error());
   role->parts_ = std::move(*parts);
   tell_findings(*role->parts_.log);
+  tell_other_namespaces(config, role->identity());
   auto cache = open_cache(config.cluster, wake);
   if (!cache) return std::unexpected(cache.error());
   role->cache_ = std::move(*cache);

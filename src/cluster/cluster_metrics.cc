@@ -84,6 +84,8 @@ void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& wo
                           id, static_cast<double>(health.lag_ms) / 1000);
       out.partition_gauge("quipu_worker_id_window_seconds", "How far back the remembered ids reach.", id,
                           static_cast<double>(health.ids_cover_ms) / 1000);
+      out.partition_gauge("quipu_worker_resets_owed", "Resets that some other partition does not know of yet.", id,
+                          static_cast<double>(health.resets_owed));
       out.partition_gauge("quipu_worker_stopped", "1 where the partition has an alarm: the log names it.", id,
                           health.alarm.empty() ? 0 : 1);
     }

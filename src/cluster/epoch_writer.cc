@@ -33,7 +33,8 @@ std::map<std::pair<std::string, std::string>, Epoch> epochs_of(const RowBatch& r
 
 class EpochWriter {
  public:
-  EpochWriter(EventLog& log, Doorbell& bell) : log_(log), bell_(bell), appender_(log, new_node(), kResendMs) {}
+  EpochWriter(EventLog& log, PartitionId first, Doorbell& bell)
+      : log_(log), first_(first), bell_(bell), appender_(log, new_node(), kResendMs) {}
 
   Result<void> append(const RowBatch& rows) {
     const auto epochs = epochs_of(rows);
@@ -58,8 +59,9 @@ class EpochWriter {
  private:
   /// One frame to each partition, and waits until all have it.
   Result<void> send(const std::vector<Entry>& entries) {
-    for (std::uint16_t at = 0; at < log_.partitions(); ++at) appender_.append(PartitionId{at}, entries, at);
-    std::size_t left = log_.partitions();
+    const auto partitions = log_.partitions();
+    for (auto at = first_.value; at < partitions; ++at) appender_.append(PartitionId{at}, entries, at);
+    std::size_t left = partitions - first_.value;
     std::vector<EntryAppender::Appended> appended;
     for (auto until = steady_clock_ms() + kStallMs; left > 0; bell_.wait(kLookMs)) {
       appended.clear();
@@ -76,6 +78,7 @@ class EpochWriter {
   }
 
   EventLog& log_;
+  PartitionId first_;
   Doorbell& bell_;
   InOrderAppender appender_;
   std::uint64_t counters_ = 0;
@@ -83,8 +86,8 @@ class EpochWriter {
 
 }  // namespace
 
-Result<std::uint64_t> write_epochs(WaitingStore& store, EventLog& log, Doorbell& bell) {
-  EpochWriter writer(log, bell);
+Result<std::uint64_t> write_epochs(WaitingStore& store, EventLog& log, PartitionId first, Doorbell& bell) {
+  EpochWriter writer(log, first, bell);
   auto written = store.scan(kRowsPerPage, [&writer](const RowBatch& rows) { return writer.append(rows); });
   if (!written) return std::unexpected(written.error());
   return writer.counters();

@@ -34,6 +34,9 @@ Result<LogStatus> log_status(const Config& config) {
   status.topic = config.cluster.kafka_topic;
   status.identity = parts->identity.log;
   status.id_partitions = parts->identity.id_partitions;
+  const auto open = open_partitions_of(store, parts->identity);
+  if (!open) return std::unexpected(open.error());
+  status.open_partitions = *open;
   for (const auto& finding : parts->log->stats().findings) status.findings.push_back(finding.what);
   const auto now = wall_clock_ms();
   for (std::uint16_t at = 0; at < parts->log->partitions(); ++at) {

@@ -24,6 +24,7 @@ struct LogStatus {
   std::string topic;
   LogIdentity identity;
   std::uint16_t id_partitions = 0;
+  std::uint16_t open_partitions = 0;  ///< The first so many take events.
   std::vector<Partition> partitions;
   std::vector<std::string> findings;  ///< What is weak or unsafe about the topic's settings.
 };

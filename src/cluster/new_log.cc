@@ -99,7 +99,7 @@ Result<BegunLog> adopt_topic(const Config& config) {
                                        "damaged, name another topic by kafka.topic, or remove this one first");
   }
   WaitingStore waiting(*store->store, bell);
-  auto told = write_epochs(waiting, **log, bell);
+  auto told = write_epochs(waiting, **log, PartitionId{0}, bell);
   if (!told) return std::unexpected(told.error());
   report.counters_reset = *told;
   report.after = report.before;
@@ -147,7 +147,7 @@ Result<BegunLog> migrate_store(const Config& config) {
   const auto policies = policies_of(**old_store);
   if (!policies) return std::unexpected(policies.error());
   if (auto put = to.write({}, *policies, true); !put) return std::unexpected(put.error());
-  auto told = write_epochs(from, **log, bell);
+  auto told = write_epochs(from, **log, PartitionId{0}, bell);
   if (!told) return std::unexpected(told.error());
   report.counters_reset = *told;
 

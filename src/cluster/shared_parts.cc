@@ -2,12 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "cache/redis_cache.h"
 #include "node/random_value.h"
 #include "store/flushed_mark.h"
+#include "store/open_partitions.h"
 
 namespace quipu {
 namespace {
@@ -55,6 +57,18 @@ Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
     return std::optional(std::move(*identity));
   }
   return std::optional<ClusterIdentity>();
+}
+
+Result<std::uint16_t> open_partitions_of(CounterStore& store, const ClusterIdentity& identity) {
+  const auto settings = store.settings();
+  if (!settings) return std::unexpected(settings.error());
+  auto open = identity.id_partitions;
+  for (const auto& [name, text] : *settings) {
+    const auto said = parse_open_partitions(name, text);
+    if (!said) return std::unexpected(said.error());
+    if (*said && (*said)->generation == identity.log.generation) open = std::max(open, (*said)->partitions);
+  }
+  return open;
 }
 
 Result<KafkaOptions> kafka_options(const Config& config, std::function<void()> wake) {

@@ -35,6 +35,9 @@ struct SharedParts {
 /// Which log the store counts from; nullopt where no process has begun yet. Waits for the store.
 Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store);
 
+/// How many partitions of a log take events, by what the store says. Waits for the store.
+Result<std::uint16_t> open_partitions_of(CounterStore& store, const ClusterIdentity& identity);
+
 /// What is said of a store for which known_identity has none.
 std::unexpected<Error> nothing_started();
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -70,9 +71,20 @@ Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<voi
   options.waiting_bytes_max = config.store_waiting_bytes;
   auto opened = PostgresStore::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
+  auto& store = **opened;
   auto shared = shared_by(std::move(*opened));
-  // Its watermarks name their generation themselves.
-  shared.begin_generation = [](Generation) -> Result<void> { return {}; };
+  // Its watermarks name their generation themselves; its bases do not.
+  const auto meant = std::make_shared<Generation>();
+  shared.begin_generation = [meant](Generation generation) -> Result<void> {
+    *meant = generation;
+    return {};
+  };
+  shared.bases.newest = [&store, meant](PartitionId partition, Offset offset) {
+    return store.newest_base_of({*meant, partition}, offset);
+  };
+  shared.bases.write = [&store, meant](PartitionId partition, Base base, std::uint64_t token) {
+    store.write_base_of({*meant, partition}, std::move(base), token);
+  };
   return shared;
 }
 

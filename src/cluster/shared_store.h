@@ -21,7 +21,7 @@ struct SharedStore {
   std::function<Result<std::string>(const std::string& name, const std::string& value)> claim_setting;
   /// Waits. Of which generation the watermarks and bases are that are meant from now on.
   std::function<Result<void>(Generation)> begin_generation;
-  PartitionBaseCalls bases;  ///< Empty where bases are not kept by partition.
+  PartitionBaseCalls bases;
 };
 
 /// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits up to 30 s for one

@@ -10,7 +10,6 @@
 namespace quipu {
 namespace {
 
-constexpr std::int64_t kAnswerMsMax = 60'000;
 constexpr std::int64_t kBusyMsMax = 60'000;
 constexpr std::int64_t kLookMs = 100;
 constexpr std::chrono::milliseconds kRetry{200};
@@ -37,27 +36,33 @@ Result<void> WaitingStore::write(const RowBatch& rows, const std::vector<std::pa
 
 Result<void> WaitingStore::scan(std::size_t rows_max, const std::function<Result<void>(const RowBatch&)>& page) {
   for (std::uint64_t from = 0;;) {
-    const auto token = next_token_++;
-    store_.scan({token, from, rows_max});
-    auto done = wait_for(token);
+    const auto done = this->page(from, rows_max);
     if (!done) return std::unexpected(done.error());
-    if (!done->result) return done->result;
     if (auto taken = page(done->rows); !taken) return taken;
     if (!done->next) return {};
     from = *done->next;
   }
 }
 
+Result<StoreCompletion> WaitingStore::page(std::uint64_t from, std::size_t rows_max) {
+  const auto token = next_token_++;
+  store_.scan({token, from, rows_max});
+  auto done = wait_for(token);
+  if (done && !done->result) return std::unexpected(done->result.error());
+  return done;
+}
+
 Result<StoreCompletion> WaitingStore::wait_for(std::uint64_t token) {
   std::vector<StoreCompletion> completions;
-  for (const auto until = steady_clock_ms() + kAnswerMsMax; steady_clock_ms() < until; bell_.wait(kLookMs)) {
+  for (const auto until = steady_clock_ms() + answer_ms_max_; steady_clock_ms() < until; bell_.wait(kLookMs)) {
     completions.clear();
     store_.take_completions(completions);
     for (auto& completion : completions) {
       if (completion.token == token && completion.kind != StoreCompletion::Kind::kForgot) return std::move(completion);
     }
   }
-  return failure(Code::kTimeout, "the store has not answered for a minute");
+  return failure(Code::kTimeout,
+                 "the store has not answered for " + std::to_string(answer_ms_max_ / 1'000) + " seconds");
 }
 
 }  // namespace quipu

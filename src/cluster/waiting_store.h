@@ -17,7 +17,11 @@ namespace quipu {
 /// the store's owner.
 class WaitingStore {
  public:
-  WaitingStore(CounterStore& store, Doorbell& bell) : store_(store), bell_(bell) {}
+  static constexpr std::int64_t kAnswerMsMax = 60'000;
+
+  /// Every answer is waited for so long.
+  WaitingStore(CounterStore& store, Doorbell& bell, std::int64_t answer_ms_max = kAnswerMsMax)
+      : store_(store), bell_(bell), answer_ms_max_(answer_ms_max) {}
 
   /// Writes rows and settings; again, for a minute, where the store is busy.
   Result<void> write(const RowBatch& rows, const std::vector<std::pair<std::string, std::string>>& settings, bool sync);
@@ -25,12 +29,15 @@ class WaitingStore {
   /// Calls `page` with all rows in pages, in the order of their routing hashes; all rows of a counter are in one page.
   /// Ends with the first error.
   Result<void> scan(std::size_t rows_max, const std::function<Result<void>(const RowBatch&)>& page);
+  /// One page of that, from the routing hash `from` on: its rows, and where the next begins.
+  Result<StoreCompletion> page(std::uint64_t from, std::size_t rows_max);
 
  private:
   Result<StoreCompletion> wait_for(std::uint64_t token);
 
   CounterStore& store_;
   Doorbell& bell_;
+  const std::int64_t answer_ms_max_;
   std::uint64_t next_token_ = 1;
 };
 

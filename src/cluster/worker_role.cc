@@ -9,10 +9,9 @@
 namespace quipu {
 namespace {
 
-constexpr const char* kNoCounters = "this process is a worker and has no counters to show: ask an API node";
 constexpr TimeMs kStepMs = 1'000;
 
-std::unexpected<Error> no_counters() { return failure(Code::kRefused, kNoCounters); }
+std::unexpected<Error> refused() { return failure(Code::kRefused, WorkerRole::kNoCounters); }
 
 }  // namespace
 
@@ -52,7 +51,7 @@ bool WorkerRole::submit(Batch& batch, BatchClient& client) {
   return true;
 }
 
-Result<CounterService::Reach> WorkerRole::reach(std::span<const Position>) { return no_counters(); }
+Result<CounterService::Reach> WorkerRole::reach(std::span<const Position>) { return refused(); }
 
 EngineStats WorkerRole::stats() const {
   EngineStats stats;
@@ -77,14 +76,14 @@ EngineStats WorkerRole::stats() const {
 
 void WorkerRole::scan(const std::vector<NamespaceId>&, std::uint64_t, std::size_t,
                       std::function<void(Result<ScanPage>)> done) {
-  done(no_counters());
+  done(refused());
 }
-void WorkerRole::top(NamespaceId, std::size_t, std::function<void(Result<ScanPage>)> done) { done(no_counters()); }
+void WorkerRole::top(NamespaceId, std::size_t, std::function<void(Result<ScanPage>)> done) { done(refused()); }
 void WorkerRole::reset_all(const std::vector<NamespaceId>&, std::function<void(Result<Offset>)> done) {
-  done(no_counters());
+  done(refused());
 }
 void WorkerRole::put_namespace(std::string_view, const NamespacePolicy&, std::function<void(Result<void>)> done) {
-  done(no_counters());
+  done(refused());
 }
 
 std::vector<WorkerReport> WorkerRole::reports() const {

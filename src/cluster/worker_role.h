@@ -22,6 +22,9 @@ namespace quipu {
 /// Thread: the one that opened it.
 class WorkerRole final : public CounterService {
  public:
+  static constexpr const char* kNoCounters =
+      "this process is a worker: it counts, and has no counters to show; ask an API node (`quipu api`)";
+
   /// Starts `worker.count` workers; waits for the servers. `wake` is called on other threads when a step has something
   /// to do. Errors say what to do.
   static Result<std::unique_ptr<WorkerRole>> open(const Config& config, const std::function<void()>& wake);
@@ -52,6 +55,7 @@ class WorkerRole final : public CounterService {
  private:
   explicit WorkerRole(const Config& config) : spaces_(config.namespaces_max, false, random_value<std::uint64_t>()) {
     show({&identity_, &secret_, &spaces_, &now_});
+    no_counters_ = kNoCounters;
   }
 
   LogIdentity identity_;

@@ -49,6 +49,8 @@ class CounterService {
   const NamespaceRegistry& namespaces() const { return *shown_.namespaces; }
   /// The time of the last step, in milliseconds since 1970.
   TimeMs now() const { return *shown_.now; }
+  /// Why nobody can ask this process for counters, and whom to ask; empty where one can.
+  std::string_view no_counters() const { return no_counters_; }
 
   /// Does everything that can be done at `now`, and never waits. Answers when it wants to be called again if nothing
   /// else happens before: `now` means at once. With `may_commit` false the frames that are being filled wait for more.
@@ -109,6 +111,7 @@ class CounterService {
 
   EngineState state_ = EngineState::kRecovering;
   Error failure_;
+  std::string_view no_counters_;
 
  private:
   Shown shown_;

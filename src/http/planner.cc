@@ -119,6 +119,13 @@ void HttpPlanner::plan_route(Work& work) {
     refuse(work, Code::kBusy, not_serving_text(context_.service.state()));
     return;
   }
+  if (needs_engine(route) && !context_.service.no_counters().empty()) {
+    Problem problem;
+    problem.status = 421;
+    problem.detail = context_.service.no_counters();
+    refuse(work, problem);
+    return;
+  }
   switch (route) {
     case HttpRoute::kView:
       return plan_view(work);

@@ -17,6 +17,7 @@ using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, DestroyWith<rd_kaf
 using Topics = std::unique_ptr<rd_kafka_TopicCollection_t, DestroyWith<rd_kafka_TopicCollection_destroy>>;
 using Resource = std::unique_ptr<rd_kafka_ConfigResource_t, DestroyWith<rd_kafka_ConfigResource_destroy>>;
 using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, DestroyWith<rd_kafka_NewTopic_destroy>>;
+using NewPartitions = std::unique_ptr<rd_kafka_NewPartitions_t, DestroyWith<rd_kafka_NewPartitions_destroy>>;
 using DeleteRecords = std::unique_ptr<rd_kafka_DeleteRecords_t, DestroyWith<rd_kafka_DeleteRecords_destroy>>;
 
 /// How often a wait looks whether it should stop.
@@ -177,6 +178,28 @@ Result<void> KafkaAdmin::create() {
                 "making it with " + std::to_string(options_.partitions) + " partitions and " +
                     std::to_string(options_.replication) + " replicas",
                 error, rd_kafka_topic_result_error_string(made[0]));
+}
+
+Result<void> KafkaAdmin::grow(std::uint16_t partitions) {
+  std::array<char, 256> why{};
+  const NewPartitions more(rd_kafka_NewPartitions_new(options_.topic.c_str(), partitions, why.data(), why.size()));
+  if (!more) return failure(Code::kRefused, "topic " + options_.topic + ": " + why.data());
+  const KafkaQueue queue(rd_kafka_queue_new(client_));
+  const auto options = admin_options(client_, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, options_);
+  auto* asked = more.get();
+  rd_kafka_CreatePartitions(client_, &asked, 1, options.get(), queue.get());
+  const auto doing = "giving it " + std::to_string(partitions) + " partitions";
+  const auto event = answer(queue.get(), options_, doing, stop_);
+  if (!event) return std::unexpected(event.error());
+
+  std::size_t count = 0;
+  const auto* const* grown =
+      rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event->get()), &count);
+  if (count != 1) return failed(options_, doing, RD_KAFKA_RESP_ERR__BAD_MSG, nullptr);
+  if (const auto error = rd_kafka_topic_result_error(grown[0]); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return failed(options_, doing, error, rd_kafka_topic_result_error_string(grown[0]));
+  }
+  return {};
 }
 
 Result<std::vector<std::optional<std::int64_t>>> KafkaAdmin::offsets(std::uint16_t partitions, std::int64_t which) {

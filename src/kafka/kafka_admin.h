@@ -34,6 +34,8 @@ class KafkaAdmin {
   Result<std::map<std::string, std::string>> settings();
   /// Makes it with `settings_of_new_topic`. Fine too when another has just made it.
   Result<void> create();
+  /// Gives it so many partitions, which must be more than it has.
+  Result<void> grow(std::uint16_t partitions);
   /// Where each of the first `partitions` partitions begins and ends; nullopt where its leader did not say.
   Result<std::vector<std::optional<LogBounds>>> bounds(std::uint16_t partitions);
   /// Removes the frames below these offsets.

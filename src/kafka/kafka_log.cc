@@ -22,6 +22,10 @@ using Clock = std::chrono::steady_clock;
 /// How long opening waits between two questions.
 constexpr std::chrono::milliseconds kStartPause{100};
 
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count();
+}
+
 std::string hex(const std::array<std::byte, 16>& id) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
@@ -169,6 +173,7 @@ class KafkaLog::State {
   std::unique_ptr<KafkaReader> reader_;
   std::unique_ptr<KafkaProducer> producer_;
   std::vector<Partition> partitions_;
+  std::int64_t partitions_asked_at_ = 0;  ///< When the cluster was asked how many there are; by the steady clock.
 };
 
 Result<std::unique_ptr<KafkaLog>> KafkaLog::open(KafkaOptions options) {
@@ -186,7 +191,7 @@ Result<std::unique_ptr<KafkaLog>> KafkaLog::open(KafkaOptions options) {
   if (auto fine = judge(set, *topic); !fine) return std::unexpected(fine.error());
   std::int64_t asked_at = 0;
   const auto bounds = insist(until, [&]() -> Result<std::vector<LogBounds>> {
-    asked_at = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count();
+    asked_at = steady_ms();
     const auto found = admin.bounds(topic->partitions);
     if (!found) return std::unexpected(found.error());
     std::vector<LogBounds> all;
@@ -220,6 +225,10 @@ KafkaLog::~KafkaLog() = default;
 const LogIdentity& KafkaLog::identity() const { return state_->identity_; }
 std::uint16_t KafkaLog::partitions() const { return static_cast<std::uint16_t>(state_->partitions_.size()); }
 const KafkaOptions& KafkaLog::options() const { return state_->options_; }
+
+std::int64_t KafkaLog::partitions_age_ms() const {
+  return std::max<std::int64_t>(steady_ms() - state_->partitions_asked_at_, 0);
+}
 
 LogBounds KafkaLog::bounds(PartitionId partition) const {
   if (partition.value >= partitions()) return {};
@@ -268,7 +277,9 @@ void KafkaLog::commit() { state_->producer_->commit(); }
 bool KafkaLog::committing() const { return state_->producer_->committing(); }
 
 void KafkaLog::take_completions(std::vector<LogCompletion>& out) {
-  if (state_->watch_->partitions() > partitions()) state_->partitions_.resize(state_->watch_->partitions());
+  const auto found = state_->watch_->partitions();
+  if (found.count > partitions()) state_->partitions_.resize(found.count);
+  state_->partitions_asked_at_ = found.asked_at;
   for (const auto& wrong : {state_->watch_->damage(), state_->watch_->loss()}) {
     if (wrong && committing()) state_->producer_->give_up(wrong->what);
   }

@@ -48,6 +48,7 @@ class KafkaLog final : public EventLog {
   const LogIdentity& identity() const override;
   /// Rises when partitions are added to the topic, at a `take_completions`.
   std::uint16_t partitions() const override;
+  std::int64_t partitions_age_ms() const override;
   bool commits_atomically() const override { return false; }
   /// As of the last round of questions, or newer where frames were acknowledged or read.
   LogBounds bounds(PartitionId partition) const override;

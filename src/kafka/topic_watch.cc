@@ -48,9 +48,9 @@ std::int64_t TopicWatch::bounds_age_ms(PartitionId partition) const {
   return std::max<std::int64_t>(now_ms() - place(partition).asked_at, 0);
 }
 
-std::uint16_t TopicWatch::partitions() const {
+TopicWatch::Partitions TopicWatch::partitions() const {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::uint16_t>(places_.size());
+  return {static_cast<std::uint16_t>(places_.size()), topic_asked_at_};
 }
 
 std::optional<Error> TopicWatch::damage() const {
@@ -176,6 +176,7 @@ void TopicWatch::damaged(const std::string& what) {
 }
 
 void TopicWatch::look_at_topic() {
+  const auto asked_at = now_ms();
   const auto found = admin_.topic();
   gone_ = !found && found.error().code == Code::kNotFound ? gone_ + 1 : 0;
   if (gone_ >= kRoundsToBelieve) {
@@ -198,6 +199,7 @@ void TopicWatch::look_at_topic() {
              std::to_string(places_.size()) + ": it is another one";
     } else {
       topic_.partitions = found->partitions;
+      topic_asked_at_ = asked_at;
       topic_.replication = found->replication;
       places_.resize(found->partitions);
       known_.resize(found->partitions);

@@ -51,7 +51,11 @@ class TopicWatch {
   /// How long ago the cluster was asked for what `place` says of the bounds.
   std::int64_t bounds_age_ms(PartitionId partition) const;
   /// How many partitions the topic has; rises when some are added.
-  std::uint16_t partitions() const;
+  struct Partitions {
+    std::uint16_t count = 0;
+    std::int64_t asked_at = 0;  ///< When the cluster was asked for it, by the steady clock; 0: by no round yet.
+  };
+  Partitions partitions() const;
   /// The topic is gone, or another one. kDamaged, naming what to do.
   std::optional<Error> damage() const;
   std::vector<KafkaFinding> findings() const;
@@ -93,6 +97,7 @@ class TopicWatch {
   mutable std::mutex mutex_;  // All below are under it.
   std::condition_variable_any changed_;
   KafkaTopicState topic_;
+  std::int64_t topic_asked_at_ = 0;
   std::vector<Place> places_;
   std::vector<Offset> known_;
   std::optional<Error> damage_;

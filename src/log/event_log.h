@@ -68,6 +68,9 @@ class EventLog {
   virtual const LogIdentity& identity() const = 0;
   virtual std::uint16_t partitions() const = 0;
   virtual bool commits_atomically() const = 0;
+  /// How old what `partitions` says may be, in milliseconds: some that were added since may be missing. 0 where that
+  /// can not be.
+  virtual std::int64_t partitions_age_ms() const { return 0; }
   virtual LogBounds bounds(PartitionId partition) const = 0;
   /// How old the end in `bounds` may be, in milliseconds: what others appended since may be missing. 0 where all that
   /// is appended is known at once.

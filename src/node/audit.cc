@@ -4,19 +4,17 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
 #include "aggregate/aggregator.h"
 #include "aggregate/base_windows.h"
 #include "aggregate/partition_state.h"
-#include "aggregate/shard.h"
 #include "event/frame.h"
 #include "log/posix_log_disk.h"
 #include "log/salvaged_log.h"
+#include "node/audit_table.h"
 #include "node/data_directory.h"
 #include "store/base_files.h"
 #include "store/rocksdb_database.h"
@@ -26,25 +24,10 @@ namespace {
 
 constexpr std::size_t kStretchBytes = std::size_t{1} << 20;
 
-/// A shard as the log makes it, beside what the store has.
-struct Audited {
-  Shard fresh;
-  Row stored;
-  bool in_store = false;
-};
-
-/// Partition, namespace, a zero, counter. A namespace holds no zero.
-std::string key_of(PartitionId partition, std::string_view space, std::string_view counter) {
-  std::string key(2, '\0');
-  key[0] = static_cast<char>(partition.value & 0xff);
-  key[1] = static_cast<char>(partition.value >> 8);
-  key.append(space).append(1, '\0').append(counter);
-  return key;
-}
-
 class Audit {
  public:
-  Audit(const Config& config, DataDirectory directory) : config_(config), directory_(std::move(directory)) {
+  Audit(const Config& config, DataDirectory directory)
+      : config_(config), directory_(std::move(directory)), table_(generation()) {
     const AggregatorOptions options{config.idempotency_window, config.sources_max};
     for (std::uint16_t i = 0; i < directory_.partitions(); ++i) {
       partitions_.emplace_back(ShardId{generation(), PartitionId{i}}, options);
@@ -62,8 +45,6 @@ class Audit {
   Result<void> begin_with(const BaseFiles& bases, Offset base);
   Result<void> replay(const LogRead& stretch);
   void replay(const Frame& frame, Offset offset, Aggregator& partition);
-  void apply(const Entry& entry, Offset offset, Aggregator& partition);
-  void compare();
   template <class Take>
   Result<void> for_each_row(const RocksdbDatabase& store, Take take) const;
 
@@ -73,7 +54,7 @@ class Audit {
   std::optional<SalvagedLog> log_;
   std::vector<Aggregator> partitions_;
   std::vector<Offset> watermarks_;  // Of the store: every entry at or below them must be in it.
-  std::unordered_map<std::string, Audited> shards_;
+  AuditTable table_;
   AuditReport report_;
 };
 
@@ -108,7 +89,7 @@ Result<void> Audit::read_store() {
       ++report_.older_rows;
       return;
     }
-    Audited& audited = shards_[key_of(item.shard.partition, space, counter)];
+    AuditTable::Audited& audited = table_.at(item.shard.partition, space, counter);
     audited.stored = item.row;
     audited.in_store = true;
   });
@@ -184,7 +165,7 @@ Result<void> Audit::begin_with(const BaseFiles& bases, Offset base) {
   }
   return for_each_row(**store, [&](std::string_view space, std::string_view counter, const RowBatch::Item& item) {
     if (item.shard.generation != generation()) return;
-    shards_[key_of(item.shard.partition, space, counter)].fresh.row = item.row;
+    table_.at(item.shard.partition, space, counter).fresh.row = item.row;
   });
 }
 
@@ -215,6 +196,7 @@ Result<void> Audit::replay(const LogRead& stretch) {
 }
 
 void Audit::replay(const Frame& frame, Offset offset, Aggregator& partition) {
+  const auto number = partition.shard().partition;
   auto entries = frame.entries();
   for (Entry entry; entries.next(entry);) {
     ++report_.entries;
@@ -224,55 +206,7 @@ void Audit::replay(const Frame& frame, Offset offset, Aggregator& partition) {
     if (entry.group == GroupKind::kSource && !partition.sources().advance(entry.source, entry.sequence, offset)) {
       continue;
     }
-    apply(entry, offset, partition);
-  }
-}
-
-void Audit::apply(const Entry& entry, Offset offset, Aggregator& partition) {
-  const auto number = partition.shard().partition;
-  Audited& audited = shards_[key_of(number, entry.space, entry.counter)];
-  if (offset > std::max(audited.stored.applied, watermarks_[number.value])) {
-    ++report_.later_entries;
-    return;
-  }
-  if (!audited.fresh.lacks(offset)) return;
-  if (entry.kind == EntryKind::kReset) {
-    audited.fresh.reset(entry.epoch == Epoch{} ? epoch_of(generation(), offset) : entry.epoch, offset);
-  } else {
-    audited.fresh.add(entry.delta, entry.events, offset);
-  }
-}
-
-void Audit::compare() {
-  std::vector<std::pair<std::string_view, const Audited*>> wrong;
-  std::unordered_map<std::string_view, bool> counters;
-  for (const auto& [key, audited] : shards_) {
-    const Row& log = audited.fresh.row;
-    const Row& store = audited.stored;
-    if (!audited.in_store && log == Row{}) continue;  // All of it is later than what is due.
-    ++report_.rows;
-    counters[std::string_view(key).substr(2)] = true;
-    const bool same = audited.in_store && log.total == store.total && log.events == store.events &&
-                      log.epoch == store.epoch && log.flags == store.flags;
-    if (!same) wrong.emplace_back(key, &audited);
-  }
-  report_.counters = counters.size();
-  report_.differences = wrong.size();
-  const auto shown = std::min(wrong.size(), kAuditShown);
-  std::ranges::partial_sort(wrong, wrong.begin() + static_cast<std::ptrdiff_t>(shown), {},
-                            [](const auto& one) { return one.first; });
-  for (const auto& [key, audited] : std::span(wrong).first(shown)) {
-    const auto zero = key.find('\0', 2);
-    AuditDifference difference;
-    difference.partition = PartitionId{
-        static_cast<std::uint16_t>(static_cast<unsigned char>(key[0]) | (static_cast<unsigned char>(key[1]) << 8))};
-    difference.space = key.substr(2, zero - 2);
-    difference.counter = key.substr(zero + 1);
-    difference.upto = std::max(audited->stored.applied, watermarks_[difference.partition.value]);
-    difference.in_store = audited->in_store;
-    difference.store = audited->stored;
-    difference.log = audited->fresh.row;
-    report_.first_differences.push_back(std::move(difference));
+    table_.apply(table_.at(number, entry.space, entry.counter), entry, offset, watermarks_[number.value]);
   }
 }
 
@@ -290,7 +224,7 @@ Result<AuditReport> Audit::run(const std::function<void(std::uint64_t)>& progres
     next = stretch->next;
     if (progress) progress(report_.log_end.value + 1 - std::min(next.value, report_.log_end.value + 1));
   }
-  compare();
+  table_.compare(watermarks_, {}, report_);
   return std::move(report_);
 }
 

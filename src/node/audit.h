@@ -29,9 +29,11 @@ struct AuditReport {
   std::uint64_t rows = 0;      ///< Compared.
   std::uint64_t frames = 0;    ///< Replayed.
   std::uint64_t entries = 0;
-  Offset base{};                                   ///< The checkpoint that it began with; 0: the beginning of the log.
-  Offset log_end{};                                ///< The last offset of the log.
-  std::uint64_t later_entries = 0;                 ///< Of the log, not in the store yet: the next start brings them in.
+  Offset base{};                    ///< The checkpoint that it began with; 0: the beginning of the log.
+  Offset log_end{};                 ///< The last offset of the log.
+  std::uint64_t later_entries = 0;  ///< Of the log, not in the store yet: the next start brings them in.
+  /// Of which the log does not keep the beginning, so that only their being there was compared. Distributed form alone.
+  std::uint64_t partial_rows = 0;
   std::uint64_t older_rows = 0;                    ///< Of older generations of the log, which is gone: not audited.
   std::uint64_t differences = 0;                   ///< How many there are ...
   std::vector<AuditDifference> first_differences;  ///< ... and the first kAuditShown of them.

@@ -35,7 +35,7 @@ Result<void> PostgresPipeline::send(PostgresRequest request) {
         if constexpr (std::is_same_v<What, StoreWrite>) {
           return postgres_calls(what, writer_, request.number);
         } else if constexpr (std::is_same_v<What, PostgresRequest::BaseWrite>) {
-          return postgres_calls(what.base);
+          return what.of ? postgres_calls(what.base, *what.of) : postgres_calls(what.base);
         } else if constexpr (std::is_same_v<What, PostgresRequest::Refused>) {
           return {};
         } else {
@@ -126,7 +126,7 @@ Result<void> PostgresPipeline::take_result(const pg_result* result, std::vector<
 void PostgresPipeline::take_rows(const pg_result* result) {
   Flight& flight = in_flight_.front();
   if (flight.request.kind == StoreCompletion::Kind::kBase) {
-    flight.request.oldest_base = Offset{static_cast<std::uint64_t>(read_postgres_int(postgres_value(result, 0, 0)))};
+    flight.request.base_there = Offset{static_cast<std::uint64_t>(read_postgres_int(postgres_value(result, 0, 0)))};
     return;
   }
   auto read = read_postgres_rows(result, flight.completion.rows);

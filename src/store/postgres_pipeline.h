@@ -19,6 +19,7 @@ namespace quipu {
 struct PostgresRequest {
   struct BaseWrite {
     Base base;
+    std::optional<ShardId> of{};  ///< Of one partition; of all where there is none.
   };
   /// One that came when the queue was full: answered in its turn.
   struct Refused {};
@@ -29,7 +30,7 @@ struct PostgresRequest {
   std::size_t bytes = 0;
   std::uint64_t number = 0;  ///< Of a write: how many this store has been given.
   PostgresDeadline given_at;
-  Offset oldest_base{};  ///< Read from the answer to a base.
+  Offset base_there{};  ///< Read from the answer to a base: the oldest that there is; of a partition the newest.
 };
 
 /// One connection in libpq's pipeline mode, and the requests that are with the server, oldest first. A request is one

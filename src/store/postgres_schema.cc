@@ -27,6 +27,12 @@ CREATE TABLE quipu_bases (
   applied bigint NOT NULL, piece integer NOT NULL, windows bytea NOT NULL, PRIMARY KEY (applied, piece));
 ALTER TABLE quipu_bases ALTER COLUMN windows SET STORAGE EXTERNAL;
 CREATE TABLE quipu_writers (writer bytea PRIMARY KEY, written bigint NOT NULL, seen timestamptz NOT NULL);
+)",
+                                                                    R"(
+CREATE TABLE quipu_partition_bases (
+  generation integer NOT NULL, partition integer NOT NULL, applied bigint NOT NULL, piece integer NOT NULL,
+  windows bytea NOT NULL, PRIMARY KEY (generation, partition, applied, piece));
+ALTER TABLE quipu_partition_bases ALTER COLUMN windows SET STORAGE EXTERNAL;
 )"};
 
 // Held while the schema is looked at and made: the ASCII letters "quipu". By the session, and taken ahead of the

@@ -87,6 +87,26 @@ constexpr const char* kBaseOlder =
     "DELETE FROM quipu_bases WHERE applied NOT IN "
     "(SELECT DISTINCT applied FROM quipu_bases ORDER BY applied DESC LIMIT 2)";
 
+// Two workers may believe that they own a partition, so its bases are written one after the other. The lock ends with
+// the transaction; its key is not that of the schema's lock for any partition.
+constexpr const char* kPartitionBaseLock =
+    "SELECT 0::bigint FROM pg_advisory_xact_lock(485416001910::bigint * 1048576 + $1::integer)";
+constexpr const char* kPartitionBaseSame =
+    "DELETE FROM quipu_partition_bases WHERE generation = $1::integer AND partition = $2::integer AND "
+    "applied = $3::bigint AND NOT EXISTS (SELECT FROM quipu_partition_bases WHERE generation = $1::integer AND "
+    "partition = $2::integer AND applied > $3::bigint)";
+constexpr const char* kPartitionBasePiece =
+    "INSERT INTO quipu_partition_bases SELECT $1::integer, $2::integer, $3::bigint, $4::integer, $5::bytea "
+    "WHERE NOT EXISTS (SELECT FROM quipu_partition_bases WHERE generation = $1::integer AND partition = $2::integer "
+    "AND applied > $3::bigint)";
+constexpr const char* kPartitionBaseOlder =
+    "DELETE FROM quipu_partition_bases WHERE generation < $1::integer OR "
+    "generation = $1::integer AND partition = $2::integer AND applied NOT IN (SELECT DISTINCT applied FROM "
+    "quipu_partition_bases WHERE generation = $1::integer AND partition = $2::integer ORDER BY applied DESC LIMIT 2)";
+constexpr const char* kPartitionBaseNewest =
+    "SELECT coalesce(max(applied), 0) FROM quipu_partition_bases WHERE generation = $1::integer AND "
+    "partition = $2::integer";
+
 constexpr int kNextColumn = 10;
 
 std::string bytes_of(const Hash128& hash) {
@@ -157,6 +177,11 @@ const std::vector<PostgresPrepared>& postgres_prepared() {
       {"quipu_base_piece", kBasePiece},
       {"quipu_base_older", kBaseOlder},
       {"quipu_base_oldest", kPostgresOldestBase},
+      {"quipu_partition_base_lock", kPartitionBaseLock},
+      {"quipu_partition_base_same", kPartitionBaseSame},
+      {"quipu_partition_base_piece", kPartitionBasePiece},
+      {"quipu_partition_base_older", kPartitionBaseOlder},
+      {"quipu_partition_base_newest", kPartitionBaseNewest},
   };
   return all;
 }
@@ -208,6 +233,27 @@ std::vector<PostgresCall> postgres_calls(const Base& base) {
   } while (at < windows.size());
   calls.push_back({"quipu_base_older", {}});
   calls.push_back({"quipu_base_oldest", {}});
+  return calls;
+}
+
+std::vector<PostgresCall> postgres_calls(const Base& base, ShardId of) {
+  const auto generation = postgres_int4(static_cast<std::int32_t>(of.generation.value));
+  const auto partition = postgres_int4(of.partition.value);
+  const auto applied = postgres_int8(static_cast<std::int64_t>(base.offset.value));
+  std::vector<PostgresCall> calls{{"quipu_partition_base_lock", {partition}},
+                                  {"quipu_partition_base_same", {generation, partition, applied}}};
+  const auto windows = as_text(base.windows);
+  std::size_t at = 0;
+  std::int32_t piece = 0;
+  do {  // An empty base has one empty piece.
+    calls.push_back(
+        {"quipu_partition_base_piece",
+         {generation, partition, applied, postgres_int4(piece), std::string(windows.substr(at, kPieceBytes))}});
+    at += kPieceBytes;
+    ++piece;
+  } while (at < windows.size());
+  calls.push_back({"quipu_partition_base_older", {generation, partition}});
+  calls.push_back({"quipu_partition_base_newest", {generation, partition}});
   return calls;
 }
 

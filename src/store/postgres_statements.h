@@ -39,6 +39,9 @@ std::vector<PostgresCall> postgres_calls(const StoreLoad& load);
 std::vector<PostgresCall> postgres_calls(const StoreScan& scan);
 /// The last one answers the offset of the oldest base.
 std::vector<PostgresCall> postgres_calls(const Base& base);
+/// The base of one partition; the newest two of it are kept, and none of older generations. Where there is a newer one
+/// it changes nothing. The last one answers the offset of the partition's newest base.
+std::vector<PostgresCall> postgres_calls(const Base& base, ShardId of);
 
 /// Adds the rows of a load's or a scan's result. kDamaged where a value is none that this program writes.
 Result<void> read_postgres_rows(const pg_result* result, RowBatch& rows);
@@ -57,6 +60,10 @@ inline constexpr const char* kPostgresClaimSetting =
 inline constexpr const char* kPostgresBase =
     "SELECT applied, windows FROM quipu_bases WHERE applied = "
     "(SELECT max(applied) FROM quipu_bases WHERE applied <= $1::bigint) ORDER BY piece";
+inline constexpr const char* kPostgresPartitionBase =
+    "SELECT applied, windows FROM quipu_partition_bases WHERE generation = $1::integer AND partition = $2::integer AND "
+    "applied = (SELECT max(applied) FROM quipu_partition_bases WHERE generation = $1::integer AND "
+    "partition = $2::integer AND applied <= $3::bigint) ORDER BY piece";
 inline constexpr const char* kPostgresOldestBase = "SELECT coalesce(min(applied), 0) FROM quipu_bases";
 inline constexpr const char* kPostgresWritten = "SELECT written FROM quipu_writers WHERE writer = $1::bytea";
 /// Writers that were not heard of for a week are forgotten; one that was, and comes back, reads its log again.

@@ -35,6 +35,16 @@ constexpr std::int64_t kBackoffMinMs = 50;
 constexpr std::int64_t kBackoffMaxMs = 2'000;
 constexpr std::size_t kWriterBytes = 16;
 
+/// From its pieces; nullopt where there are none.
+Result<std::optional<Base>> read_base(const Result<PostgresResult>& found) {
+  if (!found) return std::unexpected(found.error());
+  const int pieces = postgres_rows(found->get());
+  if (pieces == 0) return std::nullopt;
+  Base base{Offset{static_cast<std::uint64_t>(read_postgres_int(postgres_value(found->get(), 0, 0)))}, {}};
+  for (int at = 0; at < pieces; ++at) put(base.windows, as_bytes(postgres_value(found->get(), at, 1)));
+  return base;
+}
+
 std::string random_writer() {
   std::array<char, kWriterBytes> bytes{};
   QUIPU_CHECK(::getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
@@ -344,7 +354,11 @@ void PostgresStore::State::finish(std::vector<Answer> answers) {
     if (synced) {
       const std::scoped_lock lock(mutex_);
       durable_ = written_;
-      if (answer.request.kind == StoreCompletion::Kind::kBase) oldest_base_ = answer.request.oldest_base;
+      const auto* base = std::get_if<PostgresRequest::BaseWrite>(&answer.request.what);
+      if (base != nullptr && !base->of) oldest_base_ = answer.request.base_there;
+      if (base != nullptr && base->of && answer.request.base_there > base->base.offset) {
+        answer.completion.result = failure(Code::kRefused, "another worker keeps a newer base of the partition");
+      }
     }
     done.push_back(std::move(answer.completion));
   }
@@ -399,13 +413,14 @@ Result<std::string> PostgresStore::claim_setting(const std::string& name, const 
 }
 
 Result<std::optional<Base>> PostgresStore::newest_base(Offset offset) {
-  const auto found = state_->ask(kPostgresBase, {postgres_int8(static_cast<std::int64_t>(offset.value))});
-  if (!found) return std::unexpected(found.error());
-  const int pieces = postgres_rows(found->get());
-  if (pieces == 0) return std::nullopt;
-  Base base{Offset{static_cast<std::uint64_t>(read_postgres_int(postgres_value(found->get(), 0, 0)))}, {}};
-  for (int at = 0; at < pieces; ++at) put(base.windows, as_bytes(postgres_value(found->get(), at, 1)));
-  return base;
+  return read_base(state_->ask(kPostgresBase, {postgres_int8(static_cast<std::int64_t>(offset.value))}));
+}
+
+Result<std::optional<Base>> PostgresStore::newest_base_of(ShardId partition, Offset offset) {
+  return read_base(
+      state_->ask(kPostgresPartitionBase,
+                  {postgres_int4(static_cast<std::int32_t>(partition.generation.value)),
+                   postgres_int4(partition.partition.value), postgres_int8(static_cast<std::int64_t>(offset.value))}));
 }
 
 void PostgresStore::write(StoreWrite write) {
@@ -425,6 +440,10 @@ void PostgresStore::scan(StoreScan scan) { state_->give(scan, StoreCompletion::K
 void PostgresStore::write_base(Base base, std::uint64_t token) {
   // Its windows are not counted: they may be larger than the bound, and the engine makes one base at a time.
   state_->give(PostgresRequest::BaseWrite{std::move(base)}, StoreCompletion::Kind::kBase, token, 0);
+}
+
+void PostgresStore::write_base_of(ShardId partition, Base base, std::uint64_t token) {
+  state_->give(PostgresRequest::BaseWrite{std::move(base), partition}, StoreCompletion::Kind::kBase, token, 0);
 }
 
 void PostgresStore::take_completions(std::vector<StoreCompletion>& out) { state_->take(out); }

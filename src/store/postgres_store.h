@@ -48,7 +48,8 @@ struct PostgresStoreOptions {
 /// - kForgot: each write leaves its number with the writer's name. After a reconnect the server is asked for it, and
 ///   only a number below that of the last completed write (a standby that was behind, a backup) makes a kForgot, token
 ///   0, ahead of all later completions. It is not counted in `pending`.
-/// - Bases hold the id windows alone, in pieces of 1 MiB. The rows have no checkpoint: backups are PostgreSQL's.
+/// - Bases, of all partitions together or of one, hold the id windows alone, in pieces of 1 MiB. The rows have no
+/// checkpoint: backups are PostgreSQL's.
 /// - The session may not be shared: prepared statements, so a pooler must pool sessions, not transactions.
 /// - All waits end: see the options. Between attempts to connect it waits 50 ms to 2 s, longer each time.
 /// Threads: one of its own. All calls on the owner's thread. The destructor drops what waits.
@@ -73,6 +74,11 @@ class PostgresStore final : public CounterStore {
   std::size_t pending() const override;
   Offset durable_watermark(PartitionId partition) const override;
   Offset oldest_base() const override;
+
+  /// The same as `newest_base` and `write_base`, of one partition whose offsets are its own. A base that is older than
+  /// the newest one of the partition is kRefused: another worker owns it. Those of older generations are dropped.
+  Result<std::optional<Base>> newest_base_of(ShardId partition, Offset offset);
+  void write_base_of(ShardId partition, Base base, std::uint64_t token);
 
   /// Waits. Puts a setting there unless it is there, and answers what stands there now: the same for all who ask at
   /// once.

@@ -9,7 +9,7 @@ namespace quipu {
 
 void ResetRelay::owe(Offset offset, std::string_view space, std::string_view counter, Epoch epoch) {
   if (QUIPU_PLANTED("reset-not-passed-on")) return;
-  owed_.push_back({offset, std::string(space), std::string(counter), epoch});
+  owed_.push_back({offset, std::string(space), std::string(counter), epoch, core_.steady});
 }
 
 std::optional<Offset> ResetRelay::oldest() const {
@@ -67,7 +67,8 @@ void ResetRelay::drop_finished() {
   for (std::size_t target = 0; target < targets_.size(); ++target) {
     if (target != home_.value) all_have = std::min(all_have, targets_[target].has);
   }
-  for (; finished_ < all_have; ++finished_) {
+  const auto as_of = partitions_as_of();
+  for (; finished_ < all_have && owed_.front().since <= as_of; ++finished_) {
     owed_.pop_front();
     ++core_.stats.resets_passed_on;
   }

@@ -20,7 +20,8 @@ namespace quipu {
 ///                             oldest() = 2 until all have it
 ///
 /// Promise: each is appended to every other partition, in order, and again until the log has it; an epoch makes repeats
-/// harmless. The home partition's watermark must stay below `oldest()`.
+/// harmless. The home partition's watermark must stay below `oldest()`. Partitions that were added before a RESET was
+/// read are among them: it is owed until the log has been asked since then how many there are.
 class ResetRelay {
  public:
   ResetRelay(WorkerCore& core, Owner owner, PartitionId home) : core_(core), owner_(owner), home_(home) {}
@@ -44,6 +45,7 @@ class ResetRelay {
     std::string space;
     std::string counter;
     Epoch epoch{};
+    TimeMs since = 0;  // By the steady clock.
   };
   struct Target {
     std::uint64_t has = 0;  // How many of all that were ever owed.
@@ -53,6 +55,8 @@ class ResetRelay {
   void know_targets();
   void send(std::uint16_t target);
   void drop_finished();
+  /// When there were no more partitions than the log says.
+  TimeMs partitions_as_of() const { return core_.steady - core_.parts.log.partitions_age_ms(); }
 
   WorkerCore& core_;
   Owner owner_;

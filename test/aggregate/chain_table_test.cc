@@ -84,6 +84,19 @@ ChainTable example() {
   return table;
 }
 
+TEST(ChainTable, TakesUpAChainWhoseBeginningIsNotThere) {
+  ChainTable table;
+  EXPECT_EQ(table.accept({1, 1}, 7), Verdict::kGap);
+  table.take_up({1, 1}, 6);
+  EXPECT_EQ(table.accept({1, 1}, 7), Verdict::kNext);
+  EXPECT_EQ(table.accept({1, 1}, 9), Verdict::kGap);
+  table.take_up({1, 1}, 3);
+  EXPECT_EQ(table.last({1, 1}), 7U) << "one that is known stays";
+  for (std::uint32_t boot = 2; boot < 2 + ChainTable::kBootsKept; ++boot) table.take_up({1, boot}, 5);
+  EXPECT_EQ(table.size(), ChainTable::kBootsKept);
+  EXPECT_EQ(table.last({1, 1}), 0U);
+}
+
 TEST(ChainTable, ComesBackFromItsBytesAndGoesOnAlike) {
   ChainTable table = example();
   auto back = ChainTable::decode(table.encode());

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "api/world.h"
+#include "store/open_partitions.h"
 
 namespace quipu {
 namespace {
@@ -265,6 +266,45 @@ TEST_F(ApiNodeTest, WritesToOpenPartitionsOnly) {
   for (const auto& name : names) batch.push_back(add(name));
   for (const auto& outcome : run(batch)) EXPECT_LT(outcome.partition, PartitionId{3});
   for (std::uint16_t p = 0; p < 8; ++p) EXPECT_EQ(frames(p) > 0, p < 3);
+}
+
+TEST_F(ApiNodeTest, WritesToAddedPartitionsWhenTheStoreSaysThatTheyAreOpen) {
+  log_options.partitions = 6;
+  options.id_partitions = 2;
+  options.open_partitions = 2;
+  start();
+  const auto tell = [this](Generation generation, std::uint16_t partitions) {
+    StoreWrite write;
+    write.settings = {{std::string(kOpenPartitionsSetting), open_partitions_text({generation, partitions})}};
+    store.write(std::move(write));
+    store.perform(store.pending());
+    now += options.settings_ms;
+    steps(5);
+  };
+  const auto highest = [this] {
+    PartitionId most{};
+    for (int i = 0; i < 100; ++i) most = std::max(most, run(add("counter " + std::to_string(i))).partition);
+    return most;
+  };
+  EXPECT_EQ(highest(), PartitionId{1});
+  tell(Generation{2}, 5);  // Of another log.
+  EXPECT_EQ(highest(), PartitionId{1});
+  tell(Generation{1}, 5);
+  EXPECT_EQ(highest(), PartitionId{4});
+  tell(Generation{1}, 4);  // Late news of an earlier growth.
+  EXPECT_EQ(highest(), PartitionId{4});
+  tell(Generation{1}, 9);  // More than this node's log knows of.
+  EXPECT_EQ(highest(), PartitionId{5});
+  for (int i = 0; i < 20; ++i) {
+    const auto name = "counter " + std::to_string(i);
+    EXPECT_LT(run(add_with_id(name, "x")).partition, PartitionId{2});
+    EXPECT_LT(run(reset(name)).partition, PartitionId{2});
+  }
+  node = make_node();
+  steps(5);
+  EXPECT_EQ(highest(), PartitionId{5});
+  flush();
+  EXPECT_EQ(read("counter 99").value, 6);
 }
 
 TEST_F(ApiNodeTest, TakesASourceFromWhereAnotherNodeLeftIt) {

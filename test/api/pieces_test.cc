@@ -9,9 +9,13 @@
 #include "api/known_totals.h"
 #include "api/node_frames.h"
 #include "log/memory_log.h"
+#include "worker/shared_log.h"
 
 namespace quipu {
 namespace {
+
+using testing_worker::LogView;
+using testing_worker::SharedLog;
 
 constexpr PartitionId kPartition{0};
 constexpr TimeMs kNow = 1'700'000'000'000;
@@ -232,10 +236,29 @@ TEST_F(FlushedMarksTest, AreReachedInEveryPartition) {
   marks.take({PartitionId{1}, Generation{3}, Offset{1}, kNow});
   EXPECT_EQ(marks.reached(std::vector{first, second}), true);
   marks.take({PartitionId{7}, Generation{3}, Offset{1}, kNow});  // There is no such partition.
+  const Position none{Generation{3}, PartitionId{7}, Offset{1}};
+  EXPECT_EQ(marks.reached(std::vector{none}).error().code, Code::kRefused);
+}
+
+TEST(FlushedMarks, TakeThoseOfPartitionsThatWereAdded) {
+  SharedLog shared(2);
+  LogView log(shared);
+  FlushedMarks marks(log);
+  const auto generation = log.identity().generation;
+  shared.add_partition();
+  const PartitionId added{2};
+  EXPECT_EQ(marks.offset(added), kNoOffset);
+  EXPECT_EQ(marks.reached(std::vector{Position{generation, added, Offset{1}}}), false);
+  shared.append(added, ByteView());
+  EXPECT_EQ(marks.as_of(kNow, 2), kNow) << "it takes no events, so a total lacks nothing of it";
+  EXPECT_EQ(marks.as_of(kNow, 3), 0);
+  marks.take({added, generation, Offset{1}, kNow - 30});
+  EXPECT_EQ(marks.reached(std::vector{Position{generation, added, Offset{1}}}), true);
+  EXPECT_EQ(marks.as_of(kNow, 3), kNow - 30);
 }
 
 TEST_F(FlushedMarksTest, AreAsOldAsTheOldest) {
-  EXPECT_EQ(marks.as_of(kNow), kNow);  // The log is empty: nothing is missing.
+  EXPECT_EQ(marks.as_of(kNow, 2), kNow);  // The log is empty: nothing is missing.
   FrameEncoder encoder;
   FrameHeader header;
   header.identity = log.identity();
@@ -244,10 +267,10 @@ TEST_F(FlushedMarksTest, AreAsOldAsTheOldest) {
   ASSERT_TRUE(log.submit(PartitionId{1}, encoder.finish(), 1).has_value());
   log.commit();
   log.deliver(1);
-  EXPECT_EQ(marks.as_of(kNow), 0);  // Nobody says how far that partition is.
+  EXPECT_EQ(marks.as_of(kNow, 2), 0);  // Nobody says how far that partition is.
   marks.take({PartitionId{1}, Generation{3}, Offset{1}, kNow - 50});
   marks.take({PartitionId{0}, Generation{3}, Offset{0}, kNow - 70});
-  EXPECT_EQ(marks.as_of(kNow), kNow - 70);
+  EXPECT_EQ(marks.as_of(kNow, 2), kNow - 70);
 }
 
 }  // namespace

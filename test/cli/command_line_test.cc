@@ -43,6 +43,12 @@ class CommandLine : public testing::Test {
         return begun_;
       };
       verbs.log_status = [this](const Config&) { return status_; };
+      verbs.audit_cluster = [this](const Config&, const auto&, const auto&) { return audited_cluster_; };
+      verbs.grow_log = [this](const Config& config, std::uint16_t partitions, const auto&) {
+        grown_config_ = config;
+        grown_to_ = partitions;
+        return grown_;
+      };
     }
     verbs.adopt_log = [this](const Config& config, bool new_generation) {
       adopted_ = config;
@@ -63,6 +69,10 @@ class CommandLine : public testing::Test {
   std::optional<Config> both_;
   bool distributed_ = true;
   Result<LogStatus> status_ = LogStatus{};
+  std::optional<Config> grown_config_;
+  std::uint16_t grown_to_ = 0;
+  Result<GrownLog> grown_ = GrownLog{};
+  Result<AuditReport> audited_cluster_ = AuditReport{};
   Result<BegunLog> begun_ = BegunLog{};
   std::optional<Config> migrated_;
   std::optional<Config> adopted_;
@@ -121,6 +131,7 @@ TEST_F(CommandLine, WithoutWhatTheyStandOnTheRolesAreNotStarted) {
 TEST_F(CommandLine, LogStatusSaysHowFarEachPartitionIs) {
   environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
   status_->topic = "events";
+  status_->open_partitions = 1;
   status_->partitions = {{PartitionId{0}, Offset{1}, Offset{101}, Offset{90}, Offset{80}, 10, 2'500},
                          {PartitionId{1}, Offset{1}, Offset{1}, Offset{}, Offset{}, 3, -1}};
   EXPECT_EQ(run({"log", "status", "--topic", "events"}), kExitOk) << err_.str();
@@ -151,6 +162,70 @@ TEST_F(CommandLine, AdoptingATopicAndMigratingSayWhatTheyCameTo) {
   begun_ = failure(Code::kRefused, "it is in use");
   EXPECT_EQ(run({"store", "migrate"}), kExitFailure);
   EXPECT_THAT(err_.str(), HasSubstr("it is in use"));
+}
+
+TEST_F(CommandLine, AuditOfTheDistributedFormSaysWhatItCouldNotCompare) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  const std::vector<std::string> line{"audit", "--set", "log.kind=kafka"};
+  audited_cluster_->rows = 7;
+  audited_cluster_->base = Offset{100};
+  audited_cluster_->log_end = Offset{500};
+  audited_cluster_->partial_rows = 3;
+  audited_cluster_->later_entries = 2;
+  EXPECT_EQ(run(line), kExitOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("0 differences in 7 rows"));
+  EXPECT_THAT(out_.str(), HasSubstr("of 500 that there ever were; 100 are not kept any more\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("2 entries of the log are not due in the store yet: workers bring them in\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("3 rows began before what the log keeps"));
+  audited_cluster_->differences = 1;
+  EXPECT_EQ(run(line), kExitNotReady);
+  audited_cluster_ = failure(Code::kTimeout, "no answer");
+  EXPECT_EQ(run(line), kExitUnreachable);
+  audited_cluster_ = failure(Code::kNotFound, "nothing was started");
+  EXPECT_EQ(run(line), kExitNotFound);
+  distributed_ = false;
+  EXPECT_EQ(run(line), kExitFailure);
+  EXPECT_THAT(err_.str(), HasSubstr("built without what Kafka needs"));
+}
+
+TEST_F(CommandLine, LogGrowSaysHowManyPartitionsTakeEvents) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  const std::vector<std::string> line{"log",     "grow",   "--partitions", "32",
+                                      "--topic", "events", "--set",        "log.kind=kafka"};
+  grown_ = GrownLog{"events", Generation{2}, 16, 32, 7};
+  EXPECT_EQ(run(line), kExitOk) << err_.str();
+  EXPECT_EQ(grown_to_, 32);
+  EXPECT_EQ(grown_config_->cluster.kafka_topic, "events");
+  EXPECT_THAT(out_.str(), HasSubstr("topic events: 32 partitions take events, 16 did before"));
+  out_.str("");
+  auto json = line;
+  json.emplace_back("--json");
+  EXPECT_EQ(run(json), kExitOk);
+  const auto object = nlohmann::json::parse(out_.str());
+  EXPECT_EQ(object.at("partitions"), 32);
+  EXPECT_EQ(object.at("partitions_before"), 16);
+  EXPECT_EQ(object.at("counters_reset"), 7);
+  for (const auto& [error, exit_code] : {std::pair(Code::kRefused, kExitFailure),
+                                         {Code::kNotFound, kExitNotFound},
+                                         {Code::kTimeout, kExitUnreachable},
+                                         {Code::kDamaged, kExitNotReady},
+                                         {Code::kConflict, kExitNotReady}}) {
+    grown_ = failure(error, "the reason");
+    EXPECT_EQ(run(line), exit_code);
+    EXPECT_THAT(err_.str(), HasSubstr("the reason"));
+  }
+}
+
+TEST_F(CommandLine, LogGrowRefusesADirectoryAndWhatIsNoNumber) {
+  EXPECT_EQ(run({"log", "grow", "--partitions", "32"}), kExitFailure);
+  EXPECT_THAT(err_.str(), HasSubstr("keeps the partitions that it was made with"));
+  for (const char* number : {"x", "-1", "70000"}) {
+    EXPECT_EQ(run({"log", "grow", "--partitions", number}), kExitUsage) << number;
+    EXPECT_THAT(err_.str(), HasSubstr("--partitions")) << number;
+  }
+  EXPECT_EQ(run({"log", "grow"}), kExitUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("--partitions is required"));
+  EXPECT_FALSE(grown_config_);
 }
 
 TEST_F(CommandLine, LogStatusThatCanNotAskSaysSoByItsExitCode) {
@@ -306,7 +381,7 @@ TEST_F(CommandLine, ThePageOfTheCommandsHoldsTheHelpOfEachOfThem) {
   whole << in.rdbuf();
   const auto page = whole.str();
   for (const std::string verb : {"", "serve", "api", "worker", "log status", "incr", "get", "top", "import", "audit",
-                                 "config print", "log adopt", "store migrate", "bench load", "version"}) {
+                                 "config print", "log adopt", "log grow", "store migrate", "bench load", "version"}) {
     std::vector<std::string> arguments;
     std::stringstream words(verb);
     for (std::string word; words >> word;) arguments.push_back(word);

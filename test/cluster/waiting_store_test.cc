@@ -18,6 +18,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::SizeIs;
 
 constexpr HashSecret kSecret{1, 2};
 
@@ -111,12 +112,15 @@ TEST_F(WaitingStoreTest, EveryPartitionOfANewLogIsToldOfTheNewestEpochOfEachCoun
   options.identity.generation = Generation{2};
   options.partitions = 3;
   MemoryLog log(options);
-  const auto written = write_epochs(waiting_, log, bell_);
+  const auto written = write_epochs(waiting_, log, PartitionId{0}, bell_);
   ASSERT_TRUE(written) << written.error().what;
   EXPECT_EQ(*written, 1u);
   for (std::uint16_t partition = 0; partition < 3; ++partition) {
     EXPECT_THAT(resets(log, partition), ElementsAre("reset " + std::to_string(epoch(20).value)));
   }
+  ASSERT_TRUE(write_epochs(waiting_, log, PartitionId{2}, bell_));
+  EXPECT_THAT(resets(log, 1), SizeIs(1)) << "only those from there on are told";
+  EXPECT_THAT(resets(log, 2), SizeIs(2));
 }
 
 }  // namespace

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "event/frame.h"
 #include "kafka/kafka_reader.h"
+#include "kafka/topic_growth.h"
 #include "kafka_broker/kafka_world.h"
 
 namespace quipu {
@@ -304,6 +306,64 @@ TEST_F(KafkaLogTest, WhoOnlyReadsMakesAndWritesNothing) {
   EXPECT_EQ(reader->submit(kFirst, sample_frame(0, 4), 4).error().code, Code::kRefused);
   reader->allow_partition_trim(kFirst, Offset(3));
   EXPECT_EQ(numbers(*reader, wakes_, 0), (Numbers{1, 2, 3}));
+}
+
+TEST_F(KafkaLogTest, AGrownTopicKeepsWhatItHadAndTakesFramesInWhatIsNew) {
+  open();
+  fill(3);
+  options_.known = log_->identity();
+  ASSERT_TRUE(grow_topic(options_, 5));
+  ASSERT_TRUE(grow_topic(options_, 5)) << "it has as many";
+  ASSERT_TRUE(grow_topic(options_, 4)) << "it has more";
+  std::vector<LogCompletion> none;
+  wait([&] { return log_->take_completions(none), log_->partitions() == 5; }, "the added ones were seen");
+  // The client that sends may learn of them by a frame that it can not send: busy, so surely not in the log.
+  const auto taken = [&] {
+    log_->take_completions(none);
+    if (log_->room_bytes() < sample_frame(4, 1).size()) return false;  // It is being made anew.
+    send(*log_, 4, 1);
+    const auto done = take(*log_, wakes_, 1);
+    if (!done[0].offset) {
+      EXPECT_EQ(done[0].offset.error().code, Code::kBusy) << done[0].offset.error().what;
+    }
+    return done[0].offset.has_value();
+  };
+  wait(taken, "an added one takes a frame");
+  EXPECT_EQ(numbers(*log_, wakes_, 4), Numbers{1});
+  EXPECT_EQ(numbers(*log_, wakes_, 0), (Numbers{1, 2, 3}));
+  EXPECT_EQ(open_log(options_)->partitions(), 5);
+}
+
+TEST_F(KafkaLogTest, NoOtherTopicIsGrownAndNoneThatIsNotThere) {
+  open();
+  options_.known = testing_log::sample_identity();
+  EXPECT_EQ(grow_topic(options_, 5).error().code, Code::kDamaged);
+  options_.known.reset();
+  EXPECT_EQ(open_log(options_)->partitions(), 3) << "nothing was added";
+  auto nowhere = options_;
+  nowhere.topic += "-not-there";
+  EXPECT_EQ(grow_topic(nowhere, 5).error().code, Code::kNotFound);
+}
+
+TEST_F(KafkaLogTest, SaysSinceWhenThereAreNoMorePartitions) {
+  open();
+  std::vector<LogCompletion> none;
+  wait([&] { return log_->take_completions(none), log_->partitions_age_ms() < 60'000; }, "a round has asked");
+  const auto before = std::chrono::steady_clock::now();
+  administrator_.add_partitions(options_.topic, 6);
+  const auto since = [&] {
+    log_->take_completions(none);
+    return std::chrono::steady_clock::now() - std::chrono::milliseconds(log_->partitions_age_ms());
+  };
+  std::uint16_t seen = 0;
+  wait(
+      [&] {
+        const bool asked_since = since() > before + std::chrono::seconds(2);
+        seen = log_->partitions();
+        return asked_since;
+      },
+      "it was asked after they were added");
+  EXPECT_EQ(seen, 6);
 }
 
 TEST_F(KafkaLogTest, TakesAndGivesBackTheLargestFrame) {

@@ -92,12 +92,12 @@ TEST(PostgresStore, RefusesTablesOfANewerVersionAndNamesBoth) {
   {
     const OpenStore store(options(place.url()));
   }
-  place.run("INSERT INTO quipu_schema VALUES (2, now())");
+  place.run("INSERT INTO quipu_schema VALUES (3, now())");
   const auto opened = PostgresStore::open(options(place.url()));
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Code::kRefused);
+  EXPECT_THAT(opened.error().what, HasSubstr("version 3"));
   EXPECT_THAT(opened.error().what, HasSubstr("version 2"));
-  EXPECT_THAT(opened.error().what, HasSubstr("version 1"));
 }
 
 TEST(PostgresStore, TwoThatBeginAtOnceMakeTheTablesOnce) {
@@ -113,7 +113,7 @@ TEST(PostgresStore, TwoThatBeginAtOnceMakeTheTablesOnce) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(opened, 4);
-  EXPECT_EQ(place.run("SELECT count(*) FROM quipu_schema"), "1");
+  EXPECT_EQ(place.run("SELECT count(*) FROM quipu_schema"), "2") << "each step";
 }
 
 TEST(PostgresStore, SaysWhatIsWrongWithAnAddressAndNeverThePassword) {
@@ -367,6 +367,87 @@ TEST(PostgresStore, AServerThatComesBackWithOlderDataHasForgotten) {
   store->write(write_at(2));
   EXPECT_EQ(tokens(store.all()), numbers(2, 2));
   EXPECT_EQ(rows_in(store), rows_at(2));
+}
+
+Base base_at(std::uint64_t offset, std::string_view windows) {
+  const auto bytes = as_bytes(windows);
+  return {Offset{offset}, Bytes(bytes.begin(), bytes.end())};
+}
+
+/// Writes it and answers what became of it.
+Result<void> put_base(OpenStore& store, ShardId partition, const Base& base) {
+  store->write_base_of(partition, base, base.offset.value);
+  const auto done = store.all();
+  EXPECT_EQ(done.size(), 1u);
+  EXPECT_EQ(done.at(0).kind, Kind::kBase);
+  return done.at(0).result;
+}
+
+std::string base_text(OpenStore& store, ShardId partition, std::uint64_t offset) {
+  const auto base = store->newest_base_of(partition, Offset{offset});
+  EXPECT_TRUE(base) << base.error().what;
+  if (!base || !*base) return "none";
+  return std::to_string((*base)->offset.value) + " " + std::string(as_text((*base)->windows));
+}
+
+TEST(PostgresStore, KeepsTheNewestTwoBasesOfEachPartition) {
+  const PostgresPlace place;
+  const ShardId four{Generation{1}, PartitionId{4}};
+  const ShardId five{Generation{1}, PartitionId{5}};
+  {
+    OpenStore store(options(place.url()));
+    for (const std::uint64_t offset : {10, 20, 30}) {
+      ASSERT_TRUE(put_base(store, four, base_at(offset, "of four at " + std::to_string(offset))));
+    }
+    ASSERT_TRUE(put_base(store, five, base_at(7, "of five")));
+    ASSERT_TRUE(put_base(store, five, base_at(8, "")));
+  }
+  OpenStore store(options(place.url()));
+  EXPECT_EQ(base_text(store, four, 100), "30 of four at 30");
+  EXPECT_EQ(base_text(store, four, 29), "20 of four at 20");
+  EXPECT_EQ(base_text(store, four, 19), "none");
+  EXPECT_EQ(base_text(store, five, 7), "7 of five");
+  EXPECT_EQ(base_text(store, five, 8), "8 ");
+  EXPECT_EQ(base_text(store, {Generation{2}, PartitionId{4}}, 100), "none");
+  EXPECT_EQ(base_text(store, {Generation{1}, PartitionId{6}}, 100), "none");
+}
+
+TEST(PostgresStore, RefusesABaseOfAWorkerThatIsBehind) {
+  const PostgresPlace place;
+  OpenStore store(options(place.url()));
+  ASSERT_TRUE(put_base(store, kShard, base_at(30, "newer")));
+  const auto late = put_base(store, kShard, base_at(20, "late"));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kRefused);
+  EXPECT_EQ(base_text(store, kShard, 29), "none");
+  ASSERT_TRUE(put_base(store, kShard, base_at(30, "newer")));
+  EXPECT_EQ(base_text(store, kShard, 30), "30 newer");
+  // Of the next log, whose offsets begin anew.
+  ASSERT_TRUE(put_base(store, {Generation{2}, PartitionId{0}}, base_at(5, "next")));
+  EXPECT_EQ(base_text(store, {Generation{2}, PartitionId{0}}, 5), "5 next");
+  EXPECT_EQ(base_text(store, kShard, 30), "none") << "nobody reads that log any more";
+}
+
+TEST(PostgresStore, KeepsABaseThatIsLargerThanAPiece) {
+  const PostgresPlace place;
+  OpenStore store(options(place.url()));
+  std::string windows(std::size_t{5} << 19, 'w');
+  windows.back() = 'x';
+  ASSERT_TRUE(put_base(store, kShard, base_at(30, windows)));
+  EXPECT_EQ(base_text(store, kShard, 30), "30 " + windows);
+  EXPECT_EQ(place.run("SELECT count(*) FROM quipu_partition_bases"), "3");
+}
+
+TEST(PostgresStore, BringsTablesOfTheFirstVersionUpToDate) {
+  const PostgresPlace place;
+  {
+    const OpenStore made(options(place.url()));
+  }
+  place.run("DROP TABLE quipu_partition_bases");
+  place.run("DELETE FROM quipu_schema WHERE version > 1");
+  OpenStore store(options(place.url()));
+  ASSERT_TRUE(put_base(store, kShard, base_at(30, "newer")));
+  EXPECT_EQ(place.run("SELECT max(version) FROM quipu_schema"), "2");
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ from harness.server import Server, StartFailed, free_ports  # noqa: E402  (the p
 from local_services import jars, kafka  # noqa: E402
 
 SERVICES = ROOT / "deploy" / "local" / "services"
-PROGRAM = os.environ.get("QUIPU_TEST_PROGRAM", str(ROOT / "build" / "release" / "quipu"))
+PROGRAM = os.environ.get("QUIPU_BINARY", str(ROOT / "build" / "release" / "quipu"))
 KAFKA_PASSWORD, CASSANDRA_PASSWORD = "correct horse", "cassandra"  # The second is the one that Cassandra begins with.
 LOGIN_SECONDS_MAX = 60  # Cassandra makes its first user a while after it is up.
 REFUSED_SECONDS_MAX = 90

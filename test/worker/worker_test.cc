@@ -263,6 +263,26 @@ TEST_F(WorkerTest, TellsAnAddedPartitionOfWhatIsStillOwed) {
   EXPECT_EQ(row(added, "a")->epoch, epoch_of(Generation{1}, Offset{1}));
 }
 
+TEST_F(WorkerTest, OwesAResetUntilTheLogWasAskedHowManyPartitionsThereAre) {
+  log_.add_partition();
+  start();
+  const PartitionId added{2};
+  process_->view.known_partitions = 2;  // Nobody has told this process of the third.
+  process_->view.partitions_age = 1'000'000;
+  append(kFirst, {reset("a")});
+  mark();
+  EXPECT_EQ(health(kFirst).resets_owed, 1u);
+  EXPECT_EQ(watermark(kFirst), kNoOffset);
+  EXPECT_EQ(log_.bounds(kSecond).end, Offset{2}) << "passed on to those that are known";
+  process_->view.known_partitions.reset();
+  process_->view.partitions_age = 0;
+  mark();
+  EXPECT_EQ(health(kFirst).resets_owed, 0u);
+  EXPECT_EQ(watermark(kFirst), Offset{1});
+  EXPECT_EQ(log_.bounds(kSecond).end, Offset{2});
+  EXPECT_EQ(log_.bounds(added).end, Offset{2});
+}
+
 TEST_F(WorkerTest, FlushesARevokedPartitionAndWritesNoWatermarkBeforeItsTime) {
   append(kFirst, {add("a")});
   start();

@@ -1,11 +1,14 @@
-"""The broker: killed and begun anew, and stopped until frames are given up."""
+"""The broker: killed and begun anew, and stopped until frames are given up. The topic: with partitions more, and records less."""
 
+import json
+import subprocess
 import time
 
 from fleet.cluster import Cluster
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
 
+from .moves import quipu
 from .workers import finish
 
 SETTINGS = {"kafka.delivery_timeout": "2s", "kafka.give_up": "4s"}
@@ -55,10 +58,36 @@ def broker(context):
 RESET = [f"reset-{number}" for number in range(40)]
 
 
-def add_to_reset(node):
+def add_to_reset(node, names=RESET):
     """Adds 1 to each of the counters that were reset; returns the positions of the writes."""
     with node.http() as http:
-        return [http.json("POST", f"/v1/counters/default/{name}", {"delta": 1}, status=202)["position"] for name in RESET]
+        return [http.json("POST", f"/v1/counters/default/{name}", {"delta": 1}, status=202)["position"] for name in names]
+
+
+def reset(node, names):
+    """Returns the positions of the resets."""
+    with node.http() as http:
+        return [http.json("DELETE", f"/v1/counters/default/{name}")["position"] for name in names]
+
+
+def wait_passed_on(cluster, positions):
+    """Until the workers have read these resets, and all partitions know of them: events beside a reset may fall on either side of it."""
+    def passed_on():
+        read, owed = {}, {}
+        for worker in cluster.workers:
+            parted = worker.metrics()[1]
+            read.update(parted.get("quipu_worker_read_offset", {}))
+            owed.update(parted.get("quipu_worker_resets_owed", {}))
+        places = [tuple(map(int, position.split(":")[1:])) for position in positions]
+        return all(read.get(partition, 0) >= offset and owed.get(partition) == 0 for partition, offset in places)
+    eventually(passed_on, 60, "all resets are passed on")
+
+
+def have_read(traffic, positions):
+    """Reads from now on are to include these writes as well."""
+    for position in positions:
+        generation, partition, offset = map(int, position.split(":"))
+        traffic.positions[generation, partition] = max(offset, traffic.positions.get((generation, partition), 0))
 
 
 def partitions_added(context):
@@ -67,9 +96,7 @@ def partitions_added(context):
     with Cluster(context, "added", partitions=6) as cluster:
         first, second = cluster.nodes
         positions = add_to_reset(first)
-        with first.http() as http:
-            for name in RESET:
-                http.json("DELETE", f"/v1/counters/default/{name}")
+        reset(first, RESET)
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
         traffic.wait_for(context.random().uniform(0.2, 0.4))
         context.servers.kafka_tool("TopicCommand", "--alter", "--topic", cluster.stem, "--partitions", 11)
@@ -78,9 +105,7 @@ def partitions_added(context):
         second.kill()
         second.supervise()
         positions += add_to_reset(second)
-        for position in positions:
-            generation, partition, offset = map(int, position.split(":"))
-            traffic.positions[generation, partition] = max(offset, traffic.positions.get((generation, partition), 0))
+        have_read(traffic, positions)
         besides = [("default", name.encode()) for name in RESET]
 
         def bite():
@@ -90,6 +115,75 @@ def partitions_added(context):
             context.note(f"6 partitions became 11; {len(RESET)} counters that were reset before count on")
 
         finish(context, cluster, traffic, bite, besides=besides)
+
+
+GROWN = 11
+SPREAD = [f"spread-{number}" for number in range(20)]
+
+
+def refuse_growth(context, cluster, partitions, told, code=1):
+    refused = context.run(quipu(cluster, "log", "grow", "--partitions", str(partitions)), code=code)
+    expect(told in refused.stderr.decode(), f"growing to {partitions} said {refused.stderr.decode()!r}")
+
+
+def interrupt_growth(cluster):
+    """`quipu log grow`, killed when the topic has the partitions and nobody was told that they are open."""
+    grow = subprocess.Popen(quipu(cluster, "log", "grow", "--partitions", str(GROWN)), stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True)
+    for line in grow.stderr:
+        if "waiting until the store's watermarks" in line:
+            break
+    grow.kill()
+    expect(grow.wait() < 0, "the growth was over before it could be killed")
+    grow.stderr.close()
+
+
+def grown(context):
+    """`quipu log grow` under traffic, killed on its way and run again, while a worker is killed and counters are reset: the
+    added partitions take events, and every total is exact."""
+    settings = {"flush.commit_delay": "2s"}
+    with Cluster(context, "grown", settings, partitions=6) as cluster:
+        first, second = cluster.nodes
+        before, during = RESET[::2], RESET[1::2]
+        add_to_reset(first)
+        reset(first, before)
+        refuse_growth(context, cluster, 6, "6 partitions of topic grown take events already")
+        refuse_growth(context, cluster, 1025, "at most 1024")
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        traffic.wait_for(0.15)
+        interrupt_growth(cluster)
+        refuse_growth(context, cluster, GROWN - 1, f"topic grown has {GROWN} partitions, of which 6 take events")
+        again = subprocess.Popen(quipu(cluster, "log", "grow", "--partitions", str(GROWN), "--json"),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        victim = cluster.workers[0]
+        victim.kill()
+        resets = reset(second, during)
+        victim.supervise()
+        told, said = again.communicate(timeout=120)
+        expect(again.returncode == 0, f"growing ended with {again.returncode}: {told} {said}")
+        told = json.loads(told)
+        expect((told["partitions_before"], told["partitions"]) == (6, GROWN), f"growing answered {told}")
+        expect(told["counters_reset"] >= len(before), f"growing answered {told}")
+        cluster.partitions = GROWN
+        second.kill()
+        second.supervise()
+        eventually(lambda: any(int(position.split(":")[1]) >= 6 for position in add_to_reset(first, SPREAD)), 30,
+                   "a node that ran all the while writes to the added partitions")
+        wait_passed_on(cluster, resets)
+        have_read(traffic, add_to_reset(first) + add_to_reset(second))
+        counted = [("default", name.encode()) for name in RESET]
+        besides = counted + [("default", name.encode()) for name in SPREAD]
+
+        def bite():
+            taken = sorted({partition for _, partition in traffic.positions if partition >= 6})
+            expect(taken == list(range(6, GROWN)), f"of the added partitions, {taken} took events")
+            totals = cluster.served(first, counted)
+            wrong = {name.decode(): total for (_, name), total in totals.items() if total != 2}
+            expect(not wrong, f"counters that were reset and then counted 2 show {wrong}")
+            context.note(f"6 partitions became {GROWN}, all of which took events; {len(RESET)} counters were reset before or meanwhile")
+
+        finish(context, cluster, traffic, bite, besides=besides)
+        refuse_growth(context, cluster, GROWN, f"{GROWN} partitions of topic grown take events already")
 
 
 def trimmed(context):
@@ -124,4 +218,4 @@ def trimmed(context):
 
 
 TESTS = (("broker", broker),)
-MORE = (("partitions-added", partitions_added), ("records-trimmed", trimmed))
+MORE = (("partitions-added", partitions_added), ("log-grown", grown), ("records-trimmed", trimmed))

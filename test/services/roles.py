@@ -1,0 +1,61 @@
+"""What the processes of the distributed form say to whom asks the wrong one, and about a configuration that is not the others'."""
+
+import unittest
+
+from given import ClusterCase
+from harness.operations import NDJSON
+
+JSON = (("Content-Type", "application/json"),)
+
+
+class Roles(ClusterCase):
+    def test_a_worker_that_is_asked_for_a_counter_says_whom_to_ask(self):
+        with self.cluster("asked") as cluster:
+            with cluster.workers[0].http() as http:
+                for method, target, body, fields in (
+                        ("GET", "/v1/counters/default/cat", b"", ()), ("GET", "/v1/counters/default?counter=cat", b"", ()),
+                        ("POST", "/v1/counters/default/cat", b'{"delta": 1}', JSON),
+                        ("DELETE", "/v1/counters/default/cat", b"", ()), ("POST", "/view", b'{"video_id": "cat"}', JSON),
+                        ("POST", "/v1/events", b'{"counter": "cat"}', NDJSON), ("GET", "/v1/top/default", b"", ()),
+                        ("GET", "/v1/namespaces", b"", ()), ("PUT", "/v1/namespaces/likes", b"{}", JSON),
+                        ("GET", "/v1/sources/default/s", b"", ())):
+                    answer = http.call(method, target, body, fields)
+                    said = answer.json()
+                    self.assertEqual((answer.status, said["outcome"]), (421, "refused"), f"{method} {target}: {answer!r}")
+                    self.assertIn("this process is a worker", said["detail"])
+                    self.assertIn("ask an API node", said["detail"])
+                for target in ("/livez", "/readyz", "/metrics", "/v1/stats"):
+                    self.assertEqual(http.call("GET", target).status, 200, target)
+                self.assertEqual(http.call("GET", "/v1/nothing").status, 404)
+            with cluster.nodes[0].http() as http:
+                self.assertEqual(http.json("POST", "/v1/counters/default/cat", {"delta": 1}, status=202)["value"], 1)
+            cluster.must_live()
+            cluster.stop()
+
+    def test_a_node_warns_of_other_namespaces_than_the_store_holds(self):
+        cluster = self.cluster("spaces", {"resp.namespaces": "views,likes"})
+        node = cluster.nodes[0]
+        try:
+            node.start()
+            self.assertNotIn("resp.namespaces", node.output())
+            node.stop()
+            node.settings["resp.namespaces"] = "likes,views"
+            node.start()
+            self.assertNotIn("resp.namespaces", node.output(), "the order says nothing")
+            node.stop()
+            node.settings["resp.namespaces"] = "views,plays"
+            node.start()
+            self.assertIn("resp.namespaces is plays,views in the configuration, and likes,views in the store", node.output())
+            with node.resp() as resp:
+                resp.must("INCR", "likes:cat")
+                resp.must("INCR", "plays:cat")
+            with node.http() as http:
+                self.assertEqual(http.json("POST", "/v1/counters/likes/cat", {"delta": 1}, status=202)["value"], 2)
+                self.assertEqual(http.json("POST", "/v1/counters/default/plays:cat", {"delta": 1}, status=202)["value"], 2)
+            node.stop()
+        finally:
+            cluster.abandon()
+
+
+if __name__ == "__main__":
+    unittest.main()
