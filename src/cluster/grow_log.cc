@@ -44,7 +44,7 @@ class Growth {
     if (auto opened = open_store(); !opened) return std::unexpected(opened.error());
     if (auto fine = judge(); !fine) return std::unexpected(fine.error());
     spdlog::info("topic {}: adding partitions, up to {}", config_.cluster.kafka_topic, partitions_);
-    if (auto grown = grow_topic(options(), partitions_); !grown) return std::unexpected(grown.error());
+    if (auto grown = grow_topic(options_, partitions_); !grown) return std::unexpected(grown.error());
     if (auto settled = settle(); !settled) return std::unexpected(settled.error());
     if (auto opened = open_log(); !opened) return std::unexpected(opened.error());
     spdlog::info("waiting until the store's watermarks have passed what the {} older partitions had", report_.before);
@@ -69,12 +69,6 @@ class Growth {
   }
 
  private:
-  KafkaOptions options() {
-    auto made = kafka_options(config_, [this] { bell_.ring(); });
-    made.known = identity_.log;
-    return made;
-  }
-
   Result<void> open_store() {
     auto store = open_shared_store(config_.cluster, [this] { bell_.ring(); });
     if (!store) return std::unexpected(store.error());
@@ -84,6 +78,10 @@ class Growth {
     if (!*known) return nothing_started();
     identity_ = std::move(**known);
     if (auto begun = store_.begin_generation(identity_.log.generation); !begun) return begun;
+    auto options = kafka_options(config_, [this] { bell_.ring(); });
+    if (!options) return std::unexpected(options.error());
+    options_ = std::move(*options);
+    options_.known = identity_.log;
     const auto open = open_partitions_of(*store_.store, identity_);
     if (!open) return std::unexpected(open.error());
     report_.topic = config_.cluster.kafka_topic;
@@ -103,7 +101,7 @@ class Growth {
                                                  "partitions can not be taken away",
                                                  report_.before, topic));
     }
-    auto look = options();
+    auto look = options_;
     look.only_read = true;
     const auto log = KafkaLog::open(std::move(look));
     if (!log) return std::unexpected(log.error());
@@ -124,7 +122,7 @@ class Growth {
   }
 
   Result<void> open_log() {
-    auto log = KafkaLog::open(options());
+    auto log = KafkaLog::open(options_);
     if (!log) return std::unexpected(log.error());
     log_ = std::move(*log);
     if (log_->partitions() >= partitions_) return {};
@@ -222,6 +220,7 @@ class Growth {
   SharedStore store_;
   std::unique_ptr<KafkaLog> log_;
   ClusterIdentity identity_;
+  KafkaOptions options_;
   GrownLog report_;
 };
 
