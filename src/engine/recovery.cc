@@ -190,7 +190,6 @@ Result<void> Recovery::read_stretch() {
 
 void Recovery::begin_scan() {
   scan_ = core_.log.scan(next_, kStretchBytes);
-  QUIPU_CHECK(scan_);
   if (core_.options.read_ahead) scan_ = core_.options.read_ahead(std::move(scan_));
 }
 

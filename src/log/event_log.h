@@ -118,13 +118,9 @@ class EventLog {
   /// written are kDamaged, naming file and position.
   virtual Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) = 0;
 
-  /// A walk over the frames of all partitions from `from` on, for logs that number them together; null for others.
-  /// `from` is not below `bounds().begin`.
-  virtual std::unique_ptr<LogScan> scan(Offset from, std::size_t bytes_max) {
-    static_cast<void>(from);
-    static_cast<void>(bytes_max);
-    return nullptr;
-  }
+  /// A walk over the frames of all partitions from `from` on, for logs that number them together. `from` is not below
+  /// `bounds().begin`.
+  virtual std::unique_ptr<LogScan> scan(Offset from, std::size_t bytes_max);
 
   /// The time, once a turn, for what a log retries or retains by the clock.
   virtual void tick(TimeMs now) { static_cast<void>(now); }

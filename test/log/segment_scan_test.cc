@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include "log/segment_world.h"
@@ -77,12 +78,13 @@ TEST(SegmentScan, OfAnEmptyLogIsEmpty) {
 TEST(SegmentScan, TellsWhereBytesAreNotWhatWasWritten) {
   SegmentWorld world;
   fill(world);
-  world.disk.bytes(SegmentNumber(1))[3 * kBlockBytes + 100] ^= std::byte{1};
+  const auto third = world.groups(SegmentNumber(1)).at(2).first;
+  world.disk.bytes(SegmentNumber(1))[third + kGroupHeaderBytes + 100] ^= std::byte{1};
   std::size_t stretches = 0;
   const auto damaged = all_of(*world.log->scan(Offset(1), 1), stretches);
   ASSERT_FALSE(damaged);
   EXPECT_EQ(damaged.error().code, Code::kDamaged);
-  EXPECT_THAT(damaged.error().what, HasSubstr("segment-1, byte 12288"));
+  EXPECT_THAT(damaged.error().what, HasSubstr("segment-1, byte " + std::to_string(third)));
   EXPECT_THAT(damaged.error().what, HasSubstr("offset 4"));
 }
 
