@@ -299,7 +299,7 @@ TEST_F(KafkaFaultsTest, ABrokerThatLostAcknowledgedFramesIsFound) {
   wait([&] { return log_->closed().has_value(); }, "the log is closed");
 }
 
-TEST_F(KafkaFaultsTest, AnAcknowledgementThatGoesBackClosesTheLogAtOnce) {
+TEST_F(KafkaFaultsTest, AnAcknowledgementThatGoesBackClosesTheLog) {
   options_.refresh_ms = 3'600'000;  // So that nothing else finds it.
   open();
   for (std::uint64_t number = 1; number <= 20; ++number) send(*log_, 0, number, 1'000);
@@ -308,12 +308,19 @@ TEST_F(KafkaFaultsTest, AnAcknowledgementThatGoesBackClosesTheLogAtOnce) {
   const auto file = broker_.data() + "/" + options_.topic + "-0/00000000000000000000.log";
   std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
   broker_.start();
-  send(*log_, 0, 21, 1'000);
-  const auto done = take(*log_, wakes_, 1);
-  ASSERT_FALSE(done[0].offset) << "acknowledged at " << done[0].offset->value << " after 20";
-  EXPECT_EQ(done[0].offset.error().code, Code::kUnknown);
-  ASSERT_TRUE(log_->closed());
+  // The broker refuses the sequence of a client that knew more than it does; the next client is taken, too far in front.
+  std::vector<LogCompletion> done;
+  wait(
+      [&] {
+        if (!log_->committing()) static_cast<void>(log_->submit(PartitionId(0), sample_frame(0, 21, 1'000), 21));
+        log_->commit();
+        log_->take_completions(done);
+        return log_->closed().has_value();
+      },
+      "the log is closed");
+  for (const auto& each : done) EXPECT_FALSE(each.offset) << "acknowledged at " << each.offset->value << " after 20";
   EXPECT_THAT(log_->closed()->what, AllOf(HasSubstr("partition 0"), HasSubstr("quipu log adopt")));
+  EXPECT_GE(log_->stats().producers_rebuilt, 1u);
 }
 
 }  // namespace
