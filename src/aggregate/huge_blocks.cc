@@ -62,6 +62,8 @@ void HugeBlocks::give_back(char* block) {
   found->second |= bit;
   if (found->second != all_free_) {
     with_free_.insert(region);
+    // Else the system could make one large page of the region again, and with it take back what was given.
+    ::madvise(region, kRegionBytes, MADV_NOHUGEPAGE);
     ::madvise(block, block_bytes_, MADV_DONTNEED);  // Zeros when it is taken again.
     return;
   }

@@ -9,7 +9,8 @@ namespace quipu {
 
 /// Memory in blocks of one size, cut from regions of 2 MiB that the system is asked to back by huge pages: a table
 /// whose places are looked up at random otherwise waits for the processor's page tables as long as for its bytes. A
-/// block that is given back is the system's again at once, its region when all its blocks are. Not thread-safe.
+/// block that is given back is the system's again at once, and its region has small pages from then on; the region goes
+/// with its last block. Not thread-safe.
 class HugeBlocks {
  public:
   static constexpr std::size_t kRegionBytes = std::size_t{2} << 20;

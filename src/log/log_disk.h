@@ -36,7 +36,7 @@ struct DiskCompletion {
 ///
 /// Promise: what `write` and a completed `begin_write` wrote, and what was created or removed, survives a power cut,
 /// the directory's entry with it. Nothing else does: of a write that is under way any 512-byte pieces may.
-/// Thread: all calls on the owner's thread, but `read` and `name`.
+/// Thread: all calls on the owner's thread, but of a real disk `read` and `name`, which any may make.
 /// After a write failed the disk is never written again: a later sync of the same file may answer "done" with the
 /// data gone. Every later write is answered with the first error.
 class LogDisk {
@@ -46,7 +46,7 @@ class LogDisk {
   /// The segments that are there, in the order of their numbers. Half-made ones are removed.
   virtual Result<std::vector<SegmentFile>> list() = 0;
 
-  /// Fills `out` from byte `at` of a segment. A file that ends before is kDamaged. On any thread.
+  /// Fills `out` from byte `at` of a segment. A file that ends before is kDamaged.
   virtual Result<void> read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) = 0;
 
   /// Writes and syncs.

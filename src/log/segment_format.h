@@ -35,6 +35,12 @@ struct SegmentHeader {
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
+/// Where a group begins.
+struct GroupPlace {
+  Offset first{};        ///< Its first offset.
+  std::uint64_t at = 0;  ///< Its byte in the segment.
+};
+
 /// What stands before the frames of one commit.
 struct GroupHeader {
   SegmentNumber segment{};

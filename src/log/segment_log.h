@@ -125,6 +125,7 @@ class SegmentLog final : public EventLog {
     std::uint64_t at = 0;
   };
   Position nearest_position(Offset from) const;
+  Offset end_of(std::size_t segment) const;
   Result<void> read_tail(std::optional<PartitionId> partition, std::size_t bytes_max, LogRead& out);
   Result<void> read_disk(std::optional<PartitionId> partition, std::size_t bytes_max, LogRead& out);
 

@@ -59,6 +59,22 @@ Result<ByteView> SegmentReader::group(const GroupHeader& header, std::uint64_t s
   return bytes;
 }
 
+Result<void> SegmentWalk::step(std::optional<PartitionId> partition, LogRead& out) {
+  auto& from = place_.first < out.next ? seeker_ : reader_;
+  const auto header = from.group_header(place_.at, seed_, place_.first);
+  if (!header) return std::unexpected(header.error());
+  if (header->end() > end_) {
+    return segment_damaged(disk_, reader_.segment(), place_.at, "a group that passes the segment's last offset");
+  }
+  if (header->end() > out.next) {
+    const auto group = reader_.group(*header, seed_);
+    if (!group) return std::unexpected(group.error());
+    take_frames(partition, header->first, group->subspan(kGroupHeaderBytes, header->bytes), out);
+  }
+  place_ = {header->end(), place_.at + header->total_bytes()};
+  return {};
+}
+
 void take_frames(std::optional<PartitionId> partition, Offset first, ByteView frames, LogRead& out) {
   for (auto offset = first; !frames.empty(); ++offset.value) {
     const auto length = frame_length(frames);

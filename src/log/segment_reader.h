@@ -53,6 +53,44 @@ class SegmentReader {
   bool unreadable_ = false;
 };
 
+/// Walks the groups of one segment, and takes the frames out of them. What comes before the wanted offset is passed
+/// over by its headers alone. Thread: its owner's. Blocks on the disk.
+class SegmentWalk {
+ public:
+  /// From the group at `place` up to offset `end`, which ends a group. `memory`: see SegmentReader.
+  SegmentWalk(LogDisk& disk, SegmentNumber segment, std::uint64_t bytes, std::uint64_t seed, GroupPlace place,
+              Offset end, Bytes memory)
+      : disk_(disk),
+        seeker_(disk, segment, bytes, kSeekBytes),
+        reader_(disk, segment, bytes, kWindowBytes, std::move(memory)),
+        seed_(seed),
+        place_(place),
+        end_(end) {}
+
+  bool at_end() const { return place_.first >= end_; }
+  /// The group that is next.
+  GroupPlace place() const { return place_; }
+
+  /// Adds what the next group has from `out.next` on, and of the partition (nullopt: of any), to `out`. kDamaged, with
+  /// file and place, where the group is not what was written.
+  Result<void> step(std::optional<PartitionId> partition, LogRead& out);
+
+  /// See SegmentReader::take_memory.
+  Bytes take_memory() { return reader_.take_memory(); }
+
+  /// Read at once while looking for a group, and while reading on.
+  static constexpr std::size_t kSeekBytes = kBlockBytes;
+  static constexpr std::size_t kWindowBytes = std::size_t{256} << 10;
+
+ private:
+  LogDisk& disk_;
+  SegmentReader seeker_;
+  SegmentReader reader_;
+  std::uint64_t seed_;
+  GroupPlace place_;
+  Offset end_{};
+};
+
 /// Adds the frames of a group that was checked, from `out.next` on, to `out` if they are of the partition (nullopt: of
 /// any), and moves `out.next` behind the group. `first` is the offset of the first of them.
 void take_frames(std::optional<PartitionId> partition, Offset first, ByteView frames, LogRead& out);

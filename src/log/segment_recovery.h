@@ -14,17 +14,12 @@ namespace quipu {
 
 /// A segment that holds frames.
 struct LogSegment {
-  /// Where a group begins: of all groups the first, and one for every stretch of kPlaceBytes that was walked.
-  struct Place {
-    Offset first{};
-    std::uint64_t at = 0;
-  };
-
   SegmentNumber number{};
   std::uint64_t bytes = 0;
   Offset first{};
   TimeMs newest = 0;  ///< When its last group was written, or the segment behind it was begun.
-  std::vector<Place> places;
+  /// Of the groups: the first, and one for every stretch of kPlaceBytes that was walked.
+  std::vector<GroupPlace> places;
 
   /// Keeps the place if it is far enough behind the last one.
   void remember(Offset group_first, std::uint64_t at);

@@ -20,15 +20,9 @@ class SegmentScan final : public LogScan {
     std::uint64_t bytes = 0;
     Offset end{};  ///< One above its last offset.
   };
-  /// Where a group begins.
-  struct Place {
-    Offset first{};
-    std::uint64_t at = 0;
-  };
-
   /// Frames at `from` and above of `segments`, of which the first holds a group at `place`, at or below `from`.
   /// `bytes_max`: about so many in a stretch.
-  SegmentScan(LogDisk& disk, const LogIdentity& identity, std::deque<Segment> segments, Place place, Offset from,
+  SegmentScan(LogDisk& disk, const LogIdentity& identity, std::deque<Segment> segments, GroupPlace place, Offset from,
               std::size_t bytes_max)
       : disk_(disk),
         identity_(identity),
@@ -40,12 +34,10 @@ class SegmentScan final : public LogScan {
   Result<LogRead> next() override;
 
  private:
-  Result<void> read_segment(LogRead& out);
-
   LogDisk& disk_;
   const LogIdentity identity_;
   std::deque<Segment> segments_;  // From the one that is read on.
-  Place place_;                   // In the first of them.
+  GroupPlace place_;              // In the first of them.
   Offset next_{};
   const std::size_t bytes_max_;
   Bytes window_;  // Memory of the last read.

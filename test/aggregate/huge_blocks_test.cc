@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace quipu {
@@ -58,6 +62,32 @@ TEST(HugeBlocks, FillsARegionWithRoomBeforeItTakesAnother) {
   const auto first = region_of(taken[0]);
   for (std::size_t i = 1; i < kInRegion; ++i) blocks.give_back(taken[i]);
   for (std::size_t i = 1; i < kInRegion; ++i) EXPECT_EQ(region_of(blocks.take()), first);
+}
+
+/// What the system keeps of the mapping that holds `address`: "hg" is one that may have huge pages, "nh" one that may
+/// not.
+std::string flags_of(const char* address) {
+  std::ifstream maps("/proc/self/smaps");
+  bool here = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) {
+      const auto at = reinterpret_cast<std::uintptr_t>(address);
+      here = begin <= at && at < end;
+    }
+    if (here && line.starts_with("VmFlags:")) return line + " ";
+  }
+  return "";
+}
+
+TEST(HugeBlocks, DoesNotLetTheSystemFillAgainWhatCameBack) {
+  HugeBlocks blocks(kBlock);
+  char* kept = blocks.take();
+  char* back = blocks.take();
+  if (flags_of(kept).find(" hg ") == std::string::npos) GTEST_SKIP() << "this system has no huge pages";
+  blocks.give_back(back);
+  EXPECT_NE(flags_of(kept).find(" nh "), std::string::npos) << flags_of(kept);
 }
 
 TEST(HugeBlocksDeathTest, EndsWhereABlockComesBackTwiceOrWasNeverTaken) {

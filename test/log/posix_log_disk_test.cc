@@ -15,6 +15,7 @@
 
 #include "base/phases.h"
 #include "log/log_samples.h"
+#include "log/scan_thread.h"
 #include "log/segment_log.h"
 #include "log/write_times.h"
 
@@ -246,6 +247,40 @@ TEST_F(PosixLogDiskTest, ALogClosedWithAGroupUnderWayIsOpenedWithIt) {
   const auto all = read_all(**log, std::nullopt, Offset(1));
   ASSERT_TRUE(all);
   EXPECT_EQ(all->at(0).number, 5u);
+}
+
+TEST_F(PosixLogDiskTest, AnotherThreadWalksTheLogWhileItsOwnerReadsAndWrites) {
+  SegmentLogOptions options;
+  options.identity = sample_identity();
+  options.segment_bytes = 1 << 20;
+  options.tail_bytes = 0;
+  auto log = SegmentLog::open(*disk_, options, 0);
+  ASSERT_TRUE(log) << log.error().what;
+  constexpr std::uint64_t kFrames = 60;
+  const auto write = [&](std::uint64_t number) {
+    ASSERT_TRUE((*log)->submit(PartitionId(1), sample_frame(1, number, 50'000), number));
+    (*log)->commit();
+    std::vector<LogCompletion> done;
+    while (done.empty()) {
+      woken_.acquire();
+      (*log)->take_completions(done);
+    }
+    ASSERT_TRUE(done[0].offset) << done[0].offset.error().what;
+  };
+  for (std::uint64_t number = 1; number <= kFrames; ++number) write(number);
+  ScanThread scan((*log)->scan(Offset(1), 100'000));
+  auto written = kFrames;
+  for (std::uint64_t number = 1; number <= kFrames;) {
+    write(++written);
+    const auto newest = read_all(**log, std::nullopt, Offset(written));
+    ASSERT_TRUE(newest) << newest.error().what;
+    EXPECT_EQ(newest->size(), 1u);
+    const auto stretch = scan.next();
+    ASSERT_TRUE(stretch) << stretch.error().what;
+    ASSERT_FALSE(stretch->frames.empty());
+    for (const auto& item : stretch->frames) EXPECT_EQ(number_of(stretch->frame(item)), number++);
+  }
+  EXPECT_TRUE(scan.next()->frames.empty()) << "it ends where the log ended when it began";
 }
 
 }  // namespace

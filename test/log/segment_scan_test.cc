@@ -59,6 +59,20 @@ TEST(SegmentScan, GivesStretchesOfTheSizeThatWasAskedFor) {
   EXPECT_EQ(large, 1u);
 }
 
+TEST(SegmentScan, PassesOverWhatIsBeforeItsOffsetByTheHeadersAlone) {
+  SegmentWorld world;
+  world.options.segment_bytes = 32 << 20;
+  world.options.tail_bytes = 0;
+  ASSERT_EQ(world.open(), "");
+  for (int i = 0; i < 10; ++i) world.write_group(1, 400'000);
+  ASSERT_EQ(world.open(), "");  // It remembers a place for every MiB.
+  // A byte of a group's body that only a read of the whole group would meet.
+  world.disk.bytes(SegmentNumber(1))[world.groups(SegmentNumber(1)).at(6).first + 100'000] ^= std::byte{1};
+  std::size_t stretches = 0;
+  EXPECT_EQ(all_of(*world.log->scan(Offset(8), 64 << 10), stretches)->size(), 3u);
+  EXPECT_FALSE(all_of(*world.log->scan(Offset(7), 64 << 10), stretches));
+}
+
 TEST(SegmentScan, EndsWhereTheLogEndedWhenItBegan) {
   SegmentWorld world;
   fill(world);
