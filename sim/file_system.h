@@ -53,7 +53,6 @@ class SimFileSystem final : public FileSystem {
   void close(int fd) override;
   std::int64_t read(int fd, std::uint64_t at, std::span<std::byte> out) override;
   std::int64_t write(int fd, std::uint64_t at, ByteView bytes) override;
-  void will_read(int /*fd*/, std::uint64_t /*at*/, std::uint64_t /*bytes*/) override {}
   int sync_data(int fd) override { return sync(fd); }
   int sync(int fd) override;
   int reserve(int fd, std::uint64_t bytes) override;

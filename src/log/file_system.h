@@ -31,8 +31,6 @@ class FileSystem {
   /// How many bytes were read or written; fewer than asked for is no error.
   virtual std::int64_t read(int fd, std::uint64_t at, std::span<std::byte> out) = 0;
   virtual std::int64_t write(int fd, std::uint64_t at, ByteView bytes) = 0;
-  /// A hint: these bytes will be read soon. Does not wait for them, and may do nothing.
-  virtual void will_read(int fd, std::uint64_t at, std::uint64_t bytes) = 0;
   /// fdatasync and fsync.
   virtual int sync_data(int fd) = 0;
   virtual int sync(int fd) = 0;

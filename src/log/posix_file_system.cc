@@ -46,9 +46,6 @@ class PosixFileSystem final : public FileSystem {
     const auto size = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
     return size >= 0 ? size : -errno;
   }
-  void will_read(int fd, std::uint64_t at, std::uint64_t bytes) override {
-    ::posix_fadvise(fd, static_cast<off_t>(at), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
-  }
   int sync_data(int fd) override { return outcome(::fdatasync(fd)); }
   int sync(int fd) override { return outcome(::fsync(fd)); }
   int reserve(int fd, std::uint64_t bytes) override { return -::posix_fallocate(fd, 0, static_cast<off_t>(bytes)); }

@@ -13,7 +13,6 @@
 #include "base/check.h"
 #include "base/phases.h"
 #include "log/posix_file_system.h"
-#include "log/read_ahead.h"
 #include "log/segment_files.h"
 #include "log/segment_writer.h"
 #include "log/write_times.h"
@@ -54,8 +53,6 @@ class PosixLogDisk::State {
       if (!opened) return std::unexpected(opened.error());
       reader->file = std::move(*opened);
     }
-    const auto next = reader->ahead.read(at, out.size());
-    if (next.bytes != 0) reader->file.system().will_read(reader->file.get(), next.at, next.bytes);
     auto done = read_fully(reader->file, at, out);
     if (!done) done.error().what = files_.name(segment) + ": " + done.error().what;
     return done;
@@ -109,9 +106,7 @@ class PosixLogDisk::State {
   };
   struct Reader {
     std::mutex mutex;
-    // Under mutex.
-    FileDescriptor file;
-    ReadAhead ahead;
+    FileDescriptor file;  // Under mutex.
   };
   struct FileWork {
     DiskCompletion::Kind kind{};

@@ -30,7 +30,6 @@ class RecordingFileSystem final : public FileSystem {
   void close(int fd) override { system_.close(fd); }
   std::int64_t read(int fd, std::uint64_t at, std::span<std::byte> out) override { return system_.read(fd, at, out); }
   std::int64_t write(int fd, std::uint64_t at, ByteView bytes) override { return system_.write(fd, at, bytes); }
-  void will_read(int fd, std::uint64_t at, std::uint64_t bytes) override { system_.will_read(fd, at, bytes); }
   int sync_data(int fd) override { return system_.sync_data(fd); }
   int sync(int fd) override {
     if (fd != directory_) {
