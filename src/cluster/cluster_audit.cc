@@ -29,6 +29,7 @@ constexpr std::size_t kRowBytes = 1'024;
 constexpr std::size_t kRowsMin = 1'000;
 /// A page of Cassandra's looks at every row of the store.
 constexpr std::int64_t kPageMsMax = 1'800'000;
+constexpr std::size_t kPostgresPageRows = 100'000;
 /// A log that gives nothing for so long is taken for one that never will.
 constexpr std::int64_t kStallMs = 60'000;
 constexpr std::int64_t kLookMs = 50;
@@ -84,7 +85,14 @@ class ClusterAudit {
   static std::unexpected<Error> ended() { return failure(Code::kTimeout, "interrupted; nothing was changed"); }
   static std::string named(PartitionId partition) { return "partition " + std::to_string(partition.value); }
 
+  std::unexpected<Error> no_such(PartitionId partition) {
+    return failure(Code::kDamaged, "the store has rows of " + named(partition) + ", topic " +
+                                       config_.cluster.kafka_topic + " only " + std::to_string(log().partitions()) +
+                                       " partitions");
+  }
+
   Result<void> read_store();
+  Result<void> take_rows(const RowBatch& rows);
   Result<void> ask_for_ends();
   Result<void> count(PartitionId partition);
   Result<bool> count_from(Reading& reading);
@@ -121,27 +129,41 @@ Result<void> ClusterAudit::read_store() {
   if (!marks) return std::unexpected(marks.error());
   for (const Watermark& mark : *marks) {
     if (generation_of(mark) != generation()) continue;
+    if (mark.partition.value >= kPartitionsMax) return no_such(mark.partition);
     if (mark.partition.value >= watermarks_.size()) watermarks_.resize(mark.partition.value + std::size_t{1});
     watermarks_[mark.partition.value] = mark.offset;
   }
-  WaitingStore waiting(store, bell_, kPageMsMax);
-  const auto page = waiting.page(from_, rows_max_);
-  if (!page) return std::unexpected(page.error());
-  to_ = page->next;
   last_ = watermarks_;
   older_.clear();
-  for (const RowBatch::Item& item : page->rows.items()) {
+  // Cassandra looks at all rows for each page; PostgreSQL has to answer each within its time.
+  const auto page_rows = config_.cluster.store_kind == "postgres" ? std::min(rows_max_, kPostgresPageRows) : rows_max_;
+  WaitingStore waiting(store, bell_, kPageMsMax);
+  to_ = from_;
+  for (std::size_t rows = 0; to_ && rows < rows_max_;) {
+    if (interrupted_()) return ended();
+    const auto page = waiting.page(*to_, std::min(page_rows, rows_max_ - rows));
+    if (!page) return std::unexpected(page.error());
+    if (auto taken = take_rows(page->rows); !taken) return taken;
+    rows += page->rows.items().size();
+    to_ = page->next;
+  }
+  return {};
+}
+
+Result<void> ClusterAudit::take_rows(const RowBatch& rows) {
+  for (const RowBatch::Item& item : rows.items()) {
     if (item.shard.generation != generation()) {
       older_.push_back(item.routing);
       continue;
     }
     const auto partition = item.shard.partition;
+    if (partition.value >= kPartitionsMax) return no_such(partition);
     if (partition.value >= last_.size()) {
       last_.resize(partition.value + std::size_t{1});
       watermarks_.resize(last_.size());
     }
     last_[partition.value] = std::max(last_[partition.value], item.row.applied);
-    AuditTable::Audited& audited = table_->at(partition, page->rows.space(item), page->rows.counter(item));
+    AuditTable::Audited& audited = table_->at(partition, rows.space(item), rows.counter(item));
     audited.stored = item.row;
     audited.in_store = true;
     audited.routing = item.routing;
@@ -164,6 +186,7 @@ Result<void> ClusterAudit::ask_for_ends() {
     if (interrupted_()) return ended();
     if (auto fine = log().health(); !fine) return fine;
     if (steady_clock_ms() - since > kStallMs) {
+      if (log().partitions() < partitions()) return no_such(PartitionId{static_cast<std::uint16_t>(partitions() - 1)});
       return failure(Code::kTimeout, "the brokers have not said for a minute where the partitions of topic " +
                                          config_.cluster.kafka_topic + " end");
     }

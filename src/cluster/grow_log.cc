@@ -33,8 +33,6 @@ constexpr std::int64_t kLookMs = 250;
 /// How long nothing may move, beside what the configuration has watermarks wait for.
 constexpr std::int64_t kStallMs = 120'000;
 
-using Offsets = std::map<PartitionId, Offset>;
-
 class Growth {
  public:
   Growth(const Config& config, std::uint16_t partitions, const std::function<bool()>& interrupted)
@@ -130,18 +128,18 @@ class Growth {
   }
 
   /// The newest frames of the partitions from `first` to below `last`.
-  Offsets ends(std::uint16_t first, std::uint16_t last) const {
-    Offsets newest;
+  PartitionOffsets ends(std::uint16_t first, std::uint16_t last) const {
+    PartitionOffsets newest;
     for (auto at = first; at < last; ++at) {
       newest[PartitionId{at}] = Offset{log_->bounds(PartitionId{at}).end.value - 1};
     }
     return newest;
   }
 
-  Result<Offsets> watermarks() {
+  Result<PartitionOffsets> watermarks() {
     const auto marks = store_.store->watermarks();
     if (!marks) return std::unexpected(marks.error());
-    Offsets found;
+    PartitionOffsets found;
     for (const Watermark& mark : *marks) {
       if (generation_of(mark) == identity_.log.generation) found[mark.partition] = mark.offset;
     }
@@ -150,10 +148,10 @@ class Growth {
     return found;
   }
 
-  Result<Offsets> flushed() {
+  Result<PartitionOffsets> flushed() {
     const auto settings = store_.store->settings();
     if (!settings) return std::unexpected(settings.error());
-    Offsets found;
+    PartitionOffsets found;
     for (const auto& [name, text] : *settings) {
       const auto mark = parse_flushed(name, text);
       if (!mark) return std::unexpected(mark.error());
@@ -162,35 +160,32 @@ class Growth {
     return found;
   }
 
-  /// Until `look` finds each partition as far as `goal` says, or nothing has moved for too long.
+  /// Until `look` finds each partition as far as `goal` says, or none of those that are not has moved for too long.
   template <class Look>
-  Result<void> wait_for(const char* lacking, const Offsets& goal, Look look) {
+  Result<void> wait_for(const char* lacking, const PartitionOffsets& goal, Look look) {
     const auto stall_ms = kStallMs + 2 * config_.cluster.commit_delay_ms + 2 * config_.flush_interval_ms;
-    Offsets last;
+    auto behind = partitions_behind(goal, {});
     for (auto until = steady_clock_ms() + stall_ms;; std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs))) {
       if (interrupted_()) return ended();
       const auto found = look();
       const bool passes = !found && (found.error().code == Code::kBusy || found.error().code == Code::kTimeout ||
                                      found.error().code == Code::kUnknown);
       if (!found && !passes) return std::unexpected(found.error());
-      std::string behind;
-      for (const auto& [partition, offset] : goal) {
-        const auto there = found ? found->find(partition) : Offsets::const_iterator();
-        if (found && there != found->end() && there->second >= offset) continue;
-        behind += (behind.empty() ? "" : ", ") + std::to_string(partition.value);
-      }
-      if (behind.empty()) return {};
-      if (found && *found != last) {
-        last = *found;
-        until = steady_clock_ms() + stall_ms;
+      if (found) {
+        auto now = partitions_behind(goal, *found);
+        if (now.empty()) return {};
+        if (now != behind) until = steady_clock_ms() + stall_ms;
+        behind = std::move(now);
       }
       if (steady_clock_ms() < until) continue;
       if (!found) return std::unexpected(found.error());
-      return failure(
-          Code::kConflict,
-          fmt::format("partitions {}: {}, and nothing has moved for {} s. See that workers run and that none "
-                      "of these is stopped (`quipu log status`), then run this again: it goes on from here",
-                      behind, lacking, stall_ms / 1'000));
+      std::string names;
+      for (const auto& each : behind) names += (names.empty() ? "" : ", ") + std::to_string(each.first.value);
+      return failure(Code::kConflict,
+                     fmt::format("partitions {}: {}, and none of them has moved for {} s. See that workers run and "
+                                 "that none of these is stopped (`quipu log status`), then run this again: it goes "
+                                 "on from here",
+                                 names, lacking, stall_ms / 1'000));
     }
   }
 
@@ -225,6 +220,16 @@ class Growth {
 };
 
 }  // namespace
+
+PartitionOffsets partitions_behind(const PartitionOffsets& goal, const PartitionOffsets& found) {
+  PartitionOffsets behind;
+  for (const auto& [partition, offset] : goal) {
+    const auto there = found.find(partition);
+    const auto reached = there == found.end() ? kNoOffset : there->second;
+    if (reached < offset) behind.emplace(partition, reached);
+  }
+  return behind;
+}
 
 Result<GrownLog> grow_log(const Config& config, std::uint16_t partitions, const std::function<bool()>& interrupted) {
   tell_on_standard_error();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "base/identifiers.h"
@@ -19,6 +20,11 @@ struct GrownLog {
   std::uint64_t counters_reset = 0;  ///< Whose epochs the added partitions were told of.
 };
 
+using PartitionOffsets = std::map<PartitionId, Offset>;
+
+/// The partitions that are not as far as `goal` says, and how far they are: kNoOffset where nothing is known of one.
+PartitionOffsets partitions_behind(const PartitionOffsets& goal, const PartitionOffsets& found);
+
 /// `quipu log grow`: adds partitions to the topic, under API nodes and workers that go on, and has them take events.
 ///
 ///   topic grows ─► workers tell the new ones of each RESET from now on
@@ -31,7 +37,8 @@ struct GrownLog {
 ///
 /// Promise: whatever ends it, nothing is lost or counted twice; it goes on where it was when it is called again with
 /// the same number. Waits for workers, so some must run. kRefused where the number is not above what takes events, is
-/// below what the topic has, or is above kPartitionsMax. kConflict where the workers do not come so far. kNotFound
+/// below what the topic has, or is above kPartitionsMax. kConflict where a partition that must
+/// go on does not, for a minute and twice the flushes, whatever the others do. kNotFound
 /// where nothing was ever started on the store. kTimeout too where `interrupted` says so.
 Result<GrownLog> grow_log(const Config& config, std::uint16_t partitions, const std::function<bool()>& interrupted);
 

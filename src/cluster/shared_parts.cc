@@ -39,7 +39,8 @@ Result<void> tell_of_rows(SharedParts& parts) {
   if (!settings) return std::unexpected(settings.error());
   for (const auto& [name, text] : *settings) {
     const auto mark = parse_flushed(name, text);
-    if (!mark || !*mark || (*mark)->generation != parts.identity.log.generation) continue;
+    if (!mark) return std::unexpected(mark.error());
+    if (!*mark || (*mark)->generation != parts.identity.log.generation) continue;
     parts.log->known((*mark)->partition, Offset{(*mark)->offset.value + 1});
   }
   return {};

@@ -94,9 +94,9 @@ Result<std::string> read_password(const std::string& key, const std::string& fil
   if (file.empty()) return std::string();
   std::array<char, kPasswordBytesMax + 1> line{};
   std::ifstream stream(file);
-  if (!stream.getline(line.data(), line.size())) {
+  if (!stream.getline(line.data(), line.size()) || line[0] == '\0') {
     return failure(Code::kRefused,
-                   key + ": " + file + " has no first line of at most " + std::to_string(kPasswordBytesMax) + " bytes");
+                   key + ": " + file + " has no first line of 1 to " + std::to_string(kPasswordBytesMax) + " bytes");
   }
   return std::string(line.data());
 }

@@ -65,7 +65,14 @@ Result<void> Audit::for_each_row(const RocksdbDatabase& store, Take take) const 
     RowBatch rows;
     const auto next = store.scan(scan, rows);
     if (!next) return std::unexpected(next.error());
-    for (const RowBatch::Item& item : rows.items()) take(rows.space(item), rows.counter(item), item);
+    for (const RowBatch::Item& item : rows.items()) {
+      const auto partition = item.shard.partition.value;
+      if (item.shard.generation == generation() && partition >= watermarks_.size()) {
+        return failure(Code::kDamaged, "the store has a row of partition " + std::to_string(partition) +
+                                           ", the log only " + std::to_string(watermarks_.size()) + " partitions");
+      }
+      take(rows.space(item), rows.counter(item), item);
+    }
     if (!*next) return {};
     scan.from = **next;
   }

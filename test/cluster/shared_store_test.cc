@@ -40,8 +40,9 @@ TEST_F(PasswordFile, WhatHasNoneIsRefusedByKeyAndName) {
   };
   EXPECT_THAT(refusal("/nonexistent/password"), HasSubstr("cassandra.password_file: /nonexistent/password"));
   EXPECT_THAT(refusal(with("")), HasSubstr("no first line"));
-  EXPECT_THAT(refusal(with(std::string(kPasswordBytesMax + 1, 'x') + "\n")), HasSubstr("at most 1024 bytes"));
-  EXPECT_THAT(refusal("/dev/zero"), HasSubstr("at most 1024 bytes"));
+  EXPECT_THAT(refusal(with("\nsecret\n")), HasSubstr("no first line"));
+  EXPECT_THAT(refusal(with(std::string(kPasswordBytesMax + 1, 'x') + "\n")), HasSubstr("of 1 to 1024 bytes"));
+  EXPECT_THAT(refusal("/dev/zero"), HasSubstr("of 1 to 1024 bytes"));
 }
 
 }  // namespace

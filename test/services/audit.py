@@ -105,28 +105,37 @@ class Audits(ClusterCase):
 
     @contextlib.contextmanager
     def traffic(self, node):
+        """Batches one after the other until the block ends; gives how many were acknowledged."""
         stopped = threading.Event()
+        sent, trouble = [0], []
 
         def send():
-            number = 0
-            while not stopped.is_set():
-                self.add(node, [{"counter": f"c{(number + i) % COUNTERS}", "id": f"{(number + i) // 2}"} for i in range(50)])
-                number += 50
+            try:
+                while not stopped.is_set():
+                    begin = 50 * sent[0]
+                    self.add(node, [{"counter": f"c{(begin + i) % COUNTERS}", "id": f"{(begin + i) // 2}"} for i in range(50)])
+                    sent[0] += 1
+            except BaseException as error:
+                trouble.append(error)
 
         thread = threading.Thread(target=send)
         thread.start()
         try:
-            yield
+            yield lambda: sent[0]
         finally:
             stopped.set()
             thread.join()
+        self.assertEqual(trouble, [])
 
     def finds(self, cluster, store):
         node = cluster.nodes[0]
         self.fill(node)
-        with self.traffic(node):
+        with self.traffic(node) as sent:
             for _ in range(3):
+                before = sent()
                 report = self.audit(cluster)
+                self.assertGreater(sent(), before, "nodes went on meanwhile")
+                self.assertGreaterEqual(report["rows"], COUNTERS, report)
                 self.assertEqual((report["differences"], report["partial_rows"]), (0, 0), report)
         for begin in range(0, MORE, 6_000):
             self.add(node, [{"counter": f"more {number}"} for number in range(begin, begin + 6_000)])
@@ -198,7 +207,8 @@ class Audits(ClusterCase):
     def test_behind_a_trimmed_log_says_which_rows_it_could_not_compare(self):
         with self.cluster("trimmed", {"base.interval": "1s"}) as cluster:
             node = self.trim(cluster)
-            with self.traffic(node):
+            with self.traffic(node) as sent:
+                eventually(lambda: sent() > 0, 30, "traffic is acknowledged")
                 report = self.audit(cluster)
                 self.assertEqual(report["differences"], 0, report)
                 self.assertGreater(report["partial_rows"], 0, report)
