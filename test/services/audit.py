@@ -130,6 +130,7 @@ class Audits(ClusterCase):
     def finds(self, cluster, store):
         node = cluster.nodes[0]
         self.fill(node)
+        cluster.wait_calm()  # Else there is nothing in the store yet that could be wrong.
         with self.traffic(node) as sent:
             for _ in range(3):
                 before = sent()
