@@ -33,7 +33,7 @@ OF_PARTS = {
     "store.waiting_bytes": ("test/cassandra/cassandra_store_test.cc", "BeyondItsBoundsARequestIsBusyInItsTurn"),
     "redis.waiting_bytes": ("test/services/redis_cache_test.cc", "WhatWaitsIsBounded"),
     "password_bytes": ("test/cluster/shared_store_test.cc", "WhatHasNoneIsRefusedByKeyAndName"),
-    "hot.events_per_second": ("test/api/api_node_test.cc", "SpreadsAHotCounterAndKeepsItsTotalExact"),
+    "hot.events_per_second": ("test/api/api_node_partitions_test.cc", "SpreadsAHotCounterAndKeepsItsTotalExact"),
 }
 
 
