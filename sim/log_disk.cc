@@ -24,7 +24,8 @@ void SimLogDisk::finish_file() {
 }
 
 Result<void> SimLogDisk::read(SegmentNumber segment, std::uint64_t at, std::span<std::byte> out) {
-  const auto file = files_.open_for_reading(segment);
+  bool direct = false;
+  const auto file = files_.open_for_reading(segment, direct);
   if (!file) return std::unexpected(file.error());
   auto done = read_fully(*file, at, out);
   if (!done) done.error().what = files_.name(segment) + ": " + done.error().what;

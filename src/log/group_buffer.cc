@@ -14,7 +14,7 @@ void GroupBuffer::clear() {
 
 void GroupBuffer::append(ByteView frame, std::uint64_t token) {
   reserve(end_ + frame.size());
-  std::memcpy(memory_.get() + end_, frame.data(), frame.size());
+  std::memcpy(memory_.data() + end_, frame.data(), frame.size());
   end_ += frame.size();
   items_.push_back({token, frame.size()});
 }
@@ -32,7 +32,7 @@ void GroupBuffer::move_rest(std::size_t count, GroupBuffer& rest) {
   auto at = kFramesAt + frames_bytes(count);
   end_ = at;
   for (std::size_t i = count; i < items_.size(); ++i) {
-    rest.append({memory_.get() + at, items_[i].bytes}, items_[i].token);
+    rest.append({memory_.data() + at, items_[i].bytes}, items_[i].token);
     at += items_[i].bytes;
   }
   items_.resize(count);
@@ -41,24 +41,20 @@ void GroupBuffer::move_rest(std::size_t count, GroupBuffer& rest) {
 ByteView GroupBuffer::seal(GroupHeader header, std::uint64_t seed, const SegmentHeader* segment) {
   const auto total = total_bytes();
   reserve(kBlockBytes + total);
-  auto* group = memory_.get() + kBlockBytes;
-  std::memset(memory_.get() + end_, 0, kBlockBytes + total - end_);
+  auto* group = memory_.data() + kBlockBytes;
+  std::memset(memory_.data() + end_, 0, kBlockBytes + total - end_);
   header.frames = static_cast<std::uint32_t>(items_.size());
   header.bytes = frames_bytes();
   header.checksum = group_checksum({group + kGroupHeaderBytes, total - kGroupHeaderBytes}, seed);
   encode_group_header(header, seed, std::span<std::byte, kGroupHeaderBytes>(group, kGroupHeaderBytes));
   if (segment == nullptr) return {group, total};
-  encode_segment_header(*segment, std::span<std::byte, kBlockBytes>(memory_.get(), kBlockBytes));
-  return {memory_.get(), kBlockBytes + total};
+  encode_segment_header(*segment, std::span<std::byte, kBlockBytes>(memory_.data(), kBlockBytes));
+  return {memory_.data(), kBlockBytes + total};
 }
 
 void GroupBuffer::reserve(std::size_t bytes) {
-  if (bytes <= capacity_) return;
-  const auto capacity = block_aligned(std::max({bytes + kBlockBytes, 2 * capacity_, std::size_t{256} << 10}));
-  std::unique_ptr<std::byte[], Free> memory(new (std::align_val_t{kBlockBytes}) std::byte[capacity]);
-  if (memory_) std::memcpy(memory.get(), memory_.get(), end_);
-  memory_ = std::move(memory);
-  capacity_ = capacity;
+  if (bytes <= memory_.size()) return;
+  memory_.resize(block_aligned(std::max({bytes + kBlockBytes, 2 * memory_.size(), std::size_t{256} << 10})));
 }
 
 }  // namespace quipu

@@ -2,11 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "base/bytes.h"
+#include "log/block_bytes.h"
 #include "log/segment_format.h"
 
 namespace quipu {
@@ -37,7 +36,7 @@ class GroupBuffer {
   std::size_t frames_bytes(std::size_t count) const;
   /// What the group takes in a segment.
   std::uint64_t total_bytes() const { return block_aligned(kGroupHeaderBytes + frames_bytes()); }
-  ByteView frames() const { return {memory_.get() + kFramesAt, frames_bytes()}; }
+  ByteView frames() const { return {memory_.data() + kFramesAt, frames_bytes()}; }
 
   /// Completes the group: `header` says where and when, the rest is filled in. With `segment`, the segment's header
   /// stands in front. The bytes live until the next change.
@@ -46,14 +45,9 @@ class GroupBuffer {
  private:
   static constexpr std::size_t kFramesAt = kBlockBytes + kGroupHeaderBytes;
 
-  struct Free {
-    void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{kBlockBytes}); }
-  };
-
   void reserve(std::size_t bytes);
 
-  std::unique_ptr<std::byte[], Free> memory_;
-  std::size_t capacity_ = 0;
+  BlockBytes memory_;
   std::size_t end_ = 0;  ///< Where the frames end in `memory_`.
   std::vector<Item> items_;
 };

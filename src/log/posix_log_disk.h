@@ -27,6 +27,7 @@ struct PosixLogDiskOptions {
 ///
 /// Promises of LogDisk, and how: a write is pwrite and fdatasync, direct where the file system can, on the owner's
 /// thread where that is known to be quick, else on one of the disk's (docs/ideas/group-commit.md has the measurements);
+/// reads of whole blocks go past the page cache, too;
 /// a segment is made under another name, filled with zeros, synced, renamed, and the directory synced, on a second
 /// thread that also removes. A failed write closes its descriptor for good. Threads: two of its own. All calls on the
 /// owner's thread; the destructor waits for what is under way.

@@ -6,13 +6,11 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
-#include <new>
 #include <optional>
 #include <string_view>
 
 #include "base/planted.h"
-#include "log/segment_format.h"
+#include "log/block_bytes.h"
 
 namespace quipu {
 
@@ -87,10 +85,8 @@ Result<std::vector<SegmentFile>> SegmentFiles::list(UnfinishedFiles unfinished) 
   return files;
 }
 
-Result<FileDescriptor> SegmentFiles::open_for_reading(SegmentNumber segment) const {
-  const auto fd = system_->open(path(segment), FileUse::kRead, false);
-  if (fd < 0) return system_failure("opening " + path(segment), -fd);
-  return FileDescriptor(*system_, fd);
+Result<FileDescriptor> SegmentFiles::open_for_reading(SegmentNumber segment, bool& direct) const {
+  return open(path(segment), FileUse::kRead, direct, "opening ");
 }
 
 Result<FileDescriptor> SegmentFiles::open_for_writing(SegmentNumber segment, bool& direct) const {
@@ -146,14 +142,11 @@ Result<void> SegmentFiles::fill(const std::string& path, std::uint64_t bytes) co
   if (const auto reserved = system_->reserve(file->get(), bytes); reserved != 0) {
     return system_failure("reserving " + std::to_string(bytes) + " bytes for " + path, -reserved);
   }
-  struct Free {
-    void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{kBlockBytes}); }
-  };
-  const std::unique_ptr<std::byte[], Free> zeros(new (std::align_val_t{kBlockBytes}) std::byte[kFillBytes]());
+  const BlockBytes zeros(kFillBytes);
   for (std::uint64_t at = 0; at < bytes;) {
     const auto size = std::min<std::uint64_t>(kFillBytes, bytes - at);
     bool invalid = false;
-    auto written = write_fully(*file, at, {zeros.get(), size}, invalid);
+    auto written = write_fully(*file, at, ByteView(zeros).first(size), invalid);
     if (!written && invalid && direct) {
       direct = false;
       file = open(path, FileUse::kWrite, direct, "opening ");

@@ -55,8 +55,8 @@ class SegmentFiles {
   Result<void> make_directory() const;
   /// The segments by their numbers. With kGo their names are durable afterwards, whoever gave them.
   Result<std::vector<SegmentFile>> list(UnfinishedFiles unfinished = UnfinishedFiles::kGo) const;
-  Result<FileDescriptor> open_for_reading(SegmentNumber segment) const;
   /// With `direct`, reads and writes go past the page cache if the file system can; `direct` then says whether.
+  Result<FileDescriptor> open_for_reading(SegmentNumber segment, bool& direct) const;
   Result<FileDescriptor> open_for_writing(SegmentNumber segment, bool& direct) const;
   /// Writes and syncs, through the page cache and a descriptor of its own.
   Result<void> write(SegmentNumber segment, std::uint64_t at, ByteView bytes) const;

@@ -171,7 +171,7 @@ class SegmentLog final : public EventLog {
   // Reading.
   TailCache tail_;
   std::optional<Position> cursor_;  ///< Where the last read from the disk ended.
-  Bytes read_window_;               ///< Memory of that read, while there is more to read.
+  BlockBytes read_window_;          ///< Memory of that read, while there is more to read.
 
   TimeMs now_ = 0;
   std::vector<DiskCompletion> disk_done_;

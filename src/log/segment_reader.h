@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/identifiers.h"
 #include "base/result.h"
+#include "log/block_bytes.h"
 #include "log/event_log.h"
 #include "log/log_disk.h"
 #include "log/segment_format.h"
@@ -20,7 +21,8 @@ class SegmentReader {
  public:
   /// `bytes` is the size of the segment; `window_bytes` how much is read at once where no more is asked for; `memory`
   /// is what the window begins with, and is made larger where needed.
-  SegmentReader(LogDisk& disk, SegmentNumber segment, std::uint64_t bytes, std::size_t window_bytes, Bytes memory = {})
+  SegmentReader(LogDisk& disk, SegmentNumber segment, std::uint64_t bytes, std::size_t window_bytes,
+                BlockBytes memory = {})
       : disk_(disk), segment_(segment), bytes_(bytes), window_bytes_(window_bytes), window_(std::move(memory)) {}
 
   SegmentNumber segment() const { return segment_; }
@@ -40,14 +42,14 @@ class SegmentReader {
   bool unreadable() const { return unreadable_; }
 
   /// The window's memory, for the next reader. Nothing is read with this one any more.
-  Bytes take_memory() { return std::move(window_); }
+  BlockBytes take_memory() { return std::move(window_); }
 
  private:
   LogDisk& disk_;
   SegmentNumber segment_;
   std::uint64_t bytes_;
   std::size_t window_bytes_;
-  Bytes window_;
+  BlockBytes window_;
   std::uint64_t window_at_ = 0;
   std::size_t window_size_ = 0;
   bool unreadable_ = false;
@@ -59,7 +61,7 @@ class SegmentWalk {
  public:
   /// From the group at `place` up to offset `end`, which ends a group. `memory`: see SegmentReader.
   SegmentWalk(LogDisk& disk, SegmentNumber segment, std::uint64_t bytes, std::uint64_t seed, GroupPlace place,
-              Offset end, Bytes memory)
+              Offset end, BlockBytes memory)
       : disk_(disk),
         seeker_(disk, segment, bytes, kSeekBytes),
         reader_(disk, segment, bytes, kWindowBytes, std::move(memory)),
@@ -76,11 +78,11 @@ class SegmentWalk {
   Result<void> step(std::optional<PartitionId> partition, LogRead& out);
 
   /// See SegmentReader::take_memory.
-  Bytes take_memory() { return reader_.take_memory(); }
+  BlockBytes take_memory() { return reader_.take_memory(); }
 
   /// Read at once while looking for a group, and while reading on.
   static constexpr std::size_t kSeekBytes = kBlockBytes;
-  static constexpr std::size_t kWindowBytes = std::size_t{256} << 10;
+  static constexpr std::size_t kWindowBytes = std::size_t{1} << 20;
 
  private:
   LogDisk& disk_;

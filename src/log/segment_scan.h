@@ -40,7 +40,7 @@ class SegmentScan final : public LogScan {
   GroupPlace place_;              // In the first of them.
   Offset next_{};
   const std::size_t bytes_max_;
-  Bytes window_;  // Memory of the last read.
+  BlockBytes window_;  // Memory of the last read.
 };
 
 }  // namespace quipu

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <semaphore>
 
 #include "base/phases.h"
+#include "log/block_bytes.h"
 #include "log/log_samples.h"
 #include "log/scan_thread.h"
 #include "log/segment_log.h"
@@ -121,6 +123,27 @@ TEST_F(PosixLogDiskTest, WritesWhereItIsTold) {
   ASSERT_TRUE(disk_->write(kOne, 100, ByteView(block).first(1))) << "at opening, any place";
   ASSERT_TRUE(disk_->read(kOne, 100, std::span(bytes).first(1)));
   EXPECT_EQ(bytes[0], std::byte{7});
+}
+
+TEST_F(PosixLogDiskTest, ReadsWholeBlocksAsItReadsAnyOtherPiece) {
+  ASSERT_TRUE(disk_->create(kOne, 1 << 16));
+  for (const char value : {'a', 'b'}) {
+    Block block;
+    block.fill(std::byte(value));
+    disk_->begin_write(kOne, 8'192, block);
+    ASSERT_TRUE(next().outcome);
+    BlockBytes past_the_cache(8'192);
+    ASSERT_TRUE(disk_->read(kOne, 4'096, past_the_cache));
+    Bytes cached(8'192);
+    ASSERT_TRUE(disk_->read(kOne, 4'096, cached));
+    EXPECT_TRUE(std::ranges::equal(past_the_cache, cached)) << "what was written past the cache is in neither's way";
+    EXPECT_EQ(past_the_cache[4'095], std::byte{0});
+    EXPECT_EQ(past_the_cache[4'096], std::byte(value));
+  }
+  BlockBytes beyond(1 << 17);
+  const auto read = disk_->read(kOne, 0, beyond);
+  EXPECT_EQ(read.error().code, Code::kDamaged);
+  EXPECT_NE(read.error().what.find("segment-0000000001"), std::string::npos);
 }
 
 TEST_F(PosixLogDiskTest, ReadingBeyondTheEndIsAnErrorThatNamesTheFile) {
