@@ -24,6 +24,9 @@ void BenchCommand::add_to(CLI::App& verb) {
   verb.add_option("--pipeline", options_.pipeline, "Requests sent before their replies are waited for")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  verb.add_option("--batch", options_.batch, "With --http: events of a request, by POST /v1/events")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
   verb.add_option("--keys", options_.keys, "Different counters")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
       ->capture_default_str();
@@ -60,6 +63,8 @@ int BenchCommand::run(const Surroundings& surroundings, const std::function<bool
     options_.port = address->port;
   }
   if (auto valid = validate_namespace(options_.space); !valid) return usage(valid.error().what);
+  if (options_.batch > 1 && http_.empty()) return usage("--batch is for --http alone");
+  if (options_.events % options_.batch != 0) return usage("--events must be a multiple of --batch");
   if (options_.events == 0 && options_.seconds == 0) options_.seconds = 10;
   static const std::map<std::string, Spread> kSpreads = {
       {"zipf", Spread::kZipf}, {"uniform", Spread::kUniform}, {"one", Spread::kOne}, {"each", Spread::kEach}};

@@ -22,11 +22,12 @@ struct LoadOptions {
   std::uint64_t keys = 100'000;
   std::uint32_t connections = 50;
   std::uint32_t pipeline = 16;  ///< Requests that a connection sends before it waits for all of their replies.
-  std::uint64_t events = 0;     ///< Requests in all; 0 = as many as `seconds` allows.
+  std::uint32_t batch = 1;      ///< HTTP: events of a request, a multiple of which `events` must be.
+  std::uint64_t events = 0;     ///< Events in all; 0 = as many as `seconds` allows.
   double seconds = 0;           ///< With events == 0: how long to send.
   std::uint64_t seed = 1;
   std::uint32_t name_bytes = kKeyNameBytes;  ///< Length of every key's name, kKeyNameBytes or more.
-  /// 0: closed loop. Else open loop: so many requests a second are sent when their time has come, however late the
+  /// 0: closed loop. Else open loop: so many events a second are sent when their time has come, however late the
   /// replies are, in batches of `pipeline`; a latency counts from the intended time.
   double rate = 0;
   std::uint32_t idle_connections = 0;  ///< Connections beside the busy ones that never say anything.
@@ -34,8 +35,8 @@ struct LoadOptions {
 
 /// What came of it.
 struct LoadReport {
-  std::uint64_t sent = 0;  ///< Requests handed to the system, in full or in part.
-  ReplyTally replies;
+  std::uint64_t sent = 0;  ///< Events handed to the system, in full or in part.
+  ReplyTally replies;      ///< In events: a request's reply is that of each of its events.
   std::uint64_t lost = 0;  ///< Sent, but the connection ended first: perhaps counted.
   std::uint32_t connections_lost = 0;
   double seconds = 0;           ///< From the first byte sent to the last reply.
@@ -53,7 +54,7 @@ struct LoadReport {
 
 /// Sends the load over plain sockets from the calling thread alone, and counts every reply. `interrupted` is asked
 /// often; once true, nothing more is sent and what is under way is waited for, for at most 10 seconds. `progress` is
-/// told about once a second how many replies there are. kUnknown when no connection can be made.
+/// told about once a second how many events were replied to. kUnknown when no connection can be made.
 Result<LoadReport> run_load(const LoadOptions& options, const std::function<bool()>& interrupted,
                             const std::function<void(std::uint64_t replies, double seconds)>& progress);
 

@@ -35,6 +35,7 @@ std::string load_report_text(const LoadOptions& options, const LoadReport& repor
       replies.accepted, report.seconds, report.accepted_per_second(),
       options.protocol == LoadProtocol::kResp ? "RESP INCR" : "HTTP POST", options.host, options.connections,
       options.pipeline, options.keys, name_of(options.spread));
+  if (options.batch > 1) out += fmt::format("  {} events in each request\n", options.batch);
   out += "  latency ms";
   for (const double share : kQuantiles) {
     out += fmt::format("  p{:g} {:.2f}", share * 100, ms(report.latency.quantile_ns(share)));
@@ -60,6 +61,7 @@ std::string load_report_json(const LoadOptions& options, const LoadReport& repor
   out["namespace"] = options.space;
   out["connections"] = options.connections;
   out["pipeline"] = options.pipeline;
+  out["batch"] = options.batch;
   out["keys"] = options.keys;
   out["distribution"] = name_of(options.spread);
   out["seconds"] = report.seconds;

@@ -21,6 +21,19 @@ void append_http(std::string& out, std::string_view space, std::string_view host
                  target, host, body.size(), body);
 }
 
+void append_batch(std::string& out, const RequestForm& form, KeyDistribution& keys) {
+  std::string lines;
+  for (std::size_t i = 0; i < form.batch; ++i) {
+    fmt::format_to(std::back_inserter(lines), R"({{"namespace":"{}","counter":"{}"}})", form.space,
+                   key_name(keys.next(), form.name_bytes));
+    lines += '\n';
+  }
+  fmt::format_to(std::back_inserter(out),
+                 "POST /v1/events HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-ndjson\r\n"
+                 "Content-Length: {}\r\n\r\n{}",
+                 form.host, lines.size(), lines);
+}
+
 }  // namespace
 
 std::string key_name(std::uint64_t number, std::size_t bytes) { return fmt::format("key-{:0{}}", number, bytes - 4); }
@@ -29,11 +42,12 @@ RequestRing::RequestRing(const RequestForm& form, KeyDistribution& keys, std::si
   starts_.reserve(count + 1);
   starts_.push_back(0);
   for (std::size_t i = 0; i < count; ++i) {
-    const auto key = key_name(keys.next(), form.name_bytes);
     if (form.protocol == LoadProtocol::kResp) {
-      append_resp(bytes_, form.space, key);
+      append_resp(bytes_, form.space, key_name(keys.next(), form.name_bytes));
+    } else if (form.batch == 1) {
+      append_http(bytes_, form.space, form.host, key_name(keys.next(), form.name_bytes));
     } else {
-      append_http(bytes_, form.space, form.host, key);
+      append_batch(bytes_, form, keys);
     }
     starts_.push_back(bytes_.size());
   }

@@ -24,15 +24,18 @@ struct RequestForm {
   std::string_view space;  ///< The namespace.
   std::string_view host;   ///< HTTP's Host header.
   std::size_t name_bytes = kKeyNameBytes;
+  std::size_t batch = 1;  ///< HTTP: events of a request.
 };
 
-/// Requests that stand ready one after the other, so that any stretch of them is sent as it is. Each adds 1 to a key.
+/// Requests that stand ready one after the other, so that any stretch of them is sent as it is. Each event adds 1 to a
+/// key.
 ///
 ///   bytes:  | request | request | ... |      at(i) .. at(j): requests i to j - 1
 class RequestRing {
  public:
   /// `count` requests, 1 or more, to keys that `keys` draws. RESP: INCR of `space:key`, or of `key` in namespace
-  /// "default". HTTP: POST /view in namespace "views", else POST /v1/counters.
+  /// "default". HTTP: POST /view in namespace "views", else POST /v1/counters; of more than one event, POST /v1/events
+  /// with a line for each.
   RequestRing(const RequestForm& form, KeyDistribution& keys, std::size_t count);
 
   std::size_t size() const { return starts_.size() - 1; }

@@ -332,22 +332,34 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
-Result<LoadReport> run_load(const LoadOptions& options, const std::function<bool()>& interrupted,
+Result<LoadReport> run_load(const LoadOptions& asked, const std::function<bool()>& interrupted,
                             const std::function<void(std::uint64_t replies, double seconds)>& progress) {
   raise_descriptor_limit();
+  // From here on in requests, until the report.
+  const std::uint64_t batch = asked.batch;
+  auto options = asked;
+  options.events /= batch;
+  options.rate /= static_cast<double>(batch);
+  options.keys = std::max<std::uint64_t>(1, asked.keys / batch);
   if (options.rate > 0) wake_in_time();
-  KeyDistribution keys(options.spread, options.keys, options.seed);
+  KeyDistribution keys(asked.spread, asked.keys, asked.seed);
   // Enough draws that the ring is spread like the keys are.
   auto requests = options.protocol == LoadProtocol::kResp ? kRingRequestsMax : kRingRequestsMaxHttp;
-  requests = static_cast<std::size_t>(std::clamp<std::uint64_t>(options.keys * 16, kRingRequestsMin, requests));
+  requests = static_cast<std::size_t>(std::clamp<std::uint64_t>(asked.keys * 16, kRingRequestsMin, requests) / batch);
   if (options.spread == Spread::kEach) {
     requests = static_cast<std::size_t>(std::min<std::uint64_t>(options.keys, kRingRequestsMaxEach));
   }
   if (options.events > 0) requests = static_cast<std::size_t>(std::min<std::uint64_t>(requests, options.events));
   const auto host = fmt::format("{}:{}", options.host, options.port);
-  LoadRun run(options, RequestRing({options.protocol, options.space, host, options.name_bytes}, keys, requests));
+  LoadRun run(options, RequestRing({options.protocol, options.space, host, options.name_bytes, batch}, keys, requests));
   if (auto connected = run.connect(); !connected) return std::unexpected(connected.error());
-  return run.run(interrupted, progress);
+  auto report =
+      run.run(interrupted, [&](std::uint64_t replies, double seconds) { progress(replies * batch, seconds); });
+  for (auto* count : {&report.sent, &report.lost, &report.replies.accepted, &report.replies.busy,
+                      &report.replies.unknown, &report.replies.refused}) {
+    *count *= batch;
+  }
+  return report;
 }
 
 }  // namespace quipu

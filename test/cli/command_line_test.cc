@@ -253,25 +253,28 @@ TEST_F(CommandLine, TheEnvironmentIsRead) {
 }
 
 TEST_F(CommandLine, WrongSettingsAreUsageErrorsAndNothingIsStarted) {
-  for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{"serve", "--partitions", "0"},
-                                             {"serve", "--set", "flush.interval"},
-                                             {"serve", "--set", "no.such=1"},
-                                             {"serve", "--config", "/nonexistent/quipu.toml"},
-                                             {"serve", "--http", "nowhere"},
-                                             {"serve", "extra"},
-                                             {"serve", "--no-such-flag"},
-                                             {"log"},
-                                             {"log", "rotate"},
-                                             {"bench", "load", "--connections", "0"},
-                                             {"bench", "load", "--distribution", "normal"},
-                                             {"bench", "load", "--resp", "127.0.0.1:1", "--http", "127.0.0.1:1"},
-                                             {"bench", "load", "--events", "5", "--seconds", "5"},
-                                             {"bench", "load", "--namespace", "Not A Name"},
-                                             {"config", "print", "--json", "--markdown"},
-                                             {"config", "print", "--json", "--bounds"},
-                                             {"no-such-verb"},
-                                             {}}) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"serve", "--partitions", "0"},
+           {"serve", "--set", "flush.interval"},
+           {"serve", "--set", "no.such=1"},
+           {"serve", "--config", "/nonexistent/quipu.toml"},
+           {"serve", "--http", "nowhere"},
+           {"serve", "extra"},
+           {"serve", "--no-such-flag"},
+           {"log"},
+           {"log", "rotate"},
+           {"bench", "load", "--connections", "0"},
+           {"bench", "load", "--distribution", "normal"},
+           {"bench", "load", "--batch", "10"},
+           {"bench", "load", "--http", "127.0.0.1:1", "--batch", "0"},
+           {"bench", "load", "--http", "127.0.0.1:1", "--batch", "10", "--events", "15"},
+           {"bench", "load", "--resp", "127.0.0.1:1", "--http", "127.0.0.1:1"},
+           {"bench", "load", "--events", "5", "--seconds", "5"},
+           {"bench", "load", "--namespace", "Not A Name"},
+           {"config", "print", "--json", "--markdown"},
+           {"config", "print", "--json", "--bounds"},
+           {"no-such-verb"},
+           {}}) {
     err_.str("");
     EXPECT_EQ(run(arguments), kExitUsage) << testing::PrintToString(arguments);
     EXPECT_NE(err_.str(), "") << testing::PrintToString(arguments);

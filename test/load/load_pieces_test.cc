@@ -132,6 +132,16 @@ TEST(RequestRing, HttpRequestsSayTheLengthOfTheirBody) {
   EXPECT_THAT(std::string(likes.range(0, 1)), testing::StartsWith("POST /v1/counters/likes/key-00000001 HTTP/1.1\r\n"));
 }
 
+TEST(RequestRing, ABatchHasALineForEachEvent) {
+  KeyDistribution keys(Spread::kEach, 9, 1);
+  const RequestRing ring({LoadProtocol::kHttp, "views", "here:1", kKeyNameBytes, 2}, keys, 2);
+  EXPECT_EQ(
+      ring.range(1, 2),
+      "POST /v1/events HTTP/1.1\r\nHost: here:1\r\nContent-Type: application/x-ndjson\r\nContent-Length: 94\r\n\r\n"
+      "{\"namespace\":\"views\",\"counter\":\"key-00000003\"}\n{\"namespace\":\"views\",\"counter\":\"key-00000004\"}"
+      "\n");
+}
+
 TEST(RequestRing, NamesAreAsLongAsAsked) {
   KeyDistribution keys(Spread::kEach, 2, 1);
   const RequestRing ring({LoadProtocol::kResp, "default", "h:1", 20}, keys, 2);

@@ -18,7 +18,9 @@ namespace {
 /// hangs up after `replies_max` answers.
 class LineServer {
  public:
-  LineServer(std::string reply, std::uint64_t replies_max) : reply_(std::move(reply)), replies_max_(replies_max) {
+  /// `mark`: the letter that each request has once.
+  LineServer(std::string reply, std::uint64_t replies_max, char mark = '*')
+      : reply_(std::move(reply)), replies_max_(replies_max), mark_(mark) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -54,9 +56,8 @@ class LineServer {
     while (true) {
       const auto got = ::recv(fd, buffer.data(), buffer.size(), 0);
       if (got <= 0) return;
-      // A RESP request of the load has one star: its beginning.
-      const auto stars = static_cast<std::uint64_t>(std::count(buffer.begin(), buffer.begin() + got, '*'));
-      const auto answers = std::min(stars, replies_max_ - replies);
+      const auto requests = static_cast<std::uint64_t>(std::count(buffer.begin(), buffer.begin() + got, mark_));
+      const auto answers = std::min(requests, replies_max_ - replies);
       std::string out;
       for (std::uint64_t i = 0; i < answers; ++i) out += reply_;
       if (::send(fd, out.data(), out.size(), MSG_NOSIGNAL) < 0) return;
@@ -67,6 +68,7 @@ class LineServer {
 
   std::string reply_;
   std::uint64_t replies_max_;
+  char mark_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -94,6 +96,19 @@ TEST(LoadRun, SendsExactlySoManyEventsAndCountsEveryReply) {
   EXPECT_EQ(report->latency.count(), 1'000u);
   EXPECT_EQ(report->lost, 0u);
   EXPECT_GT(report->seconds, 0);
+}
+
+TEST(LoadRun, AReplyToABatchIsThatOfEachOfItsEvents) {
+  const LineServer server("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", UINT64_MAX, 'O');  // Of "POST".
+  auto options = options_for(server);
+  options.protocol = LoadProtocol::kHttp;
+  options.batch = 50;
+  const auto report = run_load(options, kNeverInterrupted, kNoProgress);
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->sent, 1'000u);
+  EXPECT_EQ(report->replies.accepted, 1'000u);
+  EXPECT_EQ(report->latency.count(), 20u);
+  EXPECT_EQ(report->lost, 0u);
 }
 
 TEST(LoadRun, RepliesThatAreErrorsAreNotTakenForSuccess) {
