@@ -39,6 +39,11 @@ bench:           ## Measures beside Redis and nginx, writes docs/benchmarks.md; 
 	@tools/build release quipu -j $(JOBS)
 	@bench/run.py $(if $(QUESTION),--question $(QUESTION)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PIN),--pin)
 
+bench-distributed: ## Measures over real Kafka, Cassandra and Redis, writes docs/results/distributed.md; SECONDS=20 takes a look
+	@tools/install build services bench
+	@tools/build release quipu bench_cassandra -j $(JOBS)
+	@bench/distributed/run.py --seconds $(or $(SECONDS),60) $(if $(SECONDS),,--write docs/results/distributed.md)
+
 bench-micro:     ## Measures single parts (codec, parsers, table, log), writes docs/benchmarks.md
 	@tools/install build bench
 	@tools/build release bench_micro -j $(JOBS)
@@ -102,4 +107,4 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro
+.PHONY: chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed

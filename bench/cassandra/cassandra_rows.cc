@@ -122,13 +122,14 @@ class Measured {
 
 double cpu_seconds() { return static_cast<double>(::clock()) / CLOCKS_PER_SEC; }
 
-int run() {
+/// `in_flight_of_each`: how many requests may be under way, a measurement for each.
+int run(const std::vector<std::uint32_t>& in_flight_of_each) {
   const char* contact_points = ::getenv("QUIPU_TEST_CASSANDRA");
   if (!contact_points) {
     std::fputs("QUIPU_TEST_CASSANDRA is not set: deploy/local/services up\n", stderr);
     return 2;
   }
-  for (const std::uint32_t in_flight : {64u, 256u, 1'024u}) {
+  for (const std::uint32_t in_flight : in_flight_of_each) {
     Measured exact(contact_points, CassandraRowForm::kExact, in_flight);
     Measured columns(contact_points, CassandraRowForm::kCounterColumns, in_flight);
     for (int round = 0; round < 2; ++round) {
@@ -155,9 +156,12 @@ int run() {
 }  // namespace
 }  // namespace quipu
 
-int main() {
+/// With arguments: so many requests under way, each in turn.
+int main(int count, char** words) {
   try {
-    return quipu::run();
+    std::vector<std::uint32_t> in_flight;
+    for (int i = 1; i < count; ++i) in_flight.push_back(static_cast<std::uint32_t>(std::stoul(words[i])));
+    return quipu::run(in_flight.empty() ? std::vector<std::uint32_t>{64, 256, 1'024} : in_flight);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

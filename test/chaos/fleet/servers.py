@@ -21,18 +21,19 @@ from local_services import jars, kafka  # noqa: E402  (the path is set just abov
 
 class Servers:
     """The servers in one directory. `address` has their addresses by name: kafka, cassandra, redis, postgres.
-    `settings`: lines of their configuration, as `kafka.NAME=VALUE`."""
+    `settings`: lines of their configuration, as `kafka.NAME=VALUE`. `java`: of the environment."""
 
-    def __init__(self, directory, brokers=1, settings=()):
+    def __init__(self, directory, brokers=1, settings=(), java=JVM):
         self.directory = pathlib.Path(directory)
         self.brokers = brokers
         self.settings = [word for setting in settings for word in ("--set", setting)]
+        self.java = java
         self.address = {}
 
     def run(self, verb, *words):
         done = subprocess.run([sys.executable, str(SERVICES), verb, "--dir", str(self.directory), *words],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=UP_SECONDS_MAX, check=False, env={**os.environ, **JVM})
+                              timeout=UP_SECONDS_MAX, check=False, env={**os.environ, **self.java})
         if done.returncode != 0:
             raise AssertionError(f"services {verb} {' '.join(words)}: {done.stderr.strip()[-2000:]}")
         return done.stdout
@@ -66,10 +67,15 @@ class Servers:
         return int(self.address[name].split(",")[0].rpartition(":")[2])
 
     def kafka_tool(self, tool, *words):
-        """Runs one of Kafka's own command-line tools; returns what it said."""
+        """Runs one of Kafka's own command-line tools on these brokers; returns what it said."""
+        return self.kafka_program(tool, "--bootstrap-server", self.address["kafka"], *words)
+
+    @staticmethod
+    def kafka_program(tool, *words):
+        """The same without the brokers, which some of the tools take in another way."""
         lib = jars.fetch(jars.default_cache(), f"kafka-{kafka.VERSION}", kafka.ARTIFACTS, lambda text: None)
         command = [jars.java(), "-XX:TieredStopAtLevel=1", "-cp", f"{lib}/*", f"org.apache.kafka.tools.{tool}",
-                   "--bootstrap-server", self.address["kafka"], *words]
+                   *words]
         done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=TOOL_SECONDS_MAX, check=False)
         if done.returncode != 0:
