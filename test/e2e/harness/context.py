@@ -23,14 +23,14 @@ class Context:
         self.cuts = cuts
         self.root = pathlib.Path(scratch)
         self.notes = []
-        self.servers = []
+        self.started = []
         self.slowest_recovery = None
         self.directory = self.root
 
     def begin(self, name):
         """A fresh scratch directory for a test."""
         self.notes = []
-        self.servers = []
+        self.started = []
         self.slowest_recovery = None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=name + "-", dir=self.root))
 
@@ -47,7 +47,7 @@ class Context:
     def server(self, data=None, settings=None, **more):
         """A server on this test's own directory; not started yet."""
         server = Server(self.command, data or self.directory / "data", self.directory, settings, **more)
-        self.servers.append(server)
+        self.started.append(server)
         return server
 
     def recovered(self, seconds):
@@ -59,7 +59,7 @@ class Context:
         each server. None where neither was."""
         if self.slowest_recovery is not None:
             return self.slowest_recovery
-        return max((seconds for server in self.servers for seconds in server.restarts), default=None)
+        return max((seconds for server in self.started for seconds in server.restarts), default=None)
 
     def run(self, command, seconds=120, code=0, **more):
         """Runs a program to its end and returns its output; another exit code than `code` (None: any) is a failure."""
