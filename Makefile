@@ -80,6 +80,22 @@ chaos:           ## The distributed form through all faults, 200,000 events each
 	@tools/build release quipu -j $(JOBS)
 	@test/chaos/run.py --all --write docs/results/chaos.md
 
+faults:          ## The embedded faults of docs/faults.md on the real program; writes their results
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@tools/build planted quipu -j $(JOBS)
+	@test/faults/run.py --all --write
+
+faults-long:     ## 1,000 kills and 300 power cuts of the real program; takes some 20 minutes, writes docs/results/faults_long.md
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@test/faults/long.py
+
+faults-pairs:    ## Pairs of faults at once on the real program, seeds random; MINUTES=30 goes on for so long; writes docs/results/faults_pairs.md
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@test/faults/pairs.py --minutes $(or $(MINUTES),2)
+
 histories:       ## Records histories of both forms through kills, and has a checker of its own verify them; MINUTES=10 takes longer
 	@tools/install build test services
 	@tools/build release quipu -j $(JOBS)
@@ -107,4 +123,4 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed
+.PHONY: chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed faults faults-long faults-pairs

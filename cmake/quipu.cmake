@@ -8,7 +8,7 @@ if(CCACHE)
 endif()
 
 option(QUIPU_HARDENED "Harden the program: checked libc calls, stack protector, PIE, full RELRO" OFF)
-option(QUIPU_PLANTED_BUGS "Build the bugs and marks of src/base/planted.h in, for the simulator alone" OFF)
+option(QUIPU_PLANTED_BUGS "Build the bugs, marks and failpoints of src/base/planted.h and failpoint.h in, for tests alone" OFF)
 option(QUIPU_FUZZ "Build the fuzzers of test/fuzz and nothing else (needs clang and its libFuzzer)" OFF)
 set(QUIPU_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
 

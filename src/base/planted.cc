@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "base/check.h"
 
@@ -128,7 +129,7 @@ std::vector<std::uint64_t> mark_counts() { return {counts.begin(), counts.end()}
 void count_mark(std::string_view name) {
   const auto* const found = std::ranges::find(kMarks, name);
   QUIPU_CHECK(found != kMarks.end());
-  ++counts[static_cast<std::size_t>(found - kMarks.begin())];
+  std::atomic_ref(counts[static_cast<std::size_t>(found - kMarks.begin())]).fetch_add(1, std::memory_order_relaxed);
 }
 
 #else

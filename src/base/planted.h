@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-/// What the simulator's own build adds to the product, and no other build has: bugs that a run-time switch turns on, to
-/// prove that the simulator finds them, and marks that count how often a rare branch was taken. Everywhere else both
-/// macros are constants that cost nothing.
+/// What one build for tests adds to the product, and no other build has: bugs that a run-time switch turns on, to prove
+/// that the simulator and the tests with real faults find them, and marks that count how often a rare branch was taken.
+/// Everywhere else both macros are constants that cost nothing.
 #ifdef QUIPU_PLANTED_BUGS
 #define QUIPU_PLANTED(bug) (::quipu::planted(bug))
 #define QUIPU_MARK(name) (::quipu::count_mark(name))
@@ -17,6 +17,9 @@
 #endif
 
 namespace quipu {
+
+/// Where the program, in the build that has bugs, finds which one to plant.
+inline constexpr std::string_view kPlantedVariable = "QUIPU_PLANT";
 
 /// A bug that can be planted, and what it does.
 struct PlantedBug {

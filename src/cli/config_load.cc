@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
+#include "base/planted.h"
 #include "cli/config_file.h"
 #include "cli/config_keys.h"
 #include "cli/config_value.h"
@@ -48,6 +50,7 @@ Result<void> apply_environment(LoadedConfig& loaded, const ConfigSources& source
   for (const auto& [name, value] : sources.environment) {
     if (!name.starts_with(kPrefix) || name == kConfigFileVariable) continue;
     if (std::ranges::find(kClientVariables, name) != std::end(kClientVariables)) continue;
+    if (name == kFailpointVariable || name == kPlantedVariable) continue;  // Of main: it has refused or obeyed them.
     if (name == kKeysVariable) {
       loaded.config.auth_keys = value;
       continue;

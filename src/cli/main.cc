@@ -1,6 +1,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -8,7 +9,11 @@
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/failpoint.h"
+#include "base/planted.h"
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #ifdef QUIPU_DISTRIBUTED
@@ -32,6 +37,24 @@ std::vector<std::pair<std::string, std::string>> environment() {
     if (equals != std::string_view::npos) variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   return variables;
+}
+
+/// What tests ask of the build that is made for them: places to strike at, a bug to plant. Any other build refuses
+/// both.
+quipu::Result<void> obey_tests(const std::vector<std::pair<std::string, std::string>>& variables) {
+  for (const auto& [name, value] : variables) {
+    if (name == quipu::kFailpointVariable) {
+      if (auto armed = quipu::arm_failpoints(value); !armed) return armed;
+    }
+    if (name == quipu::kPlantedVariable && !value.empty()) {
+      const auto bugs = quipu::planted_bugs();
+      if (std::ranges::find(bugs, std::string_view(value), &quipu::PlantedBug::name) == bugs.end()) {
+        return quipu::failure(quipu::Code::kRefused, "this build has no bug called " + value);
+      }
+      quipu::plant(value);
+    }
+  }
+  return {};
 }
 
 /// Ctrl-C lets a verb end in order; `serve` puts its own handler in place of this one.
@@ -67,7 +90,12 @@ int main(int argc, char** argv) {
     verbs.adopt_topic = quipu::adopt_topic;
     verbs.migrate_store = quipu::migrate_store;
 #endif
-    const quipu::Surroundings surroundings{environment(), std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
+    auto variables = environment();
+    if (const auto obeyed = obey_tests(variables); !obeyed) {
+      std::fprintf(stderr, "quipu: %s\n", obeyed.error().what.c_str());
+      return quipu::kExitUsage;
+    }
+    const quipu::Surroundings surroundings{std::move(variables), std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
                                            terminal_columns()};
     return quipu::run_command_line({argv + 1, argv + argc}, surroundings, verbs);
   } catch (const std::exception& error) {

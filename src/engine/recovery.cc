@@ -9,6 +9,7 @@
 #include "aggregate/missing_counters.h"
 #include "aggregate/partition_state.h"
 #include "base/check.h"
+#include "base/failpoint.h"
 #include "base/planted.h"
 #include "event/frame.h"
 #include "ingest/names.h"
@@ -185,6 +186,7 @@ Result<void> Recovery::read_stretch() {
     }
     if (!load_missing()) return {};
   }
+  QUIPU_FAILPOINT("recovery.stretch");
   return apply_stretch();
 }
 

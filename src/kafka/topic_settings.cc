@@ -69,6 +69,11 @@ std::vector<KafkaFinding> judge_topic(const KafkaOptions& options, const KafkaTo
     add(kWeak, "min.insync.replicas = " + std::to_string(*in_sync) +
                    " with as many replicas: one broker that is down " + "stops all writes; use one replica more");
   }
+  if (text(topic, "message.timestamp.type") == "CreateTime") {
+    add(kWeak,
+        "message.timestamp.type = CreateTime: brokers refuse every frame of a node whose clock is an hour ahead of "
+        "theirs; set message.timestamp.type = LogAppendTime");
+  }
   if (frame_bytes_max(topic) < kFrameBytesMax) {
     add(kWeak, "max.message.bytes = " + text(topic, "max.message.bytes") + ": frames above it are refused; set it to " +
                    std::to_string(kFrameBytesMax + kRecordOverheadBytes));
@@ -86,6 +91,8 @@ std::map<std::string, std::string> settings_of_new_topic(const KafkaOptions& opt
       {"max.message.bytes", std::to_string(kFrameBytesMax + kRecordOverheadBytes)},
       // Frames are as the node wrote them; a broker that recompressed them would cost it time.
       {"compression.type", "producer"},
+      // A record's time is of no use here, and brokers refuse one from a clock that is too far ahead.
+      {"message.timestamp.type", "LogAppendTime"},
   };
 }
 

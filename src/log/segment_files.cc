@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/failpoint.h"
 #include "base/planted.h"
 #include "log/block_bytes.h"
 
@@ -120,6 +121,7 @@ Result<void> SegmentFiles::create(SegmentNumber segment, std::uint64_t bytes) co
   const auto unfinished = path(segment) + std::string(kUnfinished);
   auto done = fill(unfinished, bytes);
   if (done) {
+    QUIPU_FAILPOINT("segment.filled");
     if (const auto renamed = system_->rename(unfinished, path(segment)); renamed != 0) {
       done = system_failure("renaming " + unfinished, -renamed);
     }
@@ -128,6 +130,7 @@ Result<void> SegmentFiles::create(SegmentNumber segment, std::uint64_t bytes) co
     system_->remove(unfinished);
     return done;
   }
+  QUIPU_FAILPOINT("segment.named");
   if (QUIPU_PLANTED("directory-not-synced")) return {};
   return sync_directory();
 }
@@ -178,6 +181,7 @@ Result<void> SegmentFiles::remove(SegmentNumber segment) const {
   if (const auto gone = system_->remove(path(segment)); gone != 0 && gone != -ENOENT) {
     return system_failure("removing " + path(segment), -gone);
   }
+  QUIPU_FAILPOINT("segment.removed");
   return sync_directory();
 }
 

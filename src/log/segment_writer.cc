@@ -1,5 +1,6 @@
 #include "log/segment_writer.h"
 
+#include "base/failpoint.h"
 #include "base/planted.h"
 
 namespace quipu {
@@ -35,10 +36,12 @@ Result<void> SegmentWriter::try_write(SegmentNumber segment, std::uint64_t at, B
     done = write_fully(file_, at, bytes, invalid);
   }
   if (!done) return done;
+  if (QUIPU_FAILS_AT("log.written")) return failure(Code::kDamaged, "writing: a failpoint's error");
   if (QUIPU_PLANTED("ack-before-sync")) return {};
   auto synced = sync_data(file_);
   if (!synced && QUIPU_PLANTED("sync-error-ignored")) return {};
   if (!synced && QUIPU_PLANTED("sync-tried-again")) return sync_data(file_);
+  QUIPU_FAILPOINT("log.synced");
   return synced;
 }
 

@@ -212,9 +212,9 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
   }
   // For people and for the message above; the lock is what counts.
   const auto text = "pid " + std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) < 0) {
-    return system_failure("cannot write " + path, errno);
-  }
+  bool written = ::ftruncate(fd, 0) == 0;
+  while (written && ::pwrite(fd, text.data(), text.size(), 0) < 0) written = errno == EINTR;
+  if (!written) return system_failure("cannot write " + path, errno);
   return lock;
 }
 

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "base/hash.h"
 #include "store/durable_files.h"
 
@@ -150,7 +151,9 @@ Result<void> BaseFiles::finish(const Base& base) {
   const auto fresh = path + ".tmp";
   if (auto written = replace_file(fresh + "/windows", windows_file(base)); !written) return written;
   if (auto synced = sync_tree(fresh); !synced) return synced;
+  QUIPU_FAILPOINT("base.filled");
   if (auto replaced = replace_tree(fresh, path); !replaced) return replaced;
+  QUIPU_FAILPOINT("base.named");
   const auto place = std::lower_bound(offsets_.begin(), offsets_.end(), base.offset);
   if (place == offsets_.end() || *place != base.offset) offsets_.insert(place, base.offset);
   while (offsets_.back() > base.offset) {

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/failpoint.h"
 #include "store/base_files.h"
 #include "store/durable_files.h"
 #include "store/request_bytes.h"
@@ -167,12 +168,21 @@ Offset RocksdbStore::State::durable(PartitionId partition) const {
 
 StoreCompletion RocksdbStore::State::perform(const StoreWrite& write) {
   StoreCompletion completion{StoreCompletion::Kind::kWrite, write.token, {}, {}, {}};
+  if ((!write.rows.empty() && QUIPU_FAILS_AT("store.rows")) ||
+      (!write.watermarks.empty() && QUIPU_FAILS_AT("store.watermark"))) {
+    completion.result = busy("a failpoint's error", kFullRetryMs);
+    return completion;
+  }
   completion.result = database->write(write);
   if (!completion.result) return completion;
+  if (!write.watermarks.empty()) QUIPU_FAILPOINT("store.marked");
   for (const Watermark& mark : write.watermarks) written_[mark.partition] = mark.offset;
   if (write.sync) {
     completion.result = database->flush();
-    if (completion.result) note_durable();
+    if (completion.result) {
+      QUIPU_FAILPOINT("store.synced");
+      note_durable();
+    }
     options_.flushed();
   }
   return completion;
@@ -204,6 +214,7 @@ StoreCompletion RocksdbStore::State::perform(const BaseRequest& request) {
     if (!place) return std::unexpected(place.error());
     if (auto made = database->checkpoint(*place); !made) return made;
     note_durable();
+    if (QUIPU_FAILS_AT("base.checkpoint")) return busy("a failpoint's error", kFullRetryMs);
     return bases.finish(request.base);
   };
   completion.result = make();

@@ -7,6 +7,7 @@
 
 #include "aggregate/partition_state.h"
 #include "base/check.h"
+#include "base/failpoint.h"
 #include "base/planted.h"
 
 namespace quipu {
@@ -90,6 +91,7 @@ void PartitionFlush::copy_chunks() {
 void PartitionFlush::give_chunks() {
   for (auto& [number, chunk] : flight_->chunks) {
     if (chunk.given || chunk.give_at > core_.worker.steady) continue;
+    QUIPU_FAILPOINT("worker.rows");
     chunk.given = true;
     StoreWrite write;
     write.rows = chunk.rows;
@@ -167,6 +169,7 @@ void PartitionFlush::begin_marking() {
 }
 
 void PartitionFlush::give_mark() {
+  QUIPU_FAILPOINT("worker.watermark");
   marking_->given = true;
   StoreWrite write;
   for (const Written& before : written_) append(write.sources, before.changed);
@@ -189,6 +192,7 @@ void PartitionFlush::mark_done(const Result<void>& result) {
   watermark_ = marking_->watermark.offset;
   written_.push_back({watermark_, std::move(marking_->changed), core_.worker.steady});
   marking_.reset();
+  QUIPU_FAILPOINT("worker.hint");
   core_.worker.parts.group.hint_committed(core_.shard.partition, watermark_);
 }
 

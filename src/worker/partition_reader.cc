@@ -121,9 +121,11 @@ void PartitionReader::rebuild() {
 Result<bool> PartitionReader::place_is_there() {
   const auto bounds = core_.worker.parts.log.bounds(core_.shard.partition);
   if (bounds.end <= core_.aggregator.read()) {
-    // What is known of a remote log's end may be old, for a while.
+    // What is known of a remote log's end may be old, for a while; longer where brokers do not answer.
     if (!end_missed_at_) end_missed_at_ = core_.worker.steady;
-    if (core_.worker.steady - *end_missed_at_ < core_.worker.options.log_grace_ms) return false;
+    const auto missed_for = core_.worker.steady - *end_missed_at_;
+    if (missed_for < core_.worker.options.log_grace_ms) return false;
+    if (core_.worker.parts.log.bounds_age_ms(core_.shard.partition) >= missed_for) return false;
     return failure(Code::kDamaged, named() + ": the log ends before offset " + std::to_string(bounds.end.value) +
                                        ", but it was counted up to offset " +
                                        std::to_string(core_.aggregator.read().value) +
@@ -283,7 +285,10 @@ void PartitionReader::done_with_stretch() {
 TimeMs PartitionReader::due() const {
   if (state_ == State::kRestoring) return asked_ ? std::numeric_limits<TimeMs>::max() : ask_at_;
   if (parked()) return loads_.empty() || loading_ >= kLoadsMax ? std::numeric_limits<TimeMs>::max() : load_at_;
-  if (end_missed_at_) return *end_missed_at_ + core_.worker.options.log_grace_ms;
+  if (end_missed_at_) {
+    const auto believed = *end_missed_at_ + core_.worker.options.log_grace_ms;
+    return believed > core_.worker.steady ? believed : core_.worker.steady + core_.worker.options.retry_ms;
+  }
   if (state_ == State::kRebuilding) return ask_at_;
   return ask_at_ > core_.worker.steady ? ask_at_ : std::numeric_limits<TimeMs>::max();
 }

@@ -33,7 +33,7 @@ struct WorkerOptions {
   std::int64_t commit_delay_ms = 30'000;
   std::int64_t retry_ms = 500;           ///< After an answer of the store, or of the log, that was none.
   std::int64_t release_ms_max = 10'000;  ///< A partition that was revoked is given up after this, flushed or not.
-  std::int64_t log_grace_ms = 10'000;    ///< How long a log may end before what was counted until that is an alarm.
+  std::int64_t log_grace_ms = 10'000;    ///< How long a log may end before what was counted, if asked since.
   std::int64_t base_interval_ms = 3'600'000;
   std::size_t base_log_bytes = std::size_t{4} << 30;  ///< Of one partition: a base is made after so much log, too.
 };

@@ -29,7 +29,7 @@ from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
 MODULES = ("workers", "nodes", "kafka", "brokers", "links", "stores", "around", "moves", "literal", "fresh", "power",
-           "histories")
+           "histories", "everything", "pairs")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000
 SECONDS_OF_TRAFFIC = 25.0

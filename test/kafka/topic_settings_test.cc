@@ -73,6 +73,12 @@ TEST_F(TopicSettingsTest, WarnsOfATopicThatDoesNotTakeTheLargestFrame) {
   EXPECT_EQ(frame_bytes_max(topic_), 0u);
 }
 
+TEST_F(TopicSettingsTest, WarnsOfATopicThatTrustsTheClocksOfNodes) {
+  topic_.settings["message.timestamp.type"] = "CreateTime";
+  EXPECT_THAT(weak(), ElementsAre(HasSubstr("set message.timestamp.type = LogAppendTime")));
+  EXPECT_THAT(unsafe(), IsEmpty());
+}
+
 TEST_F(TopicSettingsTest, JudgesNothingThatItCanNotSeeOrRead) {
   topic_.settings.clear();
   EXPECT_THAT(judge_topic(options_, topic_), IsEmpty());

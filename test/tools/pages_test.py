@@ -24,7 +24,7 @@ def rows(page, heading):
 def known_tests():
     """The names of all unit tests, and of all cases of the runners as they list them."""
     names = {f"{suite}.{name}" for path in (ROOT / "test").rglob("*.cc") for suite, name in UNIT_TEST.findall(path.read_text())}
-    for words in (["test/e2e/run.py"], ["test/chaos/run.py", "--all"]):
+    for words in (["test/e2e/run.py"], ["test/faults/run.py"], ["test/chaos/run.py", "--all"]):
         listed = subprocess.run([sys.executable, ROOT / words[0], *words[1:], "--list"], stdout=subprocess.PIPE, check=True)
         names |= set(listed.stdout.decode().split())
     return names

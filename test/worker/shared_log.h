@@ -81,12 +81,15 @@ class LogView final : public EventLog {
   /// How many partitions this process knows of; all that there are where it is not said. And since when.
   std::optional<std::uint16_t> known_partitions;
   std::int64_t partitions_age = 0;
+  /// How old what it knows of the ends may be.
+  std::int64_t bounds_age = 0;
   /// How many bytes of frames wait to be sent: held back while true.
   bool held = false;
 
   const LogIdentity& identity() const override { return identity_; }
   std::uint16_t partitions() const override { return known_partitions.value_or(log_.partitions()); }
   std::int64_t partitions_age_ms() const override { return partitions_age; }
+  std::int64_t bounds_age_ms(PartitionId) const override { return bounds_age; }
   bool commits_atomically() const override { return false; }
   LogBounds bounds(PartitionId partition) const override { return log_.bounds(partition); }
   std::optional<Offset> reserve(PartitionId) override { return std::nullopt; }

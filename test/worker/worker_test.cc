@@ -359,6 +359,20 @@ TEST_F(WorkerTest, StopsWhereTheLogEndsBeforeWhatWasCounted) {
   expect_alarm("ends before offset 2, but it was counted up to offset 3");
 }
 
+TEST_F(WorkerTest, BelievesAnEndThatWasAskedForSinceAndNoOther) {
+  for (int i = 0; i < 3; ++i) append(kFirst, {add("a")});
+  start();
+  mark();
+  log_.cut(kFirst, Offset{2});
+  start();
+  process_->view.bounds_age = 1'000'000;  // Brokers do not answer: the end is from before the partition was taken over.
+  turns(500);
+  EXPECT_EQ(health(kFirst).alarm, "");
+  process_->view.bounds_age = 1;
+  turns(60);
+  expect_alarm("ends before offset 2, but it was counted up to offset 3");
+}
+
 TEST_F(WorkerTest, StopsWhereFramesWereRemovedBeforeTheyWereRead) {
   for (int i = 0; i < 3; ++i) append(kFirst, {add("a")});
   log_.trim(kFirst, Offset{3});

@@ -158,8 +158,9 @@ class Cluster:
             time.sleep(0.2)
 
     def wait_calm(self, seconds=CALM_SECONDS_MAX):
-        """Until every partition has one owner that has read and flushed all there is, and stays so."""
-        end = time.monotonic() + seconds
+        """Until every partition has one owner that has read and flushed all there is, and stays so. Returns how long it took."""
+        began = time.monotonic()
+        end = began + seconds
         calm_since = None
         while True:
             problem = self.unrest()
@@ -169,7 +170,7 @@ class Cluster:
             elif calm_since is None:
                 calm_since = now
             elif now - calm_since >= CALM_SECONDS:
-                return
+                return calm_since - began
             if now > end:
                 raise AssertionError(f"not calm {seconds:.0f} s after the last fault: {problem}; {self.last_words()}")
             time.sleep(0.2)

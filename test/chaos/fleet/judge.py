@@ -16,8 +16,9 @@ def difference(one, other, counters, words):
 
 def judge(cluster, traffic, besides=()):
     """Waits until lag is 0, then: acknowledged <= total <= sent for each event of each counter, and the same total in
-    the store, in the cache and from each node. `besides`: counters that the scenario itself wrote. Returns how many counters the cache answered for."""
-    cluster.wait_calm()
+    the store, in the cache and from each node. `besides`: counters that the scenario itself wrote. Returns how many counters the
+    cache answered for, and how long it took until lag was 0."""
+    calm = cluster.wait_calm()
     cluster.must_live()
     ledger = traffic.ledger
     counters = [(counter.space, counter.name) for counter in ledger.counters]
@@ -33,7 +34,7 @@ def judge(cluster, traffic, besides=()):
         served = cluster.served(node, counters, positions)
         if problem := difference(served, stored, counters, f"{node.name} (HTTP) and the store"):
             raise AssertionError(problem)
-    return cache_agrees(cluster, counters, stored)
+    return cache_agrees(cluster, counters, stored), calm
 
 
 def cache_agrees(cluster, counters, stored):

@@ -13,8 +13,9 @@ from harness.context import eventually, expect
 def finish(context, cluster, traffic, bite=lambda: None, stop=True, besides=()):
     """Traffic ends, everything is judged; `bite` shows that the fault bit; all processes end in order, if `stop`."""
     traffic.finish()
-    cached = judge(cluster, traffic, besides)
+    cached, calm = judge(cluster, traffic, besides)
     context.note(sums(traffic))
+    context.note(f"calm {calm:.1f} s after the last event")
     context.note(f"{len(traffic.ledger.counters)} totals agree in the store and over HTTP, {cached} in Redis")
     bite()
     if stop:

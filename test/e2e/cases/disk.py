@@ -41,6 +41,7 @@ def disk_full(context):
             ballast.unlink()
             began = time.monotonic()
             eventually(lambda: writes(server), RESUME_SECONDS_MAX, "a write taken again after space was freed")
+            context.recovered(time.monotonic() - began)
             context.note(f"took writes again {time.monotonic() - began:.2f} s after space was freed")
             crashes.load.start(server)
             time.sleep(0.5)

@@ -23,11 +23,15 @@ class Context:
         self.cuts = cuts
         self.root = pathlib.Path(scratch)
         self.notes = []
+        self.started = []
+        self.slowest_recovery = None
         self.directory = self.root
 
     def begin(self, name):
         """A fresh scratch directory for a test."""
         self.notes = []
+        self.started = []
+        self.slowest_recovery = None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=name + "-", dir=self.root))
 
     def end(self):
@@ -42,7 +46,20 @@ class Context:
 
     def server(self, data=None, settings=None, **more):
         """A server on this test's own directory; not started yet."""
-        return Server(self.command, data or self.directory / "data", self.directory, settings, **more)
+        server = Server(self.command, data or self.directory / "data", self.directory, settings, **more)
+        self.started.append(server)
+        return server
+
+    def recovered(self, seconds):
+        """How long after the end of a fault it was as before; the longest counts."""
+        self.slowest_recovery = max(seconds, self.slowest_recovery or 0.0)
+
+    def recovery(self):
+        """Seconds from the end of a fault until it was as before: as the test told, else the slowest start but the first of
+        each server. None where neither was."""
+        if self.slowest_recovery is not None:
+            return self.slowest_recovery
+        return max((seconds for server in self.started for seconds in server.restarts), default=None)
 
     def run(self, command, seconds=120, code=0, **more):
         """Runs a program to its end and returns its output; another exit code than `code` (None: any) is a failure."""

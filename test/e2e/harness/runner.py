@@ -40,7 +40,8 @@ def run(context, name, function, keep):
     except (Exception, subprocess.TimeoutExpired) as caught:  # A test may fail in any way; the next one still runs.
         error = caught
     seconds = time.monotonic() - began
-    print(f"{'FAILED' if error else 'passed'}  {name}  {seconds:.1f} s  (seed {context.seed})", flush=True)
+    back = f", back in {context.recovery():.2f} s" if context.recovery() is not None else ""
+    print(f"{'FAILED' if error else 'passed'}  {name}  {seconds:.1f} s{back}  (seed {context.seed})", flush=True)
     for note in context.notes:
         print(f"    {note}", flush=True)
     if error:

@@ -59,6 +59,8 @@ class Server:
         self.phases_path = None
         self.log_path = None
         self.ready_seconds = 0.0
+        self.restarts = []  # How long each start but the first took.
+        self.readied = False
         self.kill_at = 0.0
 
     @property
@@ -102,6 +104,9 @@ class Server:
                 with Http(self.http_port, 5.0) as http:
                     if http.call("GET", "/readyz").status == 200:
                         self.ready_seconds = time.monotonic() - self.began
+                        if self.readied:
+                            self.restarts.append(self.ready_seconds)
+                        self.readied = True
                         return self
             except Lost:
                 pass
