@@ -140,11 +140,9 @@ void Callers::answered_read(const Request& request, const Ask& ask, const Operat
   auto look = ask.look;
   const auto& events = history_->events_of(ask.counter);
   const auto as_of = wall_ - static_cast<TimeMs>(outcome.lag_ms);
-  // What a cache says of its age moves with an update of any shard, though that of another may have been dropped.
-  const bool trust_age = trust_ages_ && (operation.fresh || !settings_.cache);
   for (std::size_t i = 0; i < look.least.size(); ++i) {
     const auto acknowledged = acknowledged_at_.find(events[i]);
-    const bool old = trust_age && acknowledged != acknowledged_at_.end() && acknowledged->second < as_of;
+    const bool old = trust_ages_ && acknowledged != acknowledged_at_.end() && acknowledged->second < as_of;
     const bool positioned = trust_positions_ && ask.positioned;
     if (!positioned) look.least[i] = old ? std::min<std::size_t>(look.least[i], 1) : 0;
   }

@@ -163,5 +163,23 @@ TEST_F(ApiNodeTotals, NeverSaysThatATotalOfTheCacheIsNewerThanItIs) {
   EXPECT_LE(now - value.lag_ms, flushed_at);
 }
 
+TEST_F(ApiNodeTotals, ATotalOfTheCacheGrowsNoYoungerWhenTheStoreCatchesUp) {
+  start();
+  run(add("a", 3));
+  flush();
+  const auto flushed_at = now;
+  run(add("a", 4));
+  steps(3'000);
+  run(get("a"));  // It fills the cache with what the store has: three seconds behind.
+  cache.gone = true;
+  flush();
+  cache.gone = false;  // It has missed the update.
+  steps(1'200);
+  const auto value = run(get("a"));
+  EXPECT_GT(node->reader().stats().cache_hits, 0U);
+  EXPECT_EQ(value.value, 3);
+  EXPECT_LE(now - value.lag_ms, flushed_at);
+}
+
 }  // namespace
 }  // namespace quipu
