@@ -10,6 +10,8 @@ namespace {
 /// The longest that a client may be told to stay away.
 constexpr std::int64_t kRetryMsMax = 60'000;
 
+__extension__ using Sum = __int128;
+
 std::string text_of(const Outcome& outcome) {
   if (outcome.error) return std::string("(") + outcome.error_text + ")";
   std::string text = "(" + std::to_string(outcome.value) + (outcome.exists ? "" : " absent");
@@ -93,6 +95,15 @@ void Callers::answered_write(Ask& ask, const Operation& operation, const Outcome
       trace_.violation("an event was never sent before, but taken for a repeat");
     }
     if (outcome.offset == kNoOffset) return trace_.violation("an event was acknowledged without its place in the log");
+    // What a write answers may hold an event twice, by two tries at two nodes; but no try twice.
+    Sum tried = 0;
+    for (const auto event : history_->events_of(ask.counter)) {
+      tried += static_cast<Sum>(history_->delta_of(event)) * static_cast<Sum>(history_->sent(event));
+    }
+    if (outcome.value > tried) {
+      trace_.violation("a write answers " + std::to_string(outcome.value) + " of " + places_[ask.counter].counter +
+                       ", more than was ever sent");
+    }
     end(ask, History::End::kDone);
     acknowledged_at_.try_emplace(ask.event, wall_);
     return note_position(ask.counter, outcome);

@@ -137,6 +137,7 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
       stats_.bytes_sent += next.frame.size();
     } else {
       QUIPU_MARK("node: a frame is sent again");
+      next.resent = true;
       ++stats_.frames_resent;
     }
     lane.active_at = now;
@@ -210,7 +211,7 @@ void ProducerSession::fail(const Error& error, std::vector<FrameOutcome>& out) {
 void ProducerSession::end(Lane& lane, PartitionId partition, const std::deque<Pending>::iterator& frame,
                           Result<Offset> offset, std::vector<FrameOutcome>& out) {
   bytes_ -= frame->frame.size();
-  out.push_back({frame->tag, partition, std::move(offset)});
+  out.push_back({frame->tag, partition, std::move(offset), frame->resent});
   lane.frames.erase(frame);
 }
 
