@@ -171,6 +171,7 @@ class ApiNode final : public CounterService {
   void wait_for(Waiting& waiting, std::uint64_t batch, std::uint64_t serial, Outcome& outcome);
   void close_frame(PartitionId partition);
   bool close_due_frames();
+  void give_up_open_frames(std::vector<FrameOutcome>& outcomes);
   void take_frame_outcomes();
   static void settle_group(std::span<const Operation> group, std::span<Outcome> outcomes);
   void settle_write(const Waiting& waiting, const Operation& operation, Outcome& outcome);

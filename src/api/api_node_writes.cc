@@ -3,6 +3,7 @@
 
 #include "api/api_node.h"
 #include "base/check.h"
+#include "base/planted.h"
 #include "engine/refusal.h"
 
 namespace quipu {
@@ -14,6 +15,7 @@ constexpr const char* kNotTaken = "the log took no frames for too long; nothing 
 constexpr const char* kNoRoom = "too many frames wait for the log";
 constexpr const char* kClosed = "the log takes nothing until somebody sets right what is wrong with it";
 constexpr std::size_t kClosedTextsMax = 16;
+constexpr const char* kOvertakes = "what stood before it was given up";
 constexpr const char* kFrameTooLarge = "the log takes no frame of this size";
 constexpr const char* kTooLarge = "the batch is larger than what may wait for the log";
 /// A frame that can not be sent is closed after this all the same, so that its age counts.
@@ -236,8 +238,22 @@ bool ApiNode::close_due_frames() {
   return closed;
 }
 
+/// An open frame with entries of sources goes with the one before it: in the log they would overtake what was given up,
+/// which would then be told as repeats, and never counted.
+void ApiNode::give_up_open_frames(std::vector<FrameOutcome>& outcomes) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const auto partition = outcomes[i].partition;
+    if (outcomes[i].offset || !frames_.has_sources(partition)) continue;
+    QUIPU_MARK("node: an open frame goes with the one before");
+    const auto serial = frames_.serial(partition);
+    frames_.close(partition, spaces_);
+    outcomes.push_back({serial, partition, busy(kOvertakes, producer_.retry_after_ms(now_))});
+  }
+}
+
 void ApiNode::take_frame_outcomes() {
-  const auto outcomes = std::exchange(frame_outcomes_, {});
+  auto outcomes = std::exchange(frame_outcomes_, {});
+  give_up_open_frames(outcomes);
   for (const FrameOutcome& outcome : outcomes) {
     known_.frame_done(outcome.tag, outcome.offset ? std::optional(*outcome.offset) : std::nullopt, outcome.resent);
     // What was in it may not be counted yet: its repeat is none.

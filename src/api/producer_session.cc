@@ -126,7 +126,9 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
       const Error& error = submitted.error();
       if (error.code == Code::kBusy) return fail_lane(lane, now);
       if (error.code == Code::kTooLarge && first) {
+        const bool in_order = next.in_order;
         end(lane, partition, lane.frames.begin() + static_cast<std::ptrdiff_t>(i), std::unexpected(error), out);
+        if (in_order) give_up_behind(lane, partition, i, out);
         return send(lane, partition, now, out);
       }
       return fail(error, out);
@@ -165,15 +167,16 @@ void ProducerSession::give_up(Lane& lane, PartitionId partition, TimeMs now, std
       end(lane, partition, frame, busy("the log took no frames for too long", lane.wait_ms), out);
     }
   }
-  if (lane.frames.size() != before) give_up_behind(lane, partition, out);
+  if (lane.frames.size() != before) give_up_behind(lane, partition, 0, out);
   if (!sent) return;
   lane.with_log = 0;
   begin_boot(lane);
 }
 
-/// Of what was never sent, that which may not overtake what was given up.
-void ProducerSession::give_up_behind(Lane& lane, PartitionId partition, std::vector<FrameOutcome>& out) {
-  for (auto frame = lane.frames.begin(); frame != lane.frames.end();) {
+/// Of what was never sent, from a place on, that which may not overtake what was given up.
+void ProducerSession::give_up_behind(Lane& lane, PartitionId partition, std::size_t from,
+                                     std::vector<FrameOutcome>& out) {
+  for (auto frame = lane.frames.begin() + static_cast<std::ptrdiff_t>(from); frame != lane.frames.end();) {
     if (!frame->in_order) {
       ++frame;
       continue;

@@ -120,7 +120,7 @@ class ProducerSession {
 
   void take(const LogCompletion& completion, TimeMs now, std::vector<FrameOutcome>& out);
   void send(Lane& lane, PartitionId partition, TimeMs now, std::vector<FrameOutcome>& out);
-  void give_up_behind(Lane& lane, PartitionId partition, std::vector<FrameOutcome>& out);
+  void give_up_behind(Lane& lane, PartitionId partition, std::size_t from, std::vector<FrameOutcome>& out);
   void give_up(Lane& lane, PartitionId partition, TimeMs now, std::vector<FrameOutcome>& out);
   void begin_boot(Lane& lane);
   void fail_lane(Lane& lane, TimeMs now);
