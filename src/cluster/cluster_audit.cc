@@ -137,7 +137,7 @@ Result<void> ClusterAudit::read_store() {
   older_.clear();
   // Cassandra looks at all rows for each page; PostgreSQL has to answer each within its time.
   const auto page_rows = config_.cluster.store_kind == "postgres" ? std::min(rows_max_, kPostgresPageRows) : rows_max_;
-  WaitingStore waiting(store, bell_, kPageMsMax);
+  WaitingStore waiting(store, bell_, kPageMsMax, interrupted_);
   to_ = from_;
   for (std::size_t rows = 0; to_ && rows < rows_max_;) {
     if (interrupted_()) return ended();
