@@ -164,7 +164,7 @@ void redis_gets(benchmark::State& state) {
     }
     cache.get(keys);
     cache.take(0);
-    cache.redis->fill(keys, rows);
+    cache.redis->fill(keys, rows, 1);
   }
   const auto before = cache.redis->stats();
   std::mt19937_64 random(3);

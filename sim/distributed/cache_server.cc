@@ -38,6 +38,7 @@ void SimCache::perform(const CacheGet& get) {
   CacheAnswer miss;
   miss.token = get.token;
   miss.states.resize(get.keys.size());
+  miss.as_of.resize(get.keys.size());
   if (dropped("a get")) {
     answers_.push_back(std::move(miss));
     return;
@@ -68,7 +69,7 @@ void SimCache::perform(const Fill& fill) {
     if (lease != leases_.end() && server_.leases_[lease->first] == lease->second) held.push_back(key);
     if (lease != leases_.end()) leases_.erase(lease);
   }
-  if (!held.empty()) server_.kept_->fill(held, fill.rows);
+  if (!held.empty()) server_.kept_->fill(held, fill.rows, fill.as_of);
 }
 
 void SimCache::move() {

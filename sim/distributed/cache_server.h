@@ -59,8 +59,8 @@ class SimCache final : public TotalsCache {
 
   void get(CacheGet get) override { waiting_.emplace_back(std::move(get)); }
   void take_answers(std::vector<CacheAnswer>& out) override;
-  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows) override {
-    waiting_.emplace_back(Fill{keys, rows});
+  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) override {
+    waiting_.emplace_back(Fill{keys, rows, as_of});
   }
   void update(const RowBatch& rows) override { waiting_.emplace_back(rows); }
   void tick(TimeMs) override {}
@@ -70,6 +70,7 @@ class SimCache final : public TotalsCache {
   struct Fill {
     std::vector<CounterKey> keys;
     RowBatch rows;
+    TimeMs as_of = 0;
   };
   static std::string name_of(const CounterKey& key) { return key.space + "/" + key.counter; }
   void perform(const CacheGet& get);

@@ -10,6 +10,8 @@ namespace {
 /// The longest that a client may be told to stay away.
 constexpr std::int64_t kRetryMsMax = 60'000;
 
+__extension__ using Sum = __int128;
+
 std::string text_of(const Outcome& outcome) {
   if (outcome.error) return std::string("(") + outcome.error_text + ")";
   std::string text = "(" + std::to_string(outcome.value) + (outcome.exists ? "" : " absent");
@@ -93,6 +95,15 @@ void Callers::answered_write(Ask& ask, const Operation& operation, const Outcome
       trace_.violation("an event was never sent before, but taken for a repeat");
     }
     if (outcome.offset == kNoOffset) return trace_.violation("an event was acknowledged without its place in the log");
+    // What a write answers may hold an event twice, by two tries at two nodes; but no try twice.
+    Sum tried = 0;
+    for (const auto event : history_->events_of(ask.counter)) {
+      tried += static_cast<Sum>(history_->delta_of(event)) * static_cast<Sum>(history_->sent(event));
+    }
+    if (outcome.value > tried) {
+      trace_.violation("a write answers " + std::to_string(outcome.value) + " of " + places_[ask.counter].counter +
+                       ", more than was ever sent");
+    }
     end(ask, History::End::kDone);
     acknowledged_at_.try_emplace(ask.event, wall_);
     return note_position(ask.counter, outcome);
@@ -140,11 +151,9 @@ void Callers::answered_read(const Request& request, const Ask& ask, const Operat
   auto look = ask.look;
   const auto& events = history_->events_of(ask.counter);
   const auto as_of = wall_ - static_cast<TimeMs>(outcome.lag_ms);
-  // What a cache says of its age moves with an update of any shard, though that of another may have been dropped.
-  const bool trust_age = trust_ages_ && (operation.fresh || !settings_.cache);
   for (std::size_t i = 0; i < look.least.size(); ++i) {
     const auto acknowledged = acknowledged_at_.find(events[i]);
-    const bool old = trust_age && acknowledged != acknowledged_at_.end() && acknowledged->second < as_of;
+    const bool old = trust_ages_ && acknowledged != acknowledged_at_.end() && acknowledged->second < as_of;
     const bool positioned = trust_positions_ && ask.positioned;
     if (!positioned) look.least[i] = old ? std::min<std::size_t>(look.least[i], 1) : 0;
   }

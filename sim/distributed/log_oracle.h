@@ -20,7 +20,8 @@ namespace quipu::sim {
 /// counter's shard is after it. Nothing of the code under test but the frame's decoder.
 class LogOracle {
  public:
-  LogOracle(std::uint16_t partitions, std::size_t window) : partitions_(partitions), opened_(partitions), window_(window) {}
+  LogOracle(std::uint16_t partitions, std::size_t window)
+      : partitions_(partitions), opened_(partitions), window_(window) {}
 
   void add_partition() { partitions_.emplace_back(); }
 
@@ -28,14 +29,15 @@ class LogOracle {
     Partition& log = partitions_[partition.value];
     const auto frame = decode_frame(bytes);
     const FrameHeader& header = frame->header();
-    bool counts = true;
+    auto counts = Counts::kAll;
     if (header.number > 0) {
       counts = continues_chain(log.chains[header.writer.node], header);
     }
     auto entries = frame->entries();
     while (const auto entry = entries.next()) {
-      const bool fresh = take(log, *entry, counts);
-      if (counts && fresh) apply(log, partition, *entry, offset);
+      const bool may = counts == Counts::kAll || (counts == Counts::kIds && entry->group == GroupKind::kIds);
+      const bool fresh = take(log, *entry, may);
+      if (may && fresh) apply(log, partition, *entry, offset);
     }
     log.end = offset;
   }
@@ -108,23 +110,25 @@ class LogOracle {
 
   struct Partition {
     std::map<std::uint64_t, std::map<std::uint32_t, std::uint64_t>> chains;  // By node and boot.
-    std::deque<Hash128> ids;  // Distinct, oldest first.
+    std::deque<Hash128> ids;                                                 // Distinct, oldest first.
     std::set<Hash128> ever;
     std::map<Hash128, std::uint64_t> sources;
     std::map<std::string, std::vector<Row>> history;
     Offset end{};
   };
 
-  /// Of a node's boots the newest ones are kept, and what comes of an older one is dropped.
-  bool continues_chain(std::map<std::uint32_t, std::uint64_t>& boots, const FrameHeader& header) {
+  enum class Counts : std::uint8_t { kAll, kIds, kNone };
+
+  /// Of a node's boots the newest ones are kept; of what comes of an older one only ids tell whether they were counted.
+  Counts continues_chain(std::map<std::uint32_t, std::uint64_t>& boots, const FrameHeader& header) {
     const auto boot = header.writer.boot;
-    if (!boots.contains(boot) && boots.size() >= kBootsKept && boots.begin()->first > boot) return false;
+    if (!boots.contains(boot) && boots.size() >= kBootsKept && boots.begin()->first > boot) return Counts::kIds;
     auto& last = boots[boot];
     const bool counts = header.number > last;
     if (header.number > last + 1) gap = true;
     last = std::max(last, header.number);
     if (boots.size() > kBootsKept) boots.erase(boots.begin());
-    return counts;
+    return counts ? Counts::kAll : Counts::kNone;
   }
 
   bool take(Partition& log, const Entry& entry, bool counts) {

@@ -27,11 +27,15 @@ Result<void> Aggregator::replay(const Frame& frame, Offset offset, LiveTotals& t
     see_ids(frame);
     return {};
   }
+  // An id tells by itself whether it was counted. To take it for counted, because the frame is not, would lose the
+  // event when its client sends it again.
+  const bool ids_alone = verdict == ChainTable::Verdict::kOld;
   auto entries = frame.entries();
   std::array<Ahead, kAhead> ahead;
   for (auto count = look_ahead(entries, totals.table(), spaces, ahead); count > 0;
        count = look_ahead(entries, totals.table(), spaces, ahead)) {
     for (const Ahead& next : std::span(ahead).first(count)) {
+      if (ids_alone && next.entry.group != GroupKind::kIds) continue;
       saturations += apply(next, offset, totals, resets) ? 1 : 0;
     }
   }

@@ -25,7 +25,7 @@ ChainTable::Verdict ChainTable::accept(NodeIdentity writer, std::uint64_t number
     }
     if (newer >= kBootsKept) {
       ++frames_;
-      return Verdict::kDrop;
+      return Verdict::kOld;
     }
     if (number != 1) return Verdict::kGap;
     ++frames_;

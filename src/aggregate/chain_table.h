@@ -12,8 +12,9 @@ namespace quipu {
 /// The last frame number of each writer in one partition. Frames of one chain (partition, node, boot) stand in the log
 /// in the order of their numbers, so a frame that is sent again is told from a new one, and a lost one is seen.
 ///
-/// Bounded by rules on the log alone: of a node's boots the newest kBootsKept are kept, and frames of older ones
-/// dropped; a node without a frame among the last kSilentFrames of the partition is forgotten. Pure.
+/// Bounded by rules on the log alone: of a node's boots the newest kBootsKept are kept, and of frames of older ones
+/// only what an id tells apart counts; a node without a frame among the last kSilentFrames of the partition is
+/// forgotten. Pure.
 class ChainTable {
  public:
   static constexpr std::size_t kBootsKept = 4;
@@ -21,7 +22,8 @@ class ChainTable {
 
   enum class Verdict : std::uint8_t {
     kNext,  ///< The frame counts.
-    kDrop,  ///< It stood in the log before, or belongs to a boot that is long over.
+    kDrop,  ///< It stood in the log before.
+    kOld,   ///< It belongs to a boot that is long over: whether it stood in the log before is not known any more.
     kGap,   ///< Frames before it are missing: an acknowledged write was lost, or the chain was reordered.
   };
 

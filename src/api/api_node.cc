@@ -51,7 +51,7 @@ ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& sto
       frames_(log.identity(), partitions_),
       producer_(options.producer, log),
       hot_(options.hot),
-      known_(options.known, log.identity().generation),
+      known_(options.known, log),
       reader_(reader_options(options), cache),
       walks_(std::make_unique<StoreWalks>(calls_, spaces_)),
       ids_(options.ids_max) {
@@ -243,6 +243,7 @@ std::unique_ptr<ApiNode::Waiting> ApiNode::take_waiting(Batch& batch, BatchClien
     spare_.pop_back();
     waiting->frames.clear();
     waiting->totals.clear();
+    waiting->unsettled.clear();
     waiting->frames_left = waiting->reads_left = waiting->bases_left = 0;
     waiting->written = false;
   }
@@ -299,6 +300,7 @@ void ApiNode::finish(std::unique_ptr<Waiting> waiting) {
   Batch& batch = *waiting->batch;
   const std::span<const Operation> operations(batch.operations);
   const std::span<Outcome> outcomes(batch.outcomes);
+  settle_totals(*waiting);
   for (std::size_t begin = 0; begin < operations.size();) {
     const auto size = std::min<std::size_t>(operations[begin].together, operations.size() - begin);
     for (auto i = begin; i < begin + size; ++i) {

@@ -136,6 +136,8 @@ class ApiNode final : public CounterService {
     TimeMs since = 0;
     bool written = false;
     std::vector<TotalReader::Total> totals;  // By operation; empty where none was read.
+    /// What was written before a base was known: the operation, and where it stands.
+    std::vector<std::pair<std::size_t, KnownTotals::Place>> unsettled;
 
     bool done() const { return written && frames_left == 0 && reads_left == 0; }
   };
@@ -151,6 +153,7 @@ class ApiNode final : public CounterService {
     std::size_t operation = 0;
     NamespaceId space{};
     std::string counter;
+    std::uint32_t reading = 0;  // Of KnownTotals.
     std::optional<Hash128> source{};
   };
 
@@ -168,9 +171,11 @@ class ApiNode final : public CounterService {
   void wait_for(Waiting& waiting, std::uint64_t batch, std::uint64_t serial, Outcome& outcome);
   void close_frame(PartitionId partition);
   bool close_due_frames();
+  void give_up_open_frames(std::vector<FrameOutcome>& outcomes);
   void take_frame_outcomes();
   static void settle_group(std::span<const Operation> group, std::span<Outcome> outcomes);
   void settle_write(const Waiting& waiting, const Operation& operation, Outcome& outcome);
+  void settle_totals(const Waiting& waiting) const;
 
   // api_node_sources.cc
   bool begins_unknown(const Operation& operation) const;
@@ -182,7 +187,8 @@ class ApiNode final : public CounterService {
   // api_node_reads.cc
   void begin_reads(Waiting& waiting, std::uint64_t batch);
   void read(Waiting& waiting, std::uint64_t batch, std::size_t at);
-  void ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter, bool first);
+  void ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter,
+                const KnownTotals::Added& known);
   void take_total(const TotalReader::Answer& answer);
   void give_up_bases();
   void take_totals();

@@ -43,18 +43,20 @@ void ApiNode::read(Waiting& waiting, std::uint64_t batch, std::size_t at) {
     ++stats_.operations_busy;
     return;
   }
-  asked_.emplace(ticket, Asked{batch, at, {}, {}});
+  asked_.emplace(ticket, Asked{batch, at, {}, {}, 0});
   ++waiting.reads_left;
 }
 
 /// Asks for the base of what a write answers with: the batch waits for the first, a newer one comes when it comes.
-void ApiNode::ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter, bool first) {
+void ApiNode::ask_base(Waiting& waiting, std::uint64_t batch, std::size_t at, const Named& counter,
+                       const KnownTotals::Added& known) {
   const auto space = spaces_.name(counter.space);
   const auto ticket = next_ticket_++;
   // Where too many wait, the node knows of its own events only.
-  if (!reader_.ask(space, counter.counter, false, ticket)) return;
-  asked_.emplace(ticket, Asked{first ? batch : 0, at, counter.space, std::string(counter.counter)});
-  if (!first) return;
+  if (!reader_.ask(space, counter.counter, known.fresh, ticket)) return;
+  const auto reading = known.fresh ? known_.fresh_base_asked(counter, marks_) : 0;
+  asked_.emplace(ticket, Asked{known.based ? 0 : batch, at, counter.space, std::string(counter.counter), reading});
+  if (known.based) return;
   ++waiting.reads_left;
   if (++waiting.bases_left == 1) ++batches_without_base_;
 }
@@ -88,7 +90,7 @@ void ApiNode::take_total(const TotalReader::Answer& answer) {
   if (!asked.counter.empty()) {
     const auto counter = named(asked.space, asked.counter);
     if (answer.total) {
-      known_.rebase(counter, **answer.total, now_);
+      known_.rebase(counter, **answer.total, asked.reading, marks_, now_);
     } else {
       known_.base_failed(counter, now_);
     }

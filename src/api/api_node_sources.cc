@@ -28,7 +28,7 @@ void ApiNode::look_up_sources(Waiting& waiting, std::uint64_t batch) {
   for (std::size_t i = 0; i < operations.size();) {
     if (begins_unknown(operations[i])) {
       const auto ticket = next_ticket_++;
-      asked_.emplace(ticket, Asked{batch, i, {}, {}, operations[i].source});
+      asked_.emplace(ticket, Asked{batch, i, {}, {}, 0, operations[i].source});
       sources_.ask(operations[i].source, ticket);
       ++waiting.reads_left;
     }

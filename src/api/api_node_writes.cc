@@ -3,6 +3,7 @@
 
 #include "api/api_node.h"
 #include "base/check.h"
+#include "base/planted.h"
 #include "engine/refusal.h"
 
 namespace quipu {
@@ -14,6 +15,7 @@ constexpr const char* kNotTaken = "the log took no frames for too long; nothing 
 constexpr const char* kNoRoom = "too many frames wait for the log";
 constexpr const char* kClosed = "the log takes nothing until somebody sets right what is wrong with it";
 constexpr std::size_t kClosedTextsMax = 16;
+constexpr const char* kOvertakes = "what stood before it was given up";
 constexpr const char* kFrameTooLarge = "the log takes no frame of this size";
 constexpr const char* kTooLarge = "the batch is larger than what may wait for the log";
 /// A frame that can not be sent is closed after this all the same, so that its age counts.
@@ -159,12 +161,10 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
       return refuse(outcome, Code::kRefused, kOverflowText);
     }
     outcome.existed = known.existed;
-    outcome.before = known.sum;
     outcome.value = known.total;
-    outcome.saturated = known.based;  // The total is settled: see settle_write.
+    if (!known.based) waiting.unsettled.emplace_back(at, known.place);
   } else {
     known_.note(counter, counted, partition, serial);
-    outcome.saturated = true;
   }
   switch (operation.group) {
     case GroupKind::kPlain:
@@ -183,7 +183,7 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
   outcome.partition = partition;
   ++(outcome.duplicate ? stats_.events_duplicate : stats_.events_accepted);
   if (!operation.memory_ack || outcome.duplicate) wait_for(waiting, batch, serial, outcome);
-  if (known.wants_base && !operation.memory_ack) ask_base(waiting, batch, at, counter, !known.based);
+  if (known.wants_base && !operation.memory_ack) ask_base(waiting, batch, at, counter, known);
 }
 
 /// kReset and kSet.
@@ -204,7 +204,7 @@ void ApiNode::reset(Waiting& waiting, std::uint64_t batch, std::size_t at) {
   const auto serial = frames_.serial(partition);
   frames_.add_reset(partition, counter, now_, now_);
   if (set) frames_.add_plain(partition, counter, operation.delta, now_, now_);
-  known_.set(counter, set ? operation.delta : 0, set, serial);
+  known_.set(counter, set ? operation.delta : 0, set, partition, serial);
   reader_.forget(spaces_.name(operation.space), operation.counter);
   outcome.applied = true;
   outcome.exists = set;
@@ -238,10 +238,24 @@ bool ApiNode::close_due_frames() {
   return closed;
 }
 
+/// An open frame with entries of sources goes with the one before it: in the log they would overtake what was given up,
+/// which would then be told as repeats, and never counted.
+void ApiNode::give_up_open_frames(std::vector<FrameOutcome>& outcomes) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const auto partition = outcomes[i].partition;
+    if (outcomes[i].offset || !frames_.has_sources(partition)) continue;
+    QUIPU_MARK("node: an open frame goes with the one before");
+    const auto serial = frames_.serial(partition);
+    frames_.close(partition, spaces_);
+    outcomes.push_back({serial, partition, busy(kOvertakes, producer_.retry_after_ms(now_))});
+  }
+}
+
 void ApiNode::take_frame_outcomes() {
-  const auto outcomes = std::exchange(frame_outcomes_, {});
+  auto outcomes = std::exchange(frame_outcomes_, {});
+  give_up_open_frames(outcomes);
   for (const FrameOutcome& outcome : outcomes) {
-    known_.frame_done(outcome.tag, outcome.offset ? std::optional(*outcome.offset) : std::nullopt);
+    known_.frame_done(outcome.tag, outcome.offset ? std::optional(*outcome.offset) : std::nullopt, outcome.resent);
     // What was in it may not be counted yet: its repeat is none.
     if (!outcome.offset) ids_ = IdWindow(options_.ids_max);
     const auto found = frame_waiters_.find(outcome.tag);
@@ -254,6 +268,15 @@ void ApiNode::take_frame_outcomes() {
       --waiting.frames_left;
       go_on(waiter.batch);
     }
+  }
+}
+
+/// The totals of what was written before a base was known: of the node's own events alone, where there is none yet.
+void ApiNode::settle_totals(const Waiting& waiting) const {
+  for (const auto& [at, place] : waiting.unsettled) {
+    const Operation& operation = waiting.batch->operations[at];
+    waiting.batch->outcomes[at].value =
+        known_.value(named(operation.space, operation.counter), place).value_or(place.sum);
   }
 }
 
@@ -283,10 +306,6 @@ void ApiNode::settle_write(const Waiting& waiting, const Operation& operation, O
   // What is only in memory may be lost: who asks for the last sequence would go on behind it.
   if (operation.group == GroupKind::kSource && outcome.offset != kNoOffset) {
     note_sequence(operation.source, operation.sequence);
-  }
-  if (!std::exchange(outcome.saturated, false)) {
-    const auto sum = outcome.before;
-    outcome.value = known_.value(named(operation.space, operation.counter), sum).value_or(sum);
   }
   std::int64_t before = 0;
   const auto counted = outcome.duplicate ? 0 : operation.delta;

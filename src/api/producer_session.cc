@@ -126,7 +126,9 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
       const Error& error = submitted.error();
       if (error.code == Code::kBusy) return fail_lane(lane, now);
       if (error.code == Code::kTooLarge && first) {
+        const bool in_order = next.in_order;
         end(lane, partition, lane.frames.begin() + static_cast<std::ptrdiff_t>(i), std::unexpected(error), out);
+        if (in_order) give_up_behind(lane, partition, i, out);
         return send(lane, partition, now, out);
       }
       return fail(error, out);
@@ -137,6 +139,7 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
       stats_.bytes_sent += next.frame.size();
     } else {
       QUIPU_MARK("node: a frame is sent again");
+      next.resent = true;
       ++stats_.frames_resent;
     }
     lane.active_at = now;
@@ -164,15 +167,16 @@ void ProducerSession::give_up(Lane& lane, PartitionId partition, TimeMs now, std
       end(lane, partition, frame, busy("the log took no frames for too long", lane.wait_ms), out);
     }
   }
-  if (lane.frames.size() != before) give_up_behind(lane, partition, out);
+  if (lane.frames.size() != before) give_up_behind(lane, partition, 0, out);
   if (!sent) return;
   lane.with_log = 0;
   begin_boot(lane);
 }
 
-/// Of what was never sent, that which may not overtake what was given up.
-void ProducerSession::give_up_behind(Lane& lane, PartitionId partition, std::vector<FrameOutcome>& out) {
-  for (auto frame = lane.frames.begin(); frame != lane.frames.end();) {
+/// Of what was never sent, from a place on, that which may not overtake what was given up.
+void ProducerSession::give_up_behind(Lane& lane, PartitionId partition, std::size_t from,
+                                     std::vector<FrameOutcome>& out) {
+  for (auto frame = lane.frames.begin() + static_cast<std::ptrdiff_t>(from); frame != lane.frames.end();) {
     if (!frame->in_order) {
       ++frame;
       continue;
@@ -210,7 +214,7 @@ void ProducerSession::fail(const Error& error, std::vector<FrameOutcome>& out) {
 void ProducerSession::end(Lane& lane, PartitionId partition, const std::deque<Pending>::iterator& frame,
                           Result<Offset> offset, std::vector<FrameOutcome>& out) {
   bytes_ -= frame->frame.size();
-  out.push_back({frame->tag, partition, std::move(offset)});
+  out.push_back({frame->tag, partition, std::move(offset), frame->resent});
   lane.frames.erase(frame);
 }
 

@@ -38,6 +38,7 @@ struct FrameOutcome {
   PartitionId partition{};
   /// Where it stands. kUnknown: perhaps in the log. kBusy, kTooLarge: surely not.
   Result<Offset> offset{Offset{}};
+  bool resent = false;  ///< It was sent more than once: a copy may stand before that, which then counts.
 };
 
 /// Brings one node's frames into a log that may lose an answer, in a chain without gaps.
@@ -104,6 +105,7 @@ class ProducerSession {
     std::uint64_t token = 0;   // 0: the log does not have it now.
     bool doubtful = false;     // An attempt ended as unknown.
     bool in_order = false;
+    bool resent = false;
   };
   struct Lane {
     std::deque<Pending> frames;  // Oldest first; those that were sent stand before those that were not.
@@ -118,7 +120,7 @@ class ProducerSession {
 
   void take(const LogCompletion& completion, TimeMs now, std::vector<FrameOutcome>& out);
   void send(Lane& lane, PartitionId partition, TimeMs now, std::vector<FrameOutcome>& out);
-  void give_up_behind(Lane& lane, PartitionId partition, std::vector<FrameOutcome>& out);
+  void give_up_behind(Lane& lane, PartitionId partition, std::size_t from, std::vector<FrameOutcome>& out);
   void give_up(Lane& lane, PartitionId partition, TimeMs now, std::vector<FrameOutcome>& out);
   void begin_boot(Lane& lane);
   void fail_lane(Lane& lane, TimeMs now);

@@ -104,6 +104,7 @@ constexpr auto kMarks = std::to_array<std::string_view>({
     "node: a frame is sent again",
     "node: a new boot after silence",
     "node: a source's frame goes with the one before",
+    "node: an open frame goes with the one before",
     "store: a node may have forgotten",
     "store: an older base is refused",
 });

@@ -21,17 +21,15 @@ std::size_t LocalCache::bytes_of(const Entry& entry) {
   return kEntryBytes + entry.name.capacity() + entry.shards.capacity() * sizeof(entry.shards.front());
 }
 
-/// Whether the row is newer than what is there.
-bool LocalCache::join(Entry& entry, ShardId shard, const Row& row) {
+/// Puts the row in place of what is there, where it is newer.
+void LocalCache::join(Entry& entry, ShardId shard, const Row& row) {
   const auto at = std::lower_bound(entry.shards.begin(), entry.shards.end(), shard,
                                    [](const auto& one, const ShardId& id) { return one.first < id; });
   if (at == entry.shards.end() || at->first != shard) {
     entry.shards.insert(at, {shard, row});
-    return true;
+    return;
   }
-  if (std::tie(row.epoch, row.applied) <= std::tie(at->second.epoch, at->second.applied)) return false;
-  at->second = row;
-  return true;
+  if (std::tie(row.epoch, row.applied) > std::tie(at->second.epoch, at->second.applied)) at->second = row;
 }
 
 LocalCache::Entries::iterator LocalCache::find(const std::string& name) {
@@ -55,20 +53,20 @@ void LocalCache::make_room() {
 void LocalCache::get(CacheGet get) {
   CacheAnswer answer;
   answer.token = get.token;
-  answer.as_of = now_;
   for (const CounterKey& key : get.keys) {
     auto name = name_of(key.space, key.counter);
     const auto at = find(name);
     if (at != entries_.end() && at->whole) {
       ++stats_.hits;
       entries_.splice(entries_.end(), entries_, at);
-      answer.as_of = std::min(answer.as_of, at->as_of);
+      answer.as_of.push_back(at->as_of);
       answer.states.push_back(at->shards.empty() ? CacheAnswer::State::kAbsent : CacheAnswer::State::kFound);
       for (const auto& [shard, row] : at->shards) answer.rows.add(key.routing, key.space, key.counter, shard, row);
       continue;
     }
     ++stats_.misses;
     answer.states.push_back(CacheAnswer::State::kMiss);
+    answer.as_of.push_back(0);
     if (at != entries_.end()) continue;
     Entry fresh;
     fresh.name = std::move(name);
@@ -86,7 +84,7 @@ void LocalCache::take_answers(std::vector<CacheAnswer>& out) {
   answers_.clear();
 }
 
-void LocalCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows) {
+void LocalCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) {
   std::unordered_map<std::string, std::vector<const RowBatch::Item*>> given;
   for (const CounterKey& key : keys) given[name_of(key.space, key.counter)];
   for (const RowBatch::Item& item : rows.items()) {
@@ -102,8 +100,9 @@ void LocalCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows)
     bytes_ -= bytes_of(*at);
     for (const auto* item : items) join(*at, item->shard, item->row);
     bytes_ += bytes_of(*at);
+    // The rows of both fills are in it.
+    at->as_of = at->whole ? std::max(at->as_of, as_of) : as_of;
     at->whole = true;
-    at->as_of = now_;
     at->until = now_ + (at->shards.empty() ? options_.absent_ms : options_.ttl_ms);
   }
   make_room();
@@ -114,7 +113,7 @@ void LocalCache::update(const RowBatch& rows) {
     const auto at = find(name_of(rows.space(item), rows.counter(item)));
     if (at == entries_.end()) continue;
     bytes_ -= bytes_of(*at);
-    if (join(*at, item.shard, item.row)) at->as_of = now_;
+    join(*at, item.shard, item.row);
     bytes_ += bytes_of(*at);
   }
   make_room();

@@ -32,7 +32,7 @@ class LocalCache final : public TotalsCache {
 
   void get(CacheGet get) override;
   void take_answers(std::vector<CacheAnswer>& out) override;
-  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows) override;
+  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) override;
   void update(const RowBatch& rows) override;
   void tick(TimeMs now) override { now_ = now; }
   Stats stats() const override { return stats_; }
@@ -51,7 +51,7 @@ class LocalCache final : public TotalsCache {
 
   static std::string name_of(std::string_view space, std::string_view counter);
   static std::size_t bytes_of(const Entry& entry);
-  static bool join(Entry& entry, ShardId shard, const Row& row);
+  static void join(Entry& entry, ShardId shard, const Row& row);
   Entries::iterator find(const std::string& name);
   void erase(Entries::iterator entry);
   void make_room();

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <deque>
 #include <iterator>
@@ -32,6 +31,7 @@ constexpr std::int64_t kBackoffMaxMs = 2'000;
 struct FillRequest {
   std::vector<CounterKey> keys;
   RowBatch rows;
+  TimeMs as_of = 0;
 };
 struct UpdateRequest {
   RowBatch rows;
@@ -70,7 +70,6 @@ class RedisCache::State {
   }
   void give(Request request, std::size_t bytes);
   void take(std::vector<CacheAnswer>& out);
-  void set_now(TimeMs now) { now_ = now; }
   Stats stats() const {
     const std::scoped_lock lock(mutex_);
     return stats_;
@@ -104,7 +103,6 @@ class RedisCache::State {
 
   const RedisCacheOptions options_;
   const int bell_;
-  std::atomic<TimeMs> now_ = 0;
 
   // Used by the cache's thread.
   RedisDialogue dialogue_;
@@ -157,7 +155,7 @@ void RedisCache::State::give(Request request, std::size_t bytes) {
         const std::size_t keys = get->keys.size();
         stats_.misses += keys;
         ++stats_.failures;
-        answers_.push_back({get->token, std::vector(keys, CacheAnswer::State::kMiss), {}, now_});
+        answers_.push_back({get->token, std::vector(keys, CacheAnswer::State::kMiss), std::vector<TimeMs>(keys), {}});
       } else {
         stats_.dropped += rows_of(request);
       }
@@ -218,9 +216,9 @@ void RedisCache::State::say(Waiting waiting) {
   if (auto* get = std::get_if<CacheGet>(&waiting.request)) {
     dialogue_.get(std::move(*get), waiting.given_at);
   } else if (const auto* fill = std::get_if<FillRequest>(&waiting.request)) {
-    dialogue_.fill(fill->keys, fill->rows, now_);
+    dialogue_.fill(fill->keys, fill->rows, fill->as_of);
   } else {
-    dialogue_.update(std::get<UpdateRequest>(waiting.request).rows, now_);
+    dialogue_.update(std::get<UpdateRequest>(waiting.request).rows);
   }
 }
 
@@ -229,7 +227,7 @@ void RedisCache::State::answered(const RedisGet& get) {
   {
     const std::scoped_lock lock(mutex_);
     wake = answers_.empty();  // The owner takes all at once: one call is enough.
-    answers_.push_back(answer_of(get, now_, stats_));
+    answers_.push_back(answer_of(get, stats_));
   }
   if (wake) options_.wake();
 }
@@ -345,12 +343,11 @@ void RedisCache::get(CacheGet get) {
 
 void RedisCache::take_answers(std::vector<CacheAnswer>& out) { state_->take(out); }
 
-void RedisCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows) {
-  state_->give(FillRequest{keys, rows}, bytes_of(keys) + rows.bytes());
+void RedisCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) {
+  state_->give(FillRequest{keys, rows, as_of}, bytes_of(keys) + rows.bytes());
 }
 
 void RedisCache::update(const RowBatch& rows) { state_->give(UpdateRequest{rows}, rows.bytes()); }
-void RedisCache::tick(TimeMs now) { state_->set_now(now); }
 TotalsCache::Stats RedisCache::stats() const { return state_->stats(); }
 std::string RedisCache::trouble() const { return state_->trouble(); }
 

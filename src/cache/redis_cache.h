@@ -52,9 +52,9 @@ class RedisCache final : public TotalsCache {
 
   void get(CacheGet get) override;
   void take_answers(std::vector<CacheAnswer>& out) override;
-  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows) override;
+  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) override;
   void update(const RowBatch& rows) override;
-  void tick(TimeMs now) override;
+  void tick(TimeMs /*now*/) override {}  // Times are Redis' own.
   Stats stats() const override;
 
   /// Why it is not reachable; empty when it is.

@@ -121,7 +121,7 @@ void RedisDialogue::lease(std::list<RedisGet>::iterator get) {
   put(command.take(), std::move(sent));
 }
 
-void RedisDialogue::fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs now) {
+void RedisDialogue::fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) {
   std::unordered_map<std::string, std::vector<const RowBatch::Item*>> of_key;
   for (const CounterKey& key : keys) of_key[redis_key(options_.prefix, key.space, key.counter)];
   for (const RowBatch::Item& item : rows.items()) {
@@ -130,23 +130,22 @@ void RedisDialogue::fill(const std::vector<CounterKey>& keys, const RowBatch& ro
   }
   for (const auto& [key, items] : of_key) {
     RedisCommand command(8 + 2 * items.size());
-    command << "EVALSHA" << digests_.at(kFill) << "1" << key << leases_.take(key, steady_ms()) << std::to_string(now)
+    command << "EVALSHA" << digests_.at(kFill) << "1" << key << leases_.take(key, steady_ms()) << std::to_string(as_of)
             << std::to_string(options_.ttl_ms) << std::to_string(options_.absent_ms);
     for (const auto* item : items) command << redis_field(item->shard) << redis_value(item->row);
     put(command.take(), {Sent::Kind::kFill, {}, {}, 0, items.size()});
   }
 }
 
-void RedisDialogue::update(const RowBatch& rows, TimeMs now) {
+void RedisDialogue::update(const RowBatch& rows) {
   const auto& items = rows.items();
   for (std::size_t from = 0; from < items.size(); from += kRowsEach) {
     const auto to = std::min(from + kRowsEach, items.size());
-    RedisCommand command(4 + 3 * (to - from));
+    RedisCommand command(3 + 3 * (to - from));
     command << "EVALSHA" << digests_.at(kUpdate) << std::to_string(to - from);
     for (auto at = from; at < to; ++at) {
       command << redis_key(options_.prefix, rows.space(items[at]), rows.counter(items[at]));
     }
-    command << std::to_string(now);
     for (auto at = from; at < to; ++at) command << redis_field(items[at].shard) << redis_value(items[at].row);
     put(command.take(), {Sent::Kind::kUpdate, {}, {}, 0, 0});
   }

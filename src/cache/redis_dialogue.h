@@ -53,8 +53,8 @@ class RedisDialogue {
   /// Whether a request may be said now: the server has let this process in, and not too much is without a reply.
   bool has_room() const;
   void get(CacheGet asked, Time given_at);
-  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs now);
-  void update(const RowBatch& rows, TimeMs now);
+  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of);
+  void update(const RowBatch& rows);
   /// Sends what the socket takes. An error: it can not, or the server has been silent for too long.
   Result<void> flush();
 

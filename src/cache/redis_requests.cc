@@ -4,16 +4,15 @@
 
 namespace quipu {
 
-CacheAnswer answer_of(const RedisGet& get, TimeMs now, TotalsCache::Stats& stats) {
+CacheAnswer answer_of(const RedisGet& get, TotalsCache::Stats& stats) {
   CacheAnswer answer;
   answer.token = get.asked.token;
-  answer.as_of = now;
   for (std::size_t at = 0; at < get.entries.size(); ++at) {
     const RedisEntry& entry = get.entries[at];
     const CounterKey& key = get.asked.keys[at];
     const bool known = entry.state == RedisEntry::State::kWhole || entry.state == RedisEntry::State::kAbsent;
     ++(known ? stats.hits : stats.misses);
-    if (known) answer.as_of = std::min(answer.as_of, entry.as_of);
+    answer.as_of.push_back(known ? entry.as_of : 0);
     if (entry.state == RedisEntry::State::kWhole) {
       answer.states.push_back(CacheAnswer::State::kFound);
       for (const auto& [shard, row] : entry.shards) answer.rows.add(key.routing, key.space, key.counter, shard, row);

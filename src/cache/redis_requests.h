@@ -24,7 +24,7 @@ struct RedisGet {
 };
 
 /// The answer to a get from what is known now; the rest is missed. Adds hits and misses to `stats`.
-CacheAnswer answer_of(const RedisGet& get, TimeMs now, TotalsCache::Stats& stats);
+CacheAnswer answer_of(const RedisGet& get, TotalsCache::Stats& stats);
 
 /// The leases under which this process asks the store, by key. The oldest of a key holds: where a later one differs,
 /// the earlier reader's fill is dropped by Redis, and the later one's has none. Bounded in number and time.

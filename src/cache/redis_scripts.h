@@ -28,9 +28,9 @@ for i = 1, #KEYS do
 end
 return leases)";
 
-/// KEYS: one counter. ARGV: the lease under which the store was asked, the time, the time to live of a total and of an
-/// absence in ms, then field and value of each shard. Answers 1; 0 where the lease is gone: updates may have been
-/// missed since, so what was read could be older than what was shown already.
+/// KEYS: one counter. ARGV: the lease under which the store was asked, what time it was as of, the time to live of a
+/// total and of an absence in ms, then field and value of each shard. Answers 1; 0 where the lease is gone: updates may
+/// have been missed since, so what was read could be older than what was shown already.
 inline constexpr const char* kRedisFill = R"(
 local kept = redis.pcall('HMGET', KEYS[1], 'l', 't')
 if kept.err then return 0 end
@@ -41,27 +41,29 @@ for i = 5, #ARGV, 2 do
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
   end
 end
+local as_of = ARGV[2]
+if kept[2] and (tonumber(kept[2]) or 0) > tonumber(as_of) then as_of = kept[2] end
 redis.call('HDEL', KEYS[1], 'l', 'n', 't')
 local ttl = ARGV[3]
 if redis.call('HLEN', KEYS[1]) == 0 then
   redis.call('HSET', KEYS[1], 'n', '1')
   ttl = ARGV[4]
 end
-redis.call('HSET', KEYS[1], 't', ARGV[2])
+redis.call('HSET', KEYS[1], 't', as_of)
 redis.call('PEXPIRE', KEYS[1], ttl)
 return 1)";
 
-/// KEYS: the counter of each row; ARGV: the time, then field and value of each. Answers how many rows met another type.
+/// KEYS: the counter of each row; ARGV: field and value of each. Answers how many rows met another type. It leaves `t`
+/// as it is: an update of another shard may have been dropped.
 inline constexpr const char* kRedisUpdate = R"(
 local wrong = 0
 for i = 1, #KEYS do
-  local field, value = ARGV[2 * i], ARGV[2 * i + 1]
+  local field, value = ARGV[2 * i - 1], ARGV[2 * i]
   local kept = redis.pcall('HMGET', KEYS[i], field, 't', 'l', 'n')
   if kept.err then
     wrong = wrong + 1
   elseif (kept[2] or kept[3]) and (not kept[1] or string.sub(kept[1], 1, 34) < string.sub(value, 1, 34)) then
     redis.call('HSET', KEYS[i], field, value)
-    if kept[2] then redis.call('HSET', KEYS[i], 't', ARGV[1]) end
     if kept[4] then redis.call('HDEL', KEYS[i], 'n') end
   end
 end

@@ -15,7 +15,8 @@
 ///     PREFIXviews:cats   hash:   1:7 ─► 00000000000000000000 0000000070000 42 42 0     generation:partition of a
 ///     shard, and
 ///                                       epoch, applied, total, events, flags
-///                                t   ─► when it was filled or updated, ms since 1970; only a whole entry has it
+///                                t   ─► what the log had at this time is in it, ms since 1970; only a whole entry
+///                                       has it
 ///                                n   ─► there is no shard
 ///                                l   ─► a reader has asked the store for it; the name of the lease
 ///

@@ -25,9 +25,10 @@ struct CacheAnswer {
   };
   std::uint64_t token = 0;
   std::vector<State> states;  ///< One for each key that was asked for, in that order.
+  /// For each of them, but a miss: what the log had at this time is in it, as the fill said. Updates leave it as it is:
+  /// that of another shard may have been dropped.
+  std::vector<TimeMs> as_of;
   RowBatch rows;
-  /// When the oldest of these was filled or updated, for the age of a read.
-  TimeMs as_of = 0;
 };
 
 /// Totals close to the readers. It is never the truth: losing all of it costs speed only, and an entry is never partial
@@ -55,7 +56,8 @@ class TotalsCache {
   virtual void take_answers(std::vector<CacheAnswer>& out) = 0;
 
   /// What a reader found in the store: all shards of each key; a key without rows is kept as absent for a short time.
-  virtual void fill(const std::vector<CounterKey>& keys, const RowBatch& rows) = 0;
+  /// `as_of`: what the log had at this time was in the store before it was read. Of several fills the newest holds.
+  virtual void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) = 0;
   /// What a worker flushed.
   virtual void update(const RowBatch& rows) = 0;
 

@@ -9,6 +9,7 @@
 #include "cli/cluster_failure.h"
 #include "cli/exit_code.h"
 #include "cli/failure_report.h"
+#include "cli/late_end.h"
 
 namespace quipu {
 namespace {
@@ -144,7 +145,14 @@ int run_audit(const Config& config, bool json, const Surroundings& surroundings,
     surroundings.err << fmt::format("\r\033[Kreading the log: {} offsets to go", offsets_left) << std::flush;
   };
   const bool distributed = config.cluster.distributed();
-  const auto report = (distributed ? verbs.audit_cluster : verbs.audit)(config, progress, verbs.interrupted);
+  const auto report = [&]() -> Result<AuditReport> {
+    if (!distributed) return verbs.audit(config, progress, verbs.interrupted);
+    const LateEnd end(verbs.interrupted, [&] {
+      report_failure(surroundings, json, {kExitInterrupted, "interrupted", "interrupted; nothing was changed", ""});
+      surroundings.out.flush();
+    });
+    return verbs.audit_cluster(config, progress, verbs.interrupted);
+  }();
   if (moving) surroundings.err << "\r\033[K" << std::flush;
   if (!report) {
     return report_failure(

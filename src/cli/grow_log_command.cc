@@ -8,6 +8,7 @@
 #include "cli/cluster_failure.h"
 #include "cli/exit_code.h"
 #include "cli/failure_report.h"
+#include "cli/late_end.h"
 
 namespace quipu {
 namespace {
@@ -35,7 +36,14 @@ int run_grow_log(const Config& config, std::uint16_t partitions, bool json, cons
                            "log.kind = \"segments\": a data directory keeps the partitions that it was made with",
                            "only a log in Kafka (log.kind = \"kafka\") can get more"});
   }
-  const auto grown = verbs.grow_log(config, partitions, verbs.interrupted);
+  const auto grown = [&] {
+    // What it does is done in steps that can each be done again.
+    const LateEnd end(verbs.interrupted, [&] {
+      report_failure(surroundings, json, {kExitInterrupted, "interrupted", "interrupted; run this again to go on", ""});
+      surroundings.out.flush();
+    });
+    return verbs.grow_log(config, partitions, verbs.interrupted);
+  }();
   if (!grown) return report_failure(surroundings, json, failure_of(grown.error(), verbs.interrupted()));
   if (json) {
     const Json object = {{"topic", grown->topic},

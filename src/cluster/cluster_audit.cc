@@ -98,7 +98,7 @@ class ClusterAudit {
   Result<bool> count_from(Reading& reading);
   Result<Reading> begin(PartitionId partition);
   Result<void> replay(Reading& reading, const LogRead::Item& item, ByteView bytes);
-  void count_frame(Reading& reading, const Frame& frame, Offset offset, bool certain);
+  void count_frame(Reading& reading, const Frame& frame, Offset offset, bool certain, bool ids_alone);
   bool in_range(std::uint64_t routing) const { return routing >= from_ && (!to_ || routing < *to_); }
   Result<void> bound_memory();
 
@@ -137,7 +137,7 @@ Result<void> ClusterAudit::read_store() {
   older_.clear();
   // Cassandra looks at all rows for each page; PostgreSQL has to answer each within its time.
   const auto page_rows = config_.cluster.store_kind == "postgres" ? std::min(rows_max_, kPostgresPageRows) : rows_max_;
-  WaitingStore waiting(store, bell_, kPageMsMax);
+  WaitingStore waiting(store, bell_, kPageMsMax, interrupted_);
   to_ = from_;
   for (std::size_t rows = 0; to_ && rows < rows_max_;) {
     if (interrupted_()) return ended();
@@ -306,16 +306,18 @@ Result<void> ClusterAudit::replay(Reading& reading, const LogRead::Item& item, B
     return {};
   }
   const auto doubt = reading.doubtful.find(header.writer);
-  count_frame(reading, *frame, item.offset, doubt == reading.doubtful.end() || header.number >= doubt->second);
+  const bool certain = doubt == reading.doubtful.end() || header.number >= doubt->second;
+  count_frame(reading, *frame, item.offset, certain, verdict == ChainTable::Verdict::kOld);
   return {};
 }
 
-void ClusterAudit::count_frame(Reading& reading, const Frame& frame, Offset offset, bool certain) {
+void ClusterAudit::count_frame(Reading& reading, const Frame& frame, Offset offset, bool certain, bool ids_alone) {
   Aggregator& aggregator = reading.aggregator;
   const auto watermark = watermarks_[reading.partition.value];
   auto entries = frame.entries();
   for (Entry entry; entries.next(entry);) {
     if (first_range_) ++report_.entries;
+    if (ids_alone && entry.group != GroupKind::kIds) continue;
     bool surely = certain;
     if (entry.group == GroupKind::kSource) {
       const bool known = reading.whole || entry.sequence == 1 || aggregator.sources().last(entry.source) != 0;

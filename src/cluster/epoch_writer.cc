@@ -33,8 +33,8 @@ std::map<std::pair<std::string, std::string>, Epoch> epochs_of(const RowBatch& r
 
 class EpochWriter {
  public:
-  EpochWriter(EventLog& log, PartitionId first, Doorbell& bell)
-      : log_(log), first_(first), bell_(bell), appender_(log, new_node(), kResendMs) {}
+  EpochWriter(const WaitingStore& store, EventLog& log, PartitionId first, Doorbell& bell)
+      : store_(store), log_(log), first_(first), bell_(bell), appender_(log, new_node(), kResendMs) {}
 
   Result<void> append(const RowBatch& rows) {
     const auto epochs = epochs_of(rows);
@@ -64,6 +64,7 @@ class EpochWriter {
     std::size_t left = partitions - first_.value;
     std::vector<EntryAppender::Appended> appended;
     for (auto until = steady_clock_ms() + kStallMs; left > 0; bell_.wait(kLookMs)) {
+      if (store_.interrupted()) return failure(Code::kTimeout, "interrupted while the log was waited for");
       appended.clear();
       appender_.step(steady_clock_ms(), wall_clock_ms(), appended);
       for (const auto& each : appended) {
@@ -77,6 +78,7 @@ class EpochWriter {
     return {};
   }
 
+  const WaitingStore& store_;
   EventLog& log_;
   PartitionId first_;
   Doorbell& bell_;
@@ -87,7 +89,7 @@ class EpochWriter {
 }  // namespace
 
 Result<std::uint64_t> write_epochs(WaitingStore& store, EventLog& log, PartitionId first, Doorbell& bell) {
-  EpochWriter writer(log, first, bell);
+  EpochWriter writer(store, log, first, bell);
   auto written = store.scan(kRowsPerPage, [&writer](const RowBatch& rows) { return writer.append(rows); });
   if (!written) return std::unexpected(written.error());
   return writer.counters();

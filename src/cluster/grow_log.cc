@@ -51,7 +51,7 @@ class Growth {
         !passed) {
       return std::unexpected(passed.error());
     }
-    WaitingStore waiting(*store_.store, bell_);
+    WaitingStore waiting(*store_.store, bell_, WaitingStore::kAnswerMsMax, interrupted_);
     auto told = write_epochs(waiting, *log_, PartitionId{report_.before}, bell_);
     if (!told) return std::unexpected(told.error());
     report_.counters_reset = *told;

@@ -30,7 +30,8 @@ Result<void> WaitingStore::write(const RowBatch& rows, const std::vector<std::pa
     if (!done) return std::unexpected(done.error());
     if (done->result) return {};
     const auto code = done->result.error().code;
-    if ((code != Code::kBusy && code != Code::kUnknown) || steady_clock_ms() >= until) return done->result;
+    const bool passes = code == Code::kBusy || code == Code::kUnknown;
+    if (!passes || interrupted_() || steady_clock_ms() >= until) return done->result;
   }
 }
 
@@ -55,6 +56,7 @@ Result<StoreCompletion> WaitingStore::page(std::uint64_t from, std::size_t rows_
 Result<StoreCompletion> WaitingStore::wait_for(std::uint64_t token) {
   std::vector<StoreCompletion> completions;
   for (const auto until = steady_clock_ms() + answer_ms_max_; steady_clock_ms() < until; bell_.wait(kLookMs)) {
+    if (interrupted_()) return failure(Code::kTimeout, "interrupted while the store was waited for");
     completions.clear();
     store_.take_completions(completions);
     for (auto& completion : completions) {

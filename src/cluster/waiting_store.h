@@ -19,9 +19,11 @@ class WaitingStore {
  public:
   static constexpr std::int64_t kAnswerMsMax = 60'000;
 
-  /// Every answer is waited for so long.
-  WaitingStore(CounterStore& store, Doorbell& bell, std::int64_t answer_ms_max = kAnswerMsMax)
-      : store_(store), bell_(bell), answer_ms_max_(answer_ms_max) {}
+  /// Every answer is waited for so long, or until `interrupted` says so: then with kTimeout.
+  WaitingStore(
+      CounterStore& store, Doorbell& bell, std::int64_t answer_ms_max = kAnswerMsMax,
+      std::function<bool()> interrupted = [] { return false; })
+      : store_(store), bell_(bell), answer_ms_max_(answer_ms_max), interrupted_(std::move(interrupted)) {}
 
   /// Writes rows and settings; again, for a minute, where the store is busy.
   Result<void> write(const RowBatch& rows, const std::vector<std::pair<std::string, std::string>>& settings, bool sync);
@@ -32,12 +34,16 @@ class WaitingStore {
   /// One page of that, from the routing hash `from` on: its rows, and where the next begins.
   Result<StoreCompletion> page(std::uint64_t from, std::size_t rows_max);
 
+  /// Whether who waits wants to end.
+  bool interrupted() const { return interrupted_(); }
+
  private:
   Result<StoreCompletion> wait_for(std::uint64_t token);
 
   CounterStore& store_;
   Doorbell& bell_;
   const std::int64_t answer_ms_max_;
+  const std::function<bool()> interrupted_;
   std::uint64_t next_token_ = 1;
 };
 

@@ -44,7 +44,7 @@ class Audit {
   Result<void> begin();
   Result<void> begin_with(const BaseFiles& bases, Offset base);
   Result<void> replay(const LogRead& stretch);
-  void replay(const Frame& frame, Offset offset, Aggregator& partition);
+  void replay(const Frame& frame, Offset offset, Aggregator& partition, bool ids_alone);
   template <class Take>
   Result<void> for_each_row(const RocksdbDatabase& store, Take take) const;
 
@@ -196,17 +196,18 @@ Result<void> Audit::replay(const LogRead& stretch) {
     if (verdict == ChainTable::Verdict::kDrop) {
       partition.see_ids(*frame);
     } else {
-      replay(*frame, item.offset, partition);
+      replay(*frame, item.offset, partition, verdict == ChainTable::Verdict::kOld);
     }
   }
   return {};
 }
 
-void Audit::replay(const Frame& frame, Offset offset, Aggregator& partition) {
+void Audit::replay(const Frame& frame, Offset offset, Aggregator& partition, bool ids_alone) {
   const auto number = partition.shard().partition;
   auto entries = frame.entries();
   for (Entry entry; entries.next(entry);) {
     ++report_.entries;
+    if (ids_alone && entry.group != GroupKind::kIds) continue;
     if (entry.group == GroupKind::kIds && partition.ids().appear(entry.id, entry.time) != IdWindow::Verdict::kNew) {
       continue;
     }

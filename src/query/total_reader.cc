@@ -110,12 +110,12 @@ Result<void> TotalReader::ask(std::string_view space, std::string_view counter, 
 }
 
 void TotalReader::step(TimeMs now, TimeMs as_of, std::vector<StoreLoad>& loads, std::vector<Answer>& out) {
-  if (cache_ != nullptr) take_cache_answers(now, as_of, out);
+  if (cache_ != nullptr) take_cache_answers(now, out);
   if (!gathered_.empty()) ask_cache();
   if (!to_store_.empty()) ask_store(as_of, loads);
 }
 
-void TotalReader::take_cache_answers(TimeMs now, TimeMs as_of, std::vector<Answer>& out) {
+void TotalReader::take_cache_answers(TimeMs now, std::vector<Answer>& out) {
   cache_answers_.clear();
   cache_->take_answers(cache_answers_);
   for (const CacheAnswer& answer : cache_answers_) {
@@ -125,12 +125,11 @@ void TotalReader::take_cache_answers(TimeMs now, TimeMs as_of, std::vector<Answe
     with_cache_.erase(asked);
     Rows rows;
     join(rows, answer.rows);
-    // It was filled from what the store had then, which was as far behind as the store is.
-    const auto filled = std::min(answer.as_of, now) - std::max<TimeMs>(now - as_of, 0);
     std::size_t at = 0;
     while (!flights.empty()) {
       const auto flight = flights.begin();
       const auto state = at < answer.states.size() ? answer.states[at] : CacheAnswer::State::kMiss;
+      const auto as_of = at < answer.as_of.size() ? answer.as_of[at] : 0;
       ++at;
       const auto found = rows.find(name_of(flight->key.space, flight->key.counter));
       if (state == CacheAnswer::State::kMiss || (state == CacheAnswer::State::kFound && found == rows.end())) {
@@ -139,7 +138,7 @@ void TotalReader::take_cache_answers(TimeMs now, TimeMs as_of, std::vector<Answe
       }
       ++stats_.cache_hits;
       auto total = std::make_shared<CounterTotal>(found == rows.end() ? CounterTotal{} : total_of(found->second));
-      total->as_of = filled;
+      total->as_of = as_of;
       if (!flight->forgotten) keep(*flight, total, now);
       finish(flights, flight, Total(std::move(total)), out);
     }
@@ -201,10 +200,10 @@ void TotalReader::loaded(StoreCompletion& completion, TimeMs now, std::vector<An
   }
   Rows rows;
   join(rows, completion.rows);
-  if (cache_ != nullptr) {
+  if (cache_ != nullptr && !flights.empty()) {
     std::vector<CounterKey> keys;
     for (const Flight& flight : flights) keys.push_back(flight.key);
-    cache_->fill(keys, completion.rows);
+    cache_->fill(keys, completion.rows, flights.front().as_of);  // All of a load were asked for at once.
   }
   while (!flights.empty()) {
     const auto flight = flights.begin();

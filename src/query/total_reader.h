@@ -107,7 +107,7 @@ class TotalReader {
 
   static std::string name_of(std::string_view space, std::string_view counter);
   void keep(const Flight& flight, Total total, TimeMs now);
-  void take_cache_answers(TimeMs now, TimeMs as_of, std::vector<Answer>& out);
+  void take_cache_answers(TimeMs now, std::vector<Answer>& out);
   void ask_cache();
   void ask_store(TimeMs as_of, std::vector<StoreLoad>& loads);
   void finish(Flights& flights, Flights::iterator flight, const Result<Total>& total, std::vector<Answer>& out);

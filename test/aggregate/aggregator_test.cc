@@ -140,6 +140,21 @@ TEST(Aggregator, SeesTheIdsOfAFrameThatItDrops) {
   EXPECT_EQ(worker.row("a").total, 1);
 }
 
+/// It comes so late that nobody knows its chain any more: its client has sent it again, or will.
+TEST(Aggregator, CountsOfAFrameOfABootThatIsLongOverWhatHasAnId) {
+  Worker worker;
+  for (std::uint32_t boot = 2; boot < 2 + ChainTable::kBootsKept; ++boot) {
+    ASSERT_TRUE(worker.replay(frame_at(boot, {7, boot}, 1, {plain("b", 1)})).has_value());
+  }
+  ASSERT_TRUE(worker.replay(frame_at(10, {7, 1}, 1, {plain("a", 4), with_id("a", 1, 9), of_source("a", 16, 1, 1)}))
+                  .has_value());
+  EXPECT_EQ(worker.row("a").total, 1) << "whether the others were counted is not known";
+  ASSERT_TRUE(worker.replay(frame_at(11, {7, 5}, 2, {with_id("a", 1, 9)})).has_value());
+  EXPECT_EQ(worker.row("a").total, 1) << "once";
+  ASSERT_TRUE(worker.replay(frame_at(12, {7, 1}, 1, {with_id("a", 1, 9)})).has_value());
+  EXPECT_EQ(worker.row("a").total, 1) << "once, though it came twice";
+}
+
 TEST(Aggregator, StopsAtAGapWithNothingApplied) {
   Worker worker;
   ASSERT_TRUE(worker.replay(frame_at(1, kWriter, 1, {plain("a", 5)})).has_value());

@@ -405,6 +405,33 @@ TEST_F(ApiNodeTest, FailsWithItsLogAndAnswersEverybody) {
   EXPECT_TRUE(reader.done);
 }
 
+/// The second of two events of a source is in the open frame when what stands before it is given up.
+TEST_F(ApiNodeTest, LetsNoOpenFrameOfASourceOvertakeWhatWasGivenUp) {
+  options.frame_bytes = 1;  // Each entry has a frame.
+  options.producer.give_up_ms = 1'500;
+  options.producer.frames_in_flight_max = 1;
+  start();
+  log->automatic = false;
+  ApiClient front;
+  give(front, {add("a")});
+  steps(1'499);
+  ASSERT_FALSE(front.done);
+  const auto both = together({add_of_source("a", "s", 1), add_of_source("a", "s", 2)});
+  ApiClient client;
+  give(client, both);
+  steps(2);
+  EXPECT_EQ(front.batch.outcomes[0].error, Code::kUnknown);
+  log->deliver(1, Fate::kLostUnknown);
+  log->automatic = true;
+  steps(100);
+  ASSERT_TRUE(client.done);
+  EXPECT_EQ(client.batch.outcomes[0].error, Code::kBusy);
+  EXPECT_EQ(client.batch.outcomes[1].error, Code::kBusy);
+  for (const auto& outcome : run(both)) EXPECT_TRUE(outcome.applied);
+  flush();
+  EXPECT_EQ(read("a").value, 2);
+}
+
 /// Random batches over a log that answers as it likes: what was acknowledged is in the totals once, what was refused is
 /// not, what is unknown at most once; an id at most once however often it was sent.
 TEST_F(ApiNodeTest, CountsWhatItAcknowledgedExactlyOnce) {

@@ -78,6 +78,29 @@ TEST_F(ApiNodeTotals, LearnsWhatOthersWrote) {
   EXPECT_EQ(run(add("a", 1)).value, 1'003);
 }
 
+TEST_F(ApiNodeTotals, CountsARepeatOfWhatAnotherNodeTookOnlyUntilItIsFlushed) {
+  options.known = {.rebase_ms = 100, .retry_ms = 100};
+  start();
+  auto first = add_with_id("a", "x", 5);
+  // Not where plain events of the counter would move the row.
+  const auto home = run(add("a", 0)).partition;
+  for (int i = 0; first.id.id.low % options.id_partitions == home.value; ++i) {
+    first = add_with_id("a", "x" + std::to_string(i), 5);
+  }
+  EXPECT_EQ(run(first).value, 5);
+  flush();
+  node = make_node();  // It does not know the id.
+  EXPECT_EQ(run(first).value, 10);
+  flush();
+  for (int i = 0; i < 4; ++i) {  // What it answers with is read again when it writes.
+    steps(15, 100);
+    run(add("a", 1));
+  }
+  EXPECT_EQ(run(add("a", 1)).value, 10);
+  flush();
+  EXPECT_EQ(read("a").value, 10);
+}
+
 TEST_F(ApiNodeTotals, IsDurableThoughTheStoreCanNotBeRead) {
   with_cache = false;
   start();
@@ -157,6 +180,24 @@ TEST_F(ApiNodeTotals, NeverSaysThatATotalOfTheCacheIsNewerThanItIs) {
   run(get("a"));
   steps(1'200);
   run(add("a", 4));
+  const auto value = run(get("a"));
+  EXPECT_GT(node->reader().stats().cache_hits, 0U);
+  EXPECT_EQ(value.value, 3);
+  EXPECT_LE(now - value.lag_ms, flushed_at);
+}
+
+TEST_F(ApiNodeTotals, ATotalOfTheCacheGrowsNoYoungerWhenTheStoreCatchesUp) {
+  start();
+  run(add("a", 3));
+  flush();
+  const auto flushed_at = now;
+  run(add("a", 4));
+  steps(3'000);
+  run(get("a"));  // It fills the cache with what the store has: three seconds behind.
+  cache.gone = true;
+  flush();
+  cache.gone = false;  // It has missed the update.
+  steps(1'200);
   const auto value = run(get("a"));
   EXPECT_GT(node->reader().stats().cache_hits, 0U);
   EXPECT_EQ(value.value, 3);

@@ -18,16 +18,16 @@ class MemoryCache final : public TotalsCache {
   void get(CacheGet get) override {
     CacheAnswer answer;
     answer.token = get.token;
-    answer.as_of = now_;
     for (const auto& key : get.keys) {
       const auto found = counters_.find({key.space, key.counter});
       if (gone || found == counters_.end()) {
         answer.states.push_back(CacheAnswer::State::kMiss);
+        answer.as_of.push_back(0);
         ++stats_.misses;
         continue;
       }
       ++stats_.hits;
-      answer.as_of = std::min(answer.as_of, found->second.as_of);
+      answer.as_of.push_back(found->second.as_of);
       answer.states.push_back(found->second.rows.empty() ? CacheAnswer::State::kAbsent : CacheAnswer::State::kFound);
       for (const auto& [shard, row] : found->second.rows) {
         answer.rows.add(key.routing, key.space, key.counter, shard, row);
@@ -39,9 +39,9 @@ class MemoryCache final : public TotalsCache {
     for (auto& answer : answers_) out.push_back(std::move(answer));
     answers_.clear();
   }
-  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows) override {
+  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) override {
     if (gone) return;
-    for (const auto& key : keys) counters_[{key.space, key.counter}].as_of = now_;
+    for (const auto& key : keys) counters_[{key.space, key.counter}].as_of = as_of;
     for (const auto& item : rows.items()) put(rows, item);
   }
   void update(const RowBatch& rows) override {
@@ -49,7 +49,7 @@ class MemoryCache final : public TotalsCache {
       if (!gone && counters_.contains(name(rows, item))) put(rows, item);
     }
   }
-  void tick(TimeMs now) override { now_ = now; }
+  void tick(TimeMs) override {}
   Stats stats() const override { return stats_; }
 
  private:
@@ -69,7 +69,6 @@ class MemoryCache final : public TotalsCache {
 
   std::map<Name, Kept> counters_;
   std::vector<CacheAnswer> answers_;
-  TimeMs now_ = 0;
   Stats stats_;
 };
 

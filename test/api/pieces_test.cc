@@ -163,8 +163,34 @@ TEST_F(NodeFramesTest, TakesNoMoreBytesThanItSays) {
   }
 }
 
-TEST(KnownTotals, TakesEachOwnEventAsInItsBaseOrNot) {
-  KnownTotals known({}, Generation{1});
+class KnownTotalsTest : public testing::Test {
+ protected:
+  static MemoryLogOptions log_options() {
+    MemoryLogOptions options;
+    options.identity.generation = Generation{1};
+    options.partitions = 2;
+    return options;
+  }
+  /// The log has so many more frames.
+  void grow(int frames) {
+    FrameEncoder encoder;
+    FrameHeader header;
+    header.identity = log.identity();
+    header.partition = kPartition;
+    for (; frames > 0; --frames) {
+      encoder.begin(header);
+      ASSERT_TRUE(log.submit(kPartition, encoder.finish(), 1).has_value());
+    }
+    log.commit();
+    log.deliver(log.bounds(kPartition).end.value + 100);
+  }
+  MemoryLog log{log_options()};
+  FlushedMarks marks{log};
+};
+
+TEST_F(KnownTotalsTest, TakesEachOwnEventAsInItsBaseOrNot) {
+  KnownTotals known({}, log);
+  grow(6);
   const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
   EXPECT_TRUE(known.add(counter, 10, kPartition, 1, 1, kNow).wants_base);
   EXPECT_FALSE(known.add(counter, 20, kPartition, 2, 1, kNow).wants_base);  // Asked for this batch.
@@ -177,34 +203,135 @@ TEST(KnownTotals, TakesEachOwnEventAsInItsBaseOrNot) {
   total.value = 1'010;
   total.exists = true;
   total.shards = {{{Generation{1}, kPartition}, {1'010, 3, Epoch{}, Offset{5}, 0}}};
-  known.rebase(counter, total, kNow);
+  known.rebase(counter, total, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 1'070);
   // A frame that is perhaps not in the log is left out with the next base.
   known.frame_done(3, std::nullopt);
-  known.rebase(counter, total, kNow);
+  known.rebase(counter, total, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 1'030);
 }
 
-TEST(KnownTotals, TakesNoBaseFromBeforeAnOwnReset) {
-  KnownTotals known({}, Generation{1});
+TEST_F(KnownTotalsTest, TakesNoBaseThatMayHaveAnEventOfWhichItIsNotKnown) {
+  KnownTotals known({}, log);
+  grow(4);
   const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
-  known.set(counter, 5, true, 1);
+  known.add(counter, 10, kPartition, 1, 1, kNow);
+  CounterTotal total;
+  total.value = 10;
+  total.exists = true;
+  total.shards = {{{Generation{1}, kPartition}, {10, 1, Epoch{}, Offset{5}, 0}}};
+  // The log has it, and so has the store; the answer is still on its way.
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter), std::nullopt);
+  known.frame_done(1, Offset{5});
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter), 10);
+  // A row from before the event's frame was given to the log does not have it.
+  grow(1);
+  known.add(counter, 20, kPartition, 2, 2, kNow);
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter), 30);
+}
+
+TEST_F(KnownTotalsTest, TakesNoBaseThatMayHaveAnEarlierCopyOfAFrame) {
+  KnownTotals known({.rebase_ms = 100, .retry_ms = 100}, log);
+  grow(4);
+  const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
+  known.add(counter, 10, kPartition, 1, 1, kNow);
+  // The answer to the first copy, at offset 5, was lost; the second stands at offset 8, and counts no more.
+  known.frame_done(1, Offset{8}, true);
+  CounterTotal total;
+  total.value = 10;
+  total.exists = true;
+  total.shards = {{{Generation{1}, kPartition}, {10, 1, Epoch{}, Offset{5}, 0}}};
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter), std::nullopt);
+  marks.take({kPartition, Generation{1}, Offset{8}, kNow});
+  const auto reading = known.fresh_base_asked(counter, marks);
+  known.rebase(counter, total, reading, marks, kNow);
+  EXPECT_EQ(known.value(counter), 10) << "both copies are flushed, so one of them is in it";
+}
+
+TEST_F(KnownTotalsTest, MakesNoTotalOfAPlaceFromBeforeTheCounterHadToGo) {
+  KnownTotals known({.counters_max = 1}, log);
+  const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
+  const auto before = known.add(counter, 10, kPartition, 1, 1, kNow).place;
+  EXPECT_EQ(before.sum, 10);
+  known.frame_done(1, Offset{1});
+  known.add({8, NamespaceId{0}, "b"}, 1, kPartition, 2, 2, kNow);
+  const auto behind = known.add(counter, 20, kPartition, 3, 3, kNow).place;
+  CounterTotal total;
+  total.value = 10;
+  total.exists = true;
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter, before), std::nullopt);
+  EXPECT_EQ(known.value(counter, behind), 30);
+}
+
+/// It was dropped behind the log: its id had been counted before, by way of another node.
+TEST_F(KnownTotalsTest, TakesNoEventForLackingThatWasFlushedAndMovedNoRow) {
+  KnownTotals known({.rebase_ms = 5'000, .retry_ms = 100}, log);
+  grow(5);
+  const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
+  known.add(counter, 10, kPartition, 1, 1, kNow);
+  known.frame_done(1, Offset{5});
+  CounterTotal total;
+  total.value = 10;
+  total.exists = true;
+  total.shards = {{{Generation{1}, kPartition}, {10, 1, Epoch{}, Offset{3}, 0}}};
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter), 20) << "for all that is known it may be in the next flush";
+  marks.take({kPartition, Generation{1}, Offset{5}, kNow});
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter), 20) << "a cache may be behind";
+  EXPECT_FALSE(known.add(counter, 1, kPartition, 2, 2, kNow + 99).wants_base);
+  const auto added = known.add(counter, 1, kPartition, 3, 3, kNow + 100);
+  EXPECT_TRUE(added.wants_base);
+  EXPECT_TRUE(added.fresh);
+  const auto reading = known.fresh_base_asked(counter, marks);
+  known.rebase(counter, total, 0, marks, kNow + 101);
+  EXPECT_EQ(known.value(counter), 22) << "a base that was asked for before";
+  known.rebase(counter, total, reading, marks, kNow + 102);
+  EXPECT_EQ(known.value(counter), 12);
+  EXPECT_FALSE(known.add(counter, 1, kPartition, 4, 4, kNow + 300).fresh) << "no doubt is left";
+}
+
+TEST_F(KnownTotalsTest, TakesWhatWasFlushedAfterABaseWasAskedForAsLackingInIt) {
+  KnownTotals known({}, log);
+  const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
+  known.add(counter, 10, kPartition, 1, 1, kNow);
+  known.frame_done(1, Offset{5});
+  const auto earlier = known.fresh_base_asked(counter, marks);
+  marks.take({kPartition, Generation{1}, Offset{5}, kNow});
+  const auto later = known.fresh_base_asked(counter, marks);
+  known.rebase(counter, {}, earlier, marks, kNow);
+  EXPECT_EQ(known.value(counter), 10);
+  CounterTotal total;
+  total.value = 10;  // It has it, under a row that another frame has moved less far.
+  known.rebase(counter, total, later, marks, kNow);
+  EXPECT_EQ(known.value(counter), 10);
+}
+
+TEST_F(KnownTotalsTest, TakesNoBaseFromBeforeAnOwnReset) {
+  KnownTotals known({}, log);
+  const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
+  known.set(counter, 5, true, kPartition, 1);
   CounterTotal old;
   old.value = 900;
   old.exists = true;
-  known.rebase(counter, old, kNow);
+  known.rebase(counter, old, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 5);
   known.frame_done(1, Offset{8});
-  known.rebase(counter, old, kNow);
+  known.rebase(counter, old, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 5);
   old.epoch = epoch_of(Generation{1}, Offset{8});
   old.value = 6;
-  known.rebase(counter, old, kNow);
+  known.rebase(counter, old, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 6);
 }
 
-TEST(KnownTotals, KeepsNoMoreCountersThanItsBound) {
-  KnownTotals known({.counters_max = 10, .adds_per_counter_max = 2, .adds_max = 5}, Generation{1});
+TEST_F(KnownTotalsTest, KeepsNoMoreCountersThanItsBound) {
+  KnownTotals known({.counters_max = 10, .adds_per_counter_max = 2, .adds_max = 5}, log);
   for (std::uint64_t i = 0; i < 100; ++i) {
     const auto name = std::to_string(i);
     known.add({i, NamespaceId{0}, name}, 1, kPartition, i + 1, i, kNow);

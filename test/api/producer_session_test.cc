@@ -229,6 +229,28 @@ TEST(ProducerSession, LetsNothingOfASourceOvertakeWhatWasGivenUp) {
   EXPECT_TRUE(world.session->idle());
 }
 
+TEST(ProducerSession, LetsNothingOfASourceOvertakeWhatIsTooLarge) {
+  ProducerWorld world({.frames_in_flight_max = 2, .give_up_ms = 1'000});
+  world.log_options.group_bytes_max = 400;
+  world.log = std::make_unique<MemoryLog>(world.log_options);
+  world.session = std::make_unique<ProducerSession>(world.options, *world.log);
+  const auto offer = [&](std::uint64_t tag, const std::string& counter) {
+    const PartitionId partition{0};
+    world.session->offer(partition, ProducerWorld::frame(world.log->identity(), partition, counter), tag, world.now,
+                         true);
+  };
+  offer(1, "a");
+  offer(2, std::string(500, 'b'));
+  offer(3, "c");
+  world.until_sent();
+  world.log->deliver(1);
+  world.step();
+  EXPECT_TRUE(world.outcomes.at(1).has_value());
+  EXPECT_EQ(world.outcomes.at(2).error().code, Code::kTooLarge);
+  ASSERT_TRUE(world.outcomes.contains(3));
+  EXPECT_EQ(world.outcomes.at(3).error().code, Code::kBusy);
+}
+
 TEST(ProducerSession, LosesNothingWhenTheLogsQueueIsFull) {
   ProducerWorld world;
   world.log_options.pending_bytes = 0;

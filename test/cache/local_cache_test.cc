@@ -27,7 +27,7 @@ class LocalCacheTest : public testing::Test {
       rows.add(key(number).routing, key(number).space, key(number).counter, {Generation{1}, PartitionId{partition}},
                {number, 1, Epoch{}, Offset{1}, 0});
     }
-    cache_.fill({key(number)}, rows);
+    cache_.fill({key(number)}, rows, 1);
   }
 
   static constexpr std::size_t kBytesMax = 20'000;
@@ -56,7 +56,7 @@ TEST_F(LocalCacheTest, AnEntryAboveItsBytesIsNotKept) {
   const CounterKey large{5, "views", std::string(kBytesMax, 'x')};
   cache_.get({1, {large}});
   RowBatch rows;
-  cache_.fill({large}, rows);
+  cache_.fill({large}, rows, 1);
   EXPECT_EQ(cache_.bytes(), 0u);
 }
 

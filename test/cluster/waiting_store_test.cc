@@ -84,6 +84,32 @@ TEST_F(WaitingStoreTest, EndsAScanWithTheFirstErrorOfWhoTakesThePages) {
   EXPECT_EQ(pages, 1);
 }
 
+TEST_F(WaitingStoreTest, WaitsNoLongerWhenItIsInterrupted) {
+  store_.hold(true);
+  int looks = 0;
+  WaitingStore waiting(store_, bell_, WaitingStore::kAnswerMsMax, [&looks] { return ++looks > 2; });
+  const auto page = waiting.page(0, 10);
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().code, Code::kTimeout);
+  EXPECT_THAT(page.error().what, HasSubstr("interrupted"));
+  looks = 0;
+  EXPECT_FALSE(waiting.write({}, {{"name", "value"}}, true));
+}
+
+TEST_F(WaitingStoreTest, TellsNoMoreEpochsWhenItIsInterrupted) {
+  RowBatch rows;
+  add(rows, "reset", 0, {5, 1, epoch_of(Generation{1}, Offset{10}), Offset{11}, 0});
+  ASSERT_TRUE(waiting_.write(rows, {}, false));
+  MemoryLogOptions options;
+  options.partitions = 1;
+  MemoryLog log(options);
+  log.automatic = false;  // It answers nothing.
+  WaitingStore waiting(store_, bell_, WaitingStore::kAnswerMsMax, [&log] { return log.in_flight() > 0; });
+  const auto told = write_epochs(waiting, log, PartitionId{0}, bell_);
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, Code::kTimeout);
+}
+
 /// The RESETs of a partition, as `counter epoch`, in their order.
 std::vector<std::string> resets(MemoryLog& log, std::uint16_t partition) {
   std::vector<std::string> found;

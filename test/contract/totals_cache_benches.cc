@@ -13,7 +13,6 @@ class LocalBench final : public CacheBench {
     now_ += ms;
     cache_.tick(now_);
   }
-  TimeMs now() override { return now_; }
 
  private:
   static LocalCacheOptions options() {

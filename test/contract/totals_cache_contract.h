@@ -20,7 +20,6 @@ class CacheBench {
   virtual void wait() = 0;
   /// Lets time pass: what lives for less is gone.
   virtual void pass(TimeMs ms) = 0;
-  virtual TimeMs now() = 0;
 };
 
 struct CacheUnderTest {

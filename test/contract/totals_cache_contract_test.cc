@@ -45,6 +45,8 @@ class TotalsCacheContract : public testing::TestWithParam<CacheUnderTest> {
  protected:
   TotalsCache& cache() { return bench_->cache(); }
 
+  static constexpr TimeMs kAsOf = 1'600'000'000'000;  // Of fills of which the age does not matter.
+
   CacheAnswer get(std::vector<CounterKey> keys) {
     cache().get({++token_, std::move(keys)});
     std::vector<CacheAnswer> answers;
@@ -55,6 +57,7 @@ class TotalsCacheContract : public testing::TestWithParam<CacheUnderTest> {
     }
     EXPECT_EQ(answers.size(), 1u);
     EXPECT_EQ(answers[0].token, token_);
+    EXPECT_EQ(answers[0].as_of.size(), answers[0].states.size());
     return std::move(answers[0]);
   }
   State state(const CounterKey& key) {
@@ -65,9 +68,9 @@ class TotalsCacheContract : public testing::TestWithParam<CacheUnderTest> {
   }
   std::string rows(const CounterKey& key) { return text_of_rows(get({key}).rows); }
   /// What a reader does that has found nothing.
-  void miss_and_fill(const CounterKey& key, const RowBatch& found) {
+  void miss_and_fill(const CounterKey& key, const RowBatch& found, TimeMs as_of = kAsOf) {
     ASSERT_EQ(state(key), State::kMiss);
-    cache().fill({key}, found);
+    cache().fill({key}, found, as_of);
   }
 
   std::unique_ptr<CacheBench> bench_ = GetParam().make();
@@ -151,14 +154,14 @@ TEST_P(TotalsCacheContract, AnUpdateBetweenAMissAndItsFillIsNotLost) {
   // The reader has read the store; then a worker writes, and tells the cache.
   cache().update(batch(kCats, {{shard(0), row(5, 5)}}));
   EXPECT_EQ(state(kCats), State::kMiss) << "a part of a counter is not shown";
-  cache().fill({kCats}, batch(kCats, {{shard(0), row(4, 4)}, {shard(1), row(1, 1)}}));
+  cache().fill({kCats}, batch(kCats, {{shard(0), row(4, 4)}, {shard(1), row(1, 1)}}), kAsOf);
   EXPECT_EQ(rows(kCats), text_of_rows(batch(kCats, {{shard(0), row(5, 5)}, {shard(1), row(1, 1)}})));
 }
 
 TEST_P(TotalsCacheContract, AnUpdateBetweenAMissAndAnEmptyFillIsNotLost) {
   ASSERT_EQ(state(kCats), State::kMiss);
   cache().update(batch(kCats, {{shard(0), row(5, 5)}}));
-  cache().fill({kCats}, {});
+  cache().fill({kCats}, {}, kAsOf);
   EXPECT_EQ(rows(kCats), text_of_rows(batch(kCats, {{shard(0), row(5, 5)}})));
 }
 
@@ -166,30 +169,41 @@ TEST_P(TotalsCacheContract, AFillThatComesTooLateChangesNothing) {
   ASSERT_EQ(state(kCats), State::kMiss);
   bench_->pass(11'000);
   // Another reader came, and its total was shown and has gone since.
-  cache().fill({kCats}, batch(kCats, {{shard(0), row(1, 1)}}));
+  cache().fill({kCats}, batch(kCats, {{shard(0), row(1, 1)}}), kAsOf);
   EXPECT_EQ(state(kCats), State::kMiss);
   EXPECT_EQ(cache().stats().dropped, 1u);
 }
 
 TEST_P(TotalsCacheContract, AnOlderFillDoesNotTakeATotalBack) {
   miss_and_fill(kCats, batch(kCats, {{shard(0), row(9, 9)}}));
-  cache().fill({kCats}, batch(kCats, {{shard(0), row(3, 3)}}));
+  cache().fill({kCats}, batch(kCats, {{shard(0), row(3, 3)}}), kAsOf);
   EXPECT_EQ(rows(kCats), text_of_rows(batch(kCats, {{shard(0), row(9, 9)}})));
-  cache().fill({kCats}, {});
+  cache().fill({kCats}, {}, kAsOf);
   EXPECT_EQ(rows(kCats), text_of_rows(batch(kCats, {{shard(0), row(9, 9)}})));
 }
 
-TEST_P(TotalsCacheContract, SaysHowOldWhatItKnowsIs) {
-  const auto filled = bench_->now();
-  miss_and_fill(kCats, batch(kCats, {{shard(0), row(1, 1)}}));
-  EXPECT_EQ(get({kCats}).as_of, filled);
+TEST_P(TotalsCacheContract, SaysOfEachHowOldWhatItKnowsIs) {
+  miss_and_fill(kCats, batch(kCats, {{shard(0), row(1, 1)}, {shard(1), row(1, 1)}}), kAsOf);
   bench_->pass(1'000);
-  const auto later = bench_->now();
-  miss_and_fill(kDogs, {});
-  EXPECT_EQ(get({kDogs}).as_of, later);
-  EXPECT_EQ(get({kDogs, kCats}).as_of, filled) << "as old as the oldest";
+  miss_and_fill(kDogs, {}, kAsOf + 900);
+  EXPECT_THAT(get({kDogs, kCats}).as_of, ElementsAre(kAsOf + 900, kAsOf));
+}
+
+TEST_P(TotalsCacheContract, AnUpdateOfOneShardSaysNothingOfTheAgeOfTheOthers) {
+  miss_and_fill(kCats, batch(kCats, {{shard(0), row(1, 1)}, {shard(1), row(1, 1)}}), kAsOf);
+  bench_->pass(1'000);
   cache().update(batch(kCats, {{shard(0), row(2, 2)}}));
-  EXPECT_EQ(get({kDogs, kCats}).as_of, later);
+  const auto answer = get({kCats});
+  EXPECT_EQ(text_of_rows(answer.rows), text_of_rows(batch(kCats, {{shard(0), row(2, 2)}, {shard(1), row(1, 1)}})));
+  EXPECT_THAT(answer.as_of, ElementsAre(kAsOf)) << "an update of the other one may have been dropped";
+}
+
+TEST_P(TotalsCacheContract, IsAsOldAsTheNewestOfItsFills) {
+  miss_and_fill(kCats, batch(kCats, {{shard(0), row(2, 2)}}), kAsOf + 5);
+  cache().fill({kCats}, batch(kCats, {{shard(0), row(1, 1)}}), kAsOf);
+  EXPECT_THAT(get({kCats}).as_of, ElementsAre(kAsOf + 5));
+  cache().fill({kCats}, batch(kCats, {{shard(0), row(3, 3)}}), kAsOf + 7);
+  EXPECT_THAT(get({kCats}).as_of, ElementsAre(kAsOf + 7));
 }
 
 INSTANTIATE_TEST_SUITE_P(Caches, TotalsCacheContract, testing::ValuesIn(caches_under_test()),

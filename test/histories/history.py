@@ -47,8 +47,8 @@ class Operation:
 class History:
     """The head, and the operations in the order of their calls."""
 
-    def __init__(self, form, id_window, as_of_slack, operations):
-        self.form, self.id_window, self.as_of_slack, self.operations = form, id_window, as_of_slack, operations
+    def __init__(self, form, id_window, operations):
+        self.form, self.id_window, self.operations = form, id_window, operations
 
 
 def positions(text):
@@ -120,4 +120,4 @@ def read(lines):
         raise Malformed(f"line {line}: {what}") from error
     if header is None:
         raise Malformed("line 1: nothing is there")
-    return History(header["form"], int(header["id_window"]), int(header.get("as_of_slack", 0)), list(operations.values()))
+    return History(header["form"], int(header["id_window"]), list(operations.values()))

@@ -17,16 +17,15 @@ OPEN_SUM_MAX = 1 << 20
 class Promises:
     """What a form promises of totals."""
 
-    def __init__(self, latest, replies, counted_told, as_of_slack=0):
+    def __init__(self, latest, replies, counted_told):
         self.latest = latest              # A total holds all that was acknowledged before it was asked for, and none goes back.
         self.replies = replies            # A new total, told to who adds, is exact. Else it is the best that a node knows.
         self.counted_told = counted_told  # A repeat is always told as one.
-        self.as_of_slack = as_of_slack    # By how much `as_of` may be too new, in milliseconds.
 
 
 def promises_of(history):
     latest = history.form == "embedded"
-    return Promises(latest=latest, replies=latest, counted_told=latest, as_of_slack=history.as_of_slack)
+    return Promises(latest=latest, replies=latest, counted_told=latest)
 
 
 class Violation:
@@ -166,7 +165,7 @@ def is_certain(event, observation, promises):
         return True
     if operation.after and any(covers(operation.after, ack.position) for ack in event.acks):
         return True
-    return operation.as_of is not None and event.acked_at < operation.as_of - promises.as_of_slack
+    return operation.as_of is not None and event.acked_at < operation.as_of
 
 
 def is_sum_of_some(total, deltas):

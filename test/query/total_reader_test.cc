@@ -48,13 +48,15 @@ class TestCache final : public TotalsCache {
   std::vector<CacheGet> asked;
   std::vector<CacheAnswer> answers;
   std::vector<CounterKey> filled;
+  TimeMs filled_as_of = 0;
 
   void get(CacheGet get) override { asked.push_back(std::move(get)); }
   void take_answers(std::vector<CacheAnswer>& out) override {
     out = std::move(answers);
     answers.clear();
   }
-  void fill(const std::vector<CounterKey>& keys, const RowBatch&) override {
+  void fill(const std::vector<CounterKey>& keys, const RowBatch&, TimeMs as_of) override {
+    filled_as_of = as_of;
     filled.insert(filled.end(), keys.begin(), keys.end());
   }
   void update(const RowBatch&) override {}
@@ -79,9 +81,9 @@ class TotalReaderTest : public testing::Test {
   void answer_cache(CacheAnswer::State state, std::int64_t total = 0, TimeMs as_of = kNow) {
     CacheAnswer answer;
     answer.token = cache.asked.back().token;
-    answer.as_of = as_of;
     for (const auto& key : cache.asked.back().keys) {
       answer.states.push_back(state);
+      answer.as_of.push_back(state == CacheAnswer::State::kMiss ? 0 : as_of);
       if (state != CacheAnswer::State::kFound) continue;
       const auto row = shard(1, 0, total, 0);
       answer.rows.add(key.routing, key.space, key.counter, row.id, row.row);
@@ -178,23 +180,38 @@ TEST_F(TotalReaderTest, AsksForACounterOnceThoughItIsToBeFreshForOneAndNotForAno
 
 TEST_F(TotalReaderTest, NeverSaysThatATotalIsNewerThanItIs) {
   make();
-  ASSERT_TRUE(reader->ask("s", "a", false, 1));
-  step();
-  now += 100;
-  // Filled 300 ms ago, when the store was 1,000 ms behind as it is now.
-  cache.answers.clear();
-  CacheAnswer answer;
-  answer.token = cache.asked.back().token;
-  answer.as_of = now - 300;
-  answer.states = {CacheAnswer::State::kAbsent};
-  cache.answers.push_back(answer);
-  step(now - 1'000);
-  EXPECT_EQ((*answers.at(1))->as_of, now - 1'300);
-  ASSERT_TRUE(reader->ask("s", "b", true, 2));
+  ASSERT_TRUE(reader->ask("s", "a", true, 1));
   step(now - 1'000);
   now += 50;
   answer_store(1);
-  EXPECT_EQ((*answers.at(2))->as_of, now - 1'050);  // As of the question, not of the answer.
+  EXPECT_EQ((*answers.at(1))->as_of, now - 1'050) << "as of the question, not of the answer";
+  EXPECT_EQ(cache.filled_as_of, now - 1'050) << "and so it is kept";
+  // It was filled when the store was far behind; that the store has caught up since says nothing of it.
+  ASSERT_TRUE(reader->ask("s", "b", false, 2));
+  step();
+  now += 100;
+  CacheAnswer answer;
+  answer.token = cache.asked.back().token;
+  answer.states = {CacheAnswer::State::kAbsent};
+  answer.as_of = {now - 60'000};
+  cache.answers.push_back(answer);
+  step(now - 10);
+  EXPECT_EQ((*answers.at(2))->as_of, now - 60'000);
+}
+
+TEST_F(TotalReaderTest, SaysOfEachTotalOfTheCacheHowOldItIs) {
+  make();
+  ASSERT_TRUE(reader->ask("s", "a", false, 1));
+  ASSERT_TRUE(reader->ask("s", "b", false, 2));
+  step();
+  CacheAnswer answer;
+  answer.token = cache.asked.back().token;
+  answer.states = {CacheAnswer::State::kAbsent, CacheAnswer::State::kAbsent};
+  answer.as_of = {now - 500, now - 20};
+  cache.answers.push_back(answer);
+  step();
+  EXPECT_EQ((*answers.at(1))->as_of, now - 500);
+  EXPECT_EQ((*answers.at(2))->as_of, now - 20);
 }
 
 TEST_F(TotalReaderTest, KeepsForAShortTimeThatThereIsNothing) {

@@ -11,17 +11,13 @@ using testing_services::RedisServer;
 
 class RedisBench final : public CacheBench {
  public:
-  RedisBench() { cache_->tick(now_); }
   ~RedisBench() override { for_each_key("redis.call('DEL', key)"); }
   TotalsCache& cache() override { return *cache_; }
   void wait() override { cache_.wait(); }
   void pass(TimeMs ms) override {
-    now_ += ms;
-    cache_->tick(now_);
     // Instead of waiting, every key lives so much less.
     for_each_key("redis.call('PEXPIRE', key, redis.call('PTTL', key) - " + std::to_string(ms) + ")");
   }
-  TimeMs now() override { return now_; }
 
  private:
   void for_each_key(const std::string& lua) const {
@@ -31,7 +27,6 @@ class RedisBench final : public CacheBench {
 
   RedisServer server_{testing_services::address("QUIPU_TEST_REDIS")};
   OpenCache cache_{server_.address()};
-  TimeMs now_ = 1'700'000'000'000;
 };
 
 }  // namespace

@@ -22,6 +22,8 @@ using testing::Not;
 using testing_contract::text_of_rows;
 using State = CacheAnswer::State;
 
+constexpr TimeMs kNow = 1'700'000'000'000;
+
 CounterKey key(int number) {
   return {static_cast<std::uint64_t>(number), "views", "counter " + std::to_string(number)};
 }
@@ -39,7 +41,7 @@ CacheAnswer get_until(OpenCache& cache, int number, State wanted, std::uint64_t 
   while (true) {
     auto answer = cache.get({key(number)});
     if (answer.states.at(0) == wanted || std::chrono::steady_clock::now() > end) return answer;
-    if (answer.states.at(0) == State::kMiss) cache->fill({key(number)}, rows(number, applied));
+    if (answer.states.at(0) == State::kMiss) cache->fill({key(number)}, rows(number, applied), kNow);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
@@ -156,7 +158,7 @@ TEST(RedisCache, UnderMemoryPressureWholeCountersGoAndTheRestIsRight) {
       }
     }
     cache.get(keys);
-    cache->fill(keys, batch);
+    cache->fill(keys, batch, kNow);
   }
   // The newest first: a miss takes room too, and would drive out what is still to be looked for.
   std::size_t found = 0;

@@ -49,7 +49,7 @@ class TestCache final : public TotalsCache {
 
   void get(CacheGet) override {}
   void take_answers(std::vector<CacheAnswer>&) override {}
-  void fill(const std::vector<CounterKey>&, const RowBatch&) override {}
+  void fill(const std::vector<CounterKey>&, const RowBatch&, TimeMs) override {}
   void update(const RowBatch& rows) override {
     for (const auto& item : rows.items()) updated.emplace_back(std::string(rows.counter(item)), item.row);
   }

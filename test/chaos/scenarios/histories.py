@@ -8,15 +8,13 @@ from harness.context import expect
 from harness.history import Recorder, Sessions, must_hold
 
 ID_WINDOW = 1_000_000  # The default.
-# A total that Redis has is taken for as old as totals are now when it came there: it may be older by a flush.
-AS_OF_SLACK_MS = 1000
 PACE_SECONDS = 0.02    # Between two requests of a session: the servers have the same processors.
 
 
 def histories(context):
     """Bounds, once per id, positions, what `as_of` says, and one total in the store and at each node."""
     chance = context.random()
-    recorder = Recorder(context.directory / "history.jsonl", "distributed", ID_WINDOW, AS_OF_SLACK_MS)
+    recorder = Recorder(context.directory / "history.jsonl", "distributed", ID_WINDOW)
     with Cluster(context, "histories", workers=3) as cluster:
         sessions = Sessions(cluster.nodes, recorder, context.seed, pace=PACE_SECONDS).start()
         end = time.monotonic() + context.seconds

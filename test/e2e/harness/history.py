@@ -40,13 +40,13 @@ def milliseconds():
 class Recorder:
     """A file of history. Any thread."""
 
-    def __init__(self, path, form, id_window, as_of_slack=0):
+    def __init__(self, path, form, id_window):
         self.path = pathlib.Path(path)
         self.lock = threading.Lock()
         self.operations = 0
         self.outcomes = collections.Counter()
         self.file = open(self.path, "w", encoding="utf-8")
-        self.write({"history": 1, "form": form, "id_window": id_window, "as_of_slack": as_of_slack})
+        self.write({"history": 1, "form": form, "id_window": id_window})
 
     def write(self, record):
         self.file.write(json.dumps(record) + "\n")
