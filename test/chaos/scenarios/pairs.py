@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+import urllib.parse
 
 from fleet.cluster import Cluster
 from fleet.proxy import TO_CLIENT, TO_SERVER, FaultProxy
@@ -51,10 +52,10 @@ class Place:
             for process in (self.cluster.nodes[1], self.cluster.workers[0]):
                 process.settings["kafka.brokers"] = f"127.0.0.1:{self.kafka_proxy.port}"
         if 46 in pair:
-            self.postgres_proxy = stack.enter_context(FaultProxy(context.servers.port("postgres"), seed=context.seed))
-            port = f":{context.servers.port('postgres')}/"
+            port = urllib.parse.urlsplit(settings["postgres.url"]).port
+            self.postgres_proxy = stack.enter_context(FaultProxy(port, seed=context.seed))
             for worker in self.cluster.workers:
-                worker.settings["postgres.url"] = settings["postgres.url"].replace(port, f":{self.postgres_proxy.port}/")
+                worker.settings["postgres.url"] = settings["postgres.url"].replace(f":{port}/", f":{self.postgres_proxy.port}/")
         if 12 in pair:
             self.cluster.cassandra_port = self.mains.servers.port("cassandra")
         stack.enter_context(self.cluster)
