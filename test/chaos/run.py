@@ -20,7 +20,7 @@ import time
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"), str(HERE.parent / "faults")]
 
 from fleet import results  # noqa: E402
 from fleet.servers import Servers  # noqa: E402
@@ -29,7 +29,7 @@ from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
 MODULES = ("workers", "nodes", "kafka", "brokers", "links", "stores", "around", "moves", "literal", "fresh", "power",
-           "histories", "everything", "pairs")
+           "histories", "everything", "struck", "pairs")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000
 SECONDS_OF_TRAFFIC = 25.0

@@ -23,6 +23,9 @@ def judge(cluster, traffic, besides=()):
     ledger = traffic.ledger
     counters = [(counter.space, counter.name) for counter in ledger.counters]
     positions = [f"{generation}:{partition}:{offset}" for (generation, partition), offset in traffic.positions.items()]
+    # What was acknowledged is waited for: workers that do not hear from the brokers look calm, since they know of no newer end.
+    cluster.served(cluster.nodes[0], counters[:1], positions)
+    cluster.wait_calm()
     stored = cluster.stored()
     for counter in ledger.counters:
         ledger.settle(counter, stored.get((counter.space, counter.name)), f"in the {cluster.settings['store.kind']} store")

@@ -217,5 +217,31 @@ def trimmed(context):
         context.note(told[0].partition("error ")[2])
 
 
+GROUPS = "consumer.group.ConsumerGroupCommand"
+
+
+def group_gone(context):
+    """An operator deletes the group with its offsets while no worker runs: they are a hint alone, and the workers go on from
+    their watermarks, neither from the beginning nor from the end."""
+    servers = context.servers
+    with Cluster(context, "groupless") as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+        traffic.wait_for(0.4)
+        for worker in cluster.workers:
+            worker.stop()
+        traffic.wait_for(0.6)  # So that there is something behind the watermarks.
+        known = servers.kafka_tool(GROUPS, "--describe", "--group", cluster.stem)
+        expect(cluster.stem in known, f"Kafka does not know the group: {known}")
+        servers.kafka_tool(GROUPS, "--delete", "--group", cluster.stem)
+        expect(cluster.stem not in servers.kafka_tool(GROUPS, "--list").split(), "the group is still there")
+        for worker in cluster.workers:
+            worker.start(wait=False)
+        for worker in cluster.workers:
+            worker.wait_ready()
+        cluster.wait_owned()
+        finish(context, cluster, traffic)
+        context.note("the group was deleted with its offsets; the workers went on from their watermarks")
+
+
 TESTS = (("broker", broker),)
-MORE = (("partitions-added", partitions_added), ("log-grown", grown), ("records-trimmed", trimmed))
+MORE = (("group-deleted", group_gone), ("partitions-added", partitions_added), ("log-grown", grown), ("records-trimmed", trimmed))

@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+import urllib.parse
 
 from fleet.cluster import Cluster
 from fleet.proxy import TO_CLIENT, TO_SERVER, FaultProxy
@@ -23,6 +24,8 @@ from .workers import finish
 SLEEPS_SECONDS = 8.0  # Longer than a worker's session.
 WORKERS_MORE = 3
 UNTIL_SHARE = 0.85    # Of the events: then the faults end.
+#: A worker may wait as long for answers of a broker that stood still, and till then it knows of no newer end of the log: it looks calm.
+QUIET_SECONDS = 15.0
 
 
 class Place:
@@ -51,10 +54,10 @@ class Place:
             for process in (self.cluster.nodes[1], self.cluster.workers[0]):
                 process.settings["kafka.brokers"] = f"127.0.0.1:{self.kafka_proxy.port}"
         if 46 in pair:
-            self.postgres_proxy = stack.enter_context(FaultProxy(context.servers.port("postgres"), seed=context.seed))
-            port = f":{context.servers.port('postgres')}/"
+            port = urllib.parse.urlsplit(settings["postgres.url"]).port
+            self.postgres_proxy = stack.enter_context(FaultProxy(port, seed=context.seed))
             for worker in self.cluster.workers:
-                worker.settings["postgres.url"] = settings["postgres.url"].replace(port, f":{self.postgres_proxy.port}/")
+                worker.settings["postgres.url"] = settings["postgres.url"].replace(f":{port}/", f":{self.postgres_proxy.port}/")
         if 12 in pair:
             self.cluster.cassandra_port = self.mains.servers.port("cassandra")
         stack.enter_context(self.cluster)
@@ -226,6 +229,9 @@ def both(pair, context):
                 fault.stopping.set()
         for fault in faults:
             fault.end()
+        traffic.finish()
+        if 38 in pair or 43 in pair:
+            time.sleep(QUIET_SECONDS)
         place.cluster.wait_owned()
         finish(context, place.cluster, traffic)
         for number, fault in zip(pair, faults):

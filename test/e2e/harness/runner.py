@@ -49,6 +49,7 @@ def run(context, name, function, keep):
         print("    " + trace.strip().replace("\n", "\n    "), flush=True)
         where = traceback.extract_tb(error.__traceback__)[-1]
         print(f"    at {os.path.basename(where.filename)}:{where.lineno}", flush=True)
+        context.note(f"{type(error).__name__}: {str(error).splitlines()[0][:300] if str(error) else ''}")
     if error and keep:
         print(f"    kept: {context.directory}", flush=True)
     else:
