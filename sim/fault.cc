@@ -45,6 +45,7 @@ std::string_view name_of(Fault fault) {
       "log's end went back",
       "topic made anew",
       "partition added",
+      "partition takes nothing",
       "replica down",
       "replica forgets",
       "replica misses a write",

@@ -51,6 +51,7 @@ enum class Fault : std::uint8_t {
   kEndWentBack,       ///< An unclean election: the newest records of a partition are gone.
   kTopicMadeAnew,     ///< The topic was deleted and made again.
   kPartitionAdded,    ///< The topic gets one more partition.
+  kPartitionAway,     ///< A partition of the topic takes no records for a while.
   kReplicaDown,       ///< A node of the store can not be reached for a while.
   kReplicaForgets,    ///< A node of the store starts again without the newest writes that it had acknowledged.
   kWriteMissed,       ///< A node of the store does not get a write.

@@ -9,7 +9,6 @@ SimCacheServer::SimCacheServer(const DistributedSettings& settings, Random& rand
       random_(random),
       trace_(trace),
       bytes_max_(settings.faults.cache_evicts > 0 ? random.between(300, 2'000) : std::size_t{1} << 20) {
-  weak_ = settings.faults.cache_evicts > 0;
   make();
 }
 
@@ -23,14 +22,32 @@ void SimCacheServer::make() {
 
 void SimCacheServer::lose() {
   trace_.fault(Fault::kCacheLost);
-  weak_ = true;
   make();
+}
+
+void SimCacheServer::shows(const CacheGet& get, const CacheAnswer& answer) {
+  std::map<std::string, std::map<ShardId, std::pair<Epoch, Offset>>> found;
+  for (std::size_t i = 0; i < get.keys.size(); ++i) {
+    if (answer.states[i] != CacheAnswer::State::kMiss) found[name_of(get.keys[i])];
+  }
+  for (const auto& item : answer.rows.items()) {
+    const auto name = std::string(answer.rows.space(item)) + "/" + std::string(answer.rows.counter(item));
+    found[name][item.shard] = {item.row.epoch, item.row.applied};
+  }
+  for (auto& [name, shards] : found) {
+    for (const auto& [shard, newest] : shown_[name]) {
+      const auto now = shards.find(shard);
+      if (!trust_store_ || (now != shards.end() && now->second >= newest)) continue;
+      trace_.violation("the cache shows " + name + " of partition " + std::to_string(shard.partition.value) +
+                       " older than it was");
+    }
+    shown_[name] = std::move(shards);
+  }
 }
 
 bool SimCache::dropped(const char* what) {
   if (!server_.faulty || !server_.random_.one_in(server_.settings_.faults.cache_drops_command)) return false;
   server_.trace_.fault(Fault::kCacheDropsCommand, what);
-  server_.weak_ = true;
   return true;
 }
 
@@ -46,11 +63,13 @@ void SimCache::perform(const CacheGet& get) {
   server_.kept_->get(get);
   std::vector<CacheAnswer> answers;
   server_.kept_->take_answers(answers);
+  server_.shows(get, answers.front());
   const auto& states = answers.front().states;
   std::map<std::string, std::uint64_t> told;
   for (std::size_t i = 0; i < states.size(); ++i) {
     if (states[i] == CacheAnswer::State::kMiss) {
-      told[name_of(get.keys[i])] = server_.leases_[name_of(get.keys[i])] = ++server_.lease_;
+      told[SimCacheServer::name_of(get.keys[i])] = server_.leases_[SimCacheServer::name_of(get.keys[i])] =
+          ++server_.lease_;
     }
   }
   if (server_.faulty && server_.random_.one_in(server_.settings_.faults.cache_drops_reply)) {
@@ -65,7 +84,7 @@ void SimCache::perform(const CacheGet& get) {
 void SimCache::perform(const Fill& fill) {
   std::vector<CounterKey> held;
   for (const CounterKey& key : fill.keys) {
-    const auto lease = leases_.find(name_of(key));
+    const auto lease = leases_.find(SimCacheServer::name_of(key));
     if (lease != leases_.end() && server_.leases_[lease->first] == lease->second) held.push_back(key);
     if (lease != leases_.end()) leases_.erase(lease);
   }

@@ -20,7 +20,7 @@ namespace quipu::sim {
 
 /// The cache that all processes share: what LocalCache (the product) keeps, behind connections that lose things. As in
 /// Redis a miss leaves a lease with a name, and a fill counts only under the one that was given out last: who asked the
-/// store before that may have missed what came since.
+/// store before that may have missed what came since. What it shows of a counter must never be older than it was.
 class SimCacheServer {
  public:
   SimCacheServer(const DistributedSettings& settings, Random& random, Trace& trace);
@@ -31,12 +31,14 @@ class SimCacheServer {
   /// Everything that it has is gone.
   void lose();
   void tick(TimeMs now) { kept_->tick(now); }
-  /// Something was not told to it, or was thrown away: what it shows may be older than what it showed before.
-  bool weak() const { return weak_; }
+  /// The store has forgotten something: what is read there may be older than what was shown before.
+  void distrust_store() { trust_store_ = false; }
 
  private:
   friend class SimCache;
+  static std::string name_of(const CounterKey& key) { return key.space + "/" + key.counter; }
   void make();
+  void shows(const CacheGet& get, const CacheAnswer& answer);
 
   const DistributedSettings& settings_;
   Random& random_;
@@ -45,7 +47,8 @@ class SimCacheServer {
   std::unique_ptr<LocalCache> kept_;
   std::map<std::string, std::uint64_t> leases_;  // By counter, the newest.
   std::uint64_t lease_ = 0;
-  bool weak_ = false;
+  bool trust_store_ = true;
+  std::map<std::string, std::map<ShardId, std::pair<Epoch, Offset>>> shown_;  // By counter, the newest.
 };
 
 /// One process's connection to it: requests in their order, some time later; a command or its reply may be dropped, and
@@ -72,7 +75,6 @@ class SimCache final : public TotalsCache {
     RowBatch rows;
     TimeMs as_of = 0;
   };
-  static std::string name_of(const CounterKey& key) { return key.space + "/" + key.counter; }
   void perform(const CacheGet& get);
   void perform(const Fill& fill);
   bool dropped(const char* what);

@@ -14,6 +14,8 @@ constexpr std::uint16_t kPartitionsMost = 6;
 /// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead
 /// stay for so long.
 constexpr std::uint64_t kClockMs = 3'000;
+/// A partition of the log is away for longer than the shorter of the times after which a node gives up.
+constexpr std::uint64_t kAwayMs = 5'000;
 
 }  // namespace
 
@@ -53,8 +55,8 @@ Report DistributedWorld::run(std::uint64_t steps_max) {
   trace_.line(settings_.text());
   topic_.faulty = cassandra_.faulty = cache_.faulty = true;
   while (steps_ < steps_max && !trace_.failed() && !log_damaged_) {
-    const bool enough = steps_ >= settings_.steps_min && callers_.events() >= kEventsMin &&
-                        trace_.faults_all() >= kFaultsMin;
+    const bool enough =
+        steps_ >= settings_.steps_min && callers_.events() >= kEventsMin && trace_.faults_all() >= kFaultsMin;
     if (enough) break;
     if (steps_ >= kStepsMax) {
       trace_.violation("the run is too weak: " + std::to_string(callers_.events()) + " events and " +
@@ -85,7 +87,11 @@ void DistributedWorld::pass_time(TimeMs ms) {
   cassandra_.tick(around_.steady);
   cache_.tick(wall());
   callers_.at(wall());
-  if (cassandra_.forgot()) callers_.distrust_positions();
+  topic_.now = around_.steady;
+  if (cassandra_.forgot()) {
+    callers_.distrust_positions();
+    cache_.distrust_store();
+  }
 }
 
 void DistributedWorld::step() {
@@ -121,6 +127,10 @@ void DistributedWorld::try_faults() {
     trace_.fault(Fault::kPartitionAdded);
     topic_.add_partition();
     oracle_.add_partition();
+  }
+  if (random_.one_in(rates.partition_away)) {
+    const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
+    topic_.go_away(partition, static_cast<TimeMs>(random_.between(50, kAwayMs)));
   }
   if (random_.one_in(rates.cache_lost)) cache_.lose();
   break_replicas();
@@ -177,7 +187,8 @@ void DistributedWorld::crash_worker(std::size_t number) {
 
 void DistributedWorld::start_node(std::size_t number) {
   auto& machine = nodes_[number];
-  auto started = NodeProcess::start(around_, number + 1, ++machine.boot, settings_.partitions, wall(machine.clock_ahead));
+  auto started =
+      NodeProcess::start(around_, number + 1, ++machine.boot, settings_.partitions, wall(machine.clock_ahead));
   if (!started) return trace_.line("node " + std::to_string(number) + " does not start: " + started.error().what);
   trace_.line("node " + std::to_string(number) + " starts");
   machine.process = std::move(*started);

@@ -93,8 +93,10 @@ void SimLogView::commit() {
 }
 
 void SimLogView::move() {
-  for (Place& at : places_) {
-    for (auto left = random_.below(at.sent.size() + 1); left > 0; --left) {
+  for (std::size_t p = 0; p < places_.size(); ++p) {
+    Place& at = places_[p];
+    const bool takes = topic_.takes(PartitionId{static_cast<std::uint16_t>(p)});
+    for (auto left = takes ? random_.below(at.sent.size() + 1) : 0; left > 0; --left) {
       const Sent sent = std::move(at.sent.front());
       at.sent.pop_front();
       if (topic_.id() != topic_id_) continue;  // Its partition is not there any more.

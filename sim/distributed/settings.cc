@@ -5,6 +5,9 @@
 namespace quipu::sim {
 namespace {
 
+constexpr std::size_t kIdsMany = 1'000;
+constexpr std::int64_t kGiveUpMsMin = 3'000;
+
 /// On in half of the runs, at a rate of one in `low` to one in `high`.
 Rate draw_rate(Random& random, std::uint64_t low, std::uint64_t high) {
   const auto rate = random.between(low, high);
@@ -20,6 +23,7 @@ DistributedRates draw_faults(Random& random) {
   rates.lost = draw_rate(random, 30, 300);
   rates.producer_rebuilt = draw_rate(random, 20, 400);
   rates.partition_added = draw_rate(random, 500, 3'000);
+  rates.partition_away = draw_rate(random, 800, 4'000);
   rates.replica_fails = draw_rate(random, 100, 1'500);
   rates.replica_parts = draw_rate(random, 100, 1'500);
   rates.cache_lost = draw_rate(random, 200, 2'000);
@@ -43,11 +47,11 @@ DistributedRates draw_faults(Random& random) {
 }
 
 void draw_node(Random& random, ApiNodeOptions& node) {
-  node.frame_bytes = random.pick<std::size_t>({200, 2'000, std::size_t{64} << 10});
+  node.frame_bytes = random.pick<std::size_t>({1, 200, 2'000, std::size_t{64} << 10});
   node.linger_ms = random.pick<std::int64_t>({0, 5, 50});
   node.producer.pending_bytes_max = random.pick<std::size_t>({6'000, 40'000, std::size_t{64} << 20});
   node.producer.frames_in_flight_max = random.pick<std::size_t>({1, 2, 4});
-  node.producer.give_up_ms = random.pick<std::int64_t>({3'000, 30'000});
+  node.producer.give_up_ms = random.pick<std::int64_t>({kGiveUpMsMin, 30'000});
   node.producer.resend_ms = 5;
   node.producer.resend_ms_max = 100;
   node.producer.silence_ms = random.pick<std::int64_t>({500, 600'000});
@@ -106,6 +110,14 @@ DistributedSettings draw_distributed_settings(Random& random) {
   settings.node.id_partitions = static_cast<std::uint16_t>(random.between(1, settings.partitions));
   settings.worker.commit_delay_ms = settings.sync_ms + 2 * settings.step_ms;
   settings.faults = draw_faults(random);
+  // Copies of frames then come so late that a node has begun many boots since: what is in them is told by ids alone, and
+  // so few would not be known any more.
+  if (settings.worker.ids_max < kIdsMany) settings.faults.partition_away = 0;
+  // What is away for long enough is given up, with a batch of a source in several frames.
+  if (settings.faults.partition_away > 0 && random.one_in(2)) {
+    settings.node.frame_bytes = 1;
+    settings.node.producer.give_up_ms = kGiveUpMsMin;
+  }
   return settings;
 }
 

@@ -22,6 +22,7 @@ struct DistributedRates {
   Rate lost = 0;
   Rate producer_rebuilt = 0;
   Rate partition_added = 0;
+  Rate partition_away = 0;
   Rate replica_fails = 0;
   Rate replica_parts = 0;
   Rate cache_lost = 0;

@@ -27,11 +27,17 @@ const Bytes& SimTopic::record(PartitionId partition, Offset offset) const {
   return kept.records[offset.value - kept.begin.value];
 }
 
+void SimTopic::go_away(PartitionId partition, TimeMs ms) {
+  trace_.fault(Fault::kPartitionAway,
+               "partition " + std::to_string(partition.value) + " for " + std::to_string(ms) + " ms");
+  partitions_.at(partition.value).away_until = now + ms;
+}
+
 void SimTopic::trim(PartitionId partition, Offset below) {
   Kept& kept = partitions_.at(partition.value);
   if (below <= kept.begin || kept.records.empty()) return;
-  trace_.fault(Fault::kLogTrimmed, "partition " + std::to_string(partition.value) + " below offset " +
-                                       std::to_string(below.value));
+  trace_.fault(Fault::kLogTrimmed,
+               "partition " + std::to_string(partition.value) + " below offset " + std::to_string(below.value));
   for (; !kept.records.empty() && kept.begin < below; ++kept.begin.value) kept.records.pop_front();
 }
 
@@ -44,6 +50,7 @@ void SimTopic::arrive() {
   if (late_.empty()) return;
   const auto at = random_.below(late_.size());
   Late& late = late_[at];
+  if (!takes(late.partition)) return;
   trace_.fault(Fault::kLateRecord, "partition " + std::to_string(late.partition.value));
   append(late.partition, late.records.front());
   late.records.pop_front();

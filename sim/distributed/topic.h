@@ -21,14 +21,18 @@ class SimTopic {
   SimTopic(std::uint16_t partitions, Random& random, Trace& trace)
       : random_(random), trace_(trace), partitions_(partitions) {}
 
-  /// Fetches are late only while this is set.
+  /// Fetches are late, and partitions away, only while this is set.
   bool faulty = false;
+  TimeMs now = 0;
 
   /// Is told of each record as it gets its offset.
   std::function<void(PartitionId, Offset, ByteView)> appended = [](PartitionId, Offset, ByteView) {};
 
   std::uint16_t partitions() const { return static_cast<std::uint16_t>(partitions_.size()); }
   void add_partition() { partitions_.emplace_back(); }
+  /// It takes no records for so long: it has no leader. What is there can be read.
+  void go_away(PartitionId partition, TimeMs ms);
+  bool takes(PartitionId partition) const { return !faulty || partitions_.at(partition.value).away_until <= now; }
   /// Another one each time that the topic is made.
   std::uint64_t id() const { return id_; }
 
@@ -53,6 +57,7 @@ class SimTopic {
   struct Kept {
     Offset begin{1};
     std::deque<Bytes> records;
+    TimeMs away_until = 0;
     Offset end() const { return Offset(begin.value + records.size()); }
   };
   struct Late {

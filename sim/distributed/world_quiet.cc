@@ -225,6 +225,9 @@ void DistributedWorld::expect_detection() {
       return machine.process && machine.process->node().state() == EngineState::kFailed;
     });
   };
+  // A stall is counted in steps, of which there are no more.
+  for (auto& machine : nodes_) machine.stalled_until = 0;
+  for (auto& machine : workers_) machine.stalled_until = 0;
   for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed(); ++i) {
     if (noticed()) return trace_.line("it was noticed");
     pass_time(kTurnMs);

@@ -19,6 +19,12 @@ BaseWindows::BaseWindows(std::span<const Aggregator> partitions) {
   put(bytes_, static_cast<std::uint16_t>(windows_.size()));
 }
 
+std::size_t BaseWindows::bytes_max() const {
+  auto sum = bytes_.size();
+  for (const auto& window : windows_) sum += sizeof(std::uint64_t) + window.size();
+  return sum;
+}
+
 bool BaseWindows::copy(std::size_t bytes_max) {
   while (bytes_max > 0 && next_ < windows_.size()) {
     const auto before = bytes_.size();

@@ -18,6 +18,8 @@ class BaseWindows {
  public:
   explicit BaseWindows(std::span<const Aggregator> partitions);
 
+  /// What the bytes of it take at most.
+  std::size_t bytes_max() const;
   /// Copies about `bytes_max` bytes more. Whether all is copied.
   bool copy(std::size_t bytes_max);
   /// What was copied; the whole of it after `copy` answered true.

@@ -65,6 +65,9 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"resent-under-new-number", "a frame that is sent again gets another number"},
     {"counter-loaded-twice", "a counter that is asked for twice is loaded twice"},
     {"unknown-told-as-busy", "a frame that may be in the log is answered as not counted when it is given up"},
+    {"cache-set-without-guard", "an older row takes the place of a newer one in the cache"},
+    {"watermark-before-resets", "a worker writes its watermark before all partitions have the RESETs below it"},
+    {"source-overtaken", "later events of a source go to the log though earlier ones were given up"},
     {"store-start-ignored", "a worker goes on where the store may have forgotten rows"},
 });
 

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <tuple>
 
+#include "base/planted.h"
+
 namespace quipu {
 namespace {
 
@@ -29,7 +31,8 @@ void LocalCache::join(Entry& entry, ShardId shard, const Row& row) {
     entry.shards.insert(at, {shard, row});
     return;
   }
-  if (std::tie(row.epoch, row.applied) > std::tie(at->second.epoch, at->second.applied)) at->second = row;
+  const bool newer = std::tie(row.epoch, row.applied) > std::tie(at->second.epoch, at->second.applied);
+  if (newer || QUIPU_PLANTED("cache-set-without-guard")) at->second = row;
 }
 
 LocalCache::Entries::iterator LocalCache::find(const std::string& name) {

@@ -84,6 +84,9 @@ std::vector<FixedBound> make_fixed_bounds() {
             kNoStart),
       bytes("identity_bytes", kIdentityBytesMax,
             "The identity of a data directory, most of it the names of resp.namespaces.", kNoStart),
+      bytes("base_bytes", kBaseBytesMax,
+            "Bases of partitions that one worker makes at a time, twice each: kept, and with the store.",
+            "the next partition's base waits for a later flush; one is always made"),
       bytes("log_line_bytes", kLogLineBytesMax, "A line of a log that `quipu import` counts.",
             "the line is told, and not counted"),
   };

@@ -31,6 +31,9 @@ Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::fu
 
 inline constexpr std::size_t kPasswordBytesMax = 1'024;
 
+/// Bases that one worker makes at a time, as it counts them (WorkerOptions).
+inline constexpr std::size_t kBaseBytesMax = std::size_t{256} << 20;
+
 /// The first line of the file that a key names; empty where it names none. kRefused names both.
 Result<std::string> read_password(const std::string& key, const std::string& file);
 

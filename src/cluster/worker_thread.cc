@@ -38,6 +38,7 @@ WorkerOptions worker_options(const Config& config, const HashSecret& secret) {
   options.release_ms_max = config.cluster.kafka_release_timeout_ms;
   options.base_interval_ms = config.base_interval_ms;
   options.base_log_bytes = config.base_log_bytes;
+  options.base_bytes_max = kBaseBytesMax;
   return options;
 }
 

@@ -1,10 +1,16 @@
 #include "worker/partition_bases.h"
 
 #include <span>
+#include <utility>
 
 #include "base/planted.h"
 
 namespace quipu {
+namespace {
+
+constexpr std::size_t kCopies = 2;  // Kept for another try, and with the store.
+
+}  // namespace
 
 void PartitionBases::restored(std::optional<Offset> base) {
   restored_ = true;
@@ -19,7 +25,11 @@ void PartitionBases::flush_begins(Offset offset) {
   const bool due = core_.worker.steady - last_ >= options.base_interval_ms ||
                    core_.bytes_read - bytes_then_ >= options.base_log_bytes;
   if (!due) return;
-  making_.emplace(offset, BaseWindows(std::span(&core_.aggregator, 1)));
+  BaseWindows windows(std::span(&core_.aggregator, 1));
+  const auto bytes = kCopies * windows.bytes_max();
+  std::size_t& held = core_.worker.base_bytes;
+  if (held > 0 && held + bytes > options.base_bytes_max) return;
+  making_.emplace(offset, std::move(windows), std::make_shared<const HeldBytes>(held, bytes));
   last_ = core_.worker.steady;
   bytes_then_ = core_.bytes_read;
 }
@@ -49,9 +59,9 @@ void PartitionBases::step(Offset watermark, Offset durable) {
 
 void PartitionBases::give() {
   making_->given = true;
-  const Base base{making_->offset, making_->bytes};
   core_.worker.calls.write_base(
-      core_.owner, core_.shard.partition, base, [this](const Result<PartitionRestored>& written) {
+      core_.owner, core_.shard.partition, Base{making_->offset, making_->bytes}, making_->held,
+      [this](const Result<PartitionRestored>& written) {
         if (written) {
           kept_.push_back({making_->offset, core_.worker.steady + core_.worker.options.commit_delay_ms});
           ++core_.worker.stats.bases;

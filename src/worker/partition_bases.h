@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 
 #include "aggregate/base_windows.h"
 #include "base/bytes.h"
 #include "base/identifiers.h"
+#include "worker/held_bytes.h"
 #include "worker/partition_core.h"
 
 namespace quipu {
@@ -17,7 +19,8 @@ namespace quipu {
 ///                                                      log below the newest base that is sure ◄──┘
 ///                                                      and at or below a sure watermark: deleted
 ///
-/// One base at a time: while one is not sure yet, no other is begun, and the one before it stays.
+/// One base at a time: while one is not sure yet, no other is begun, and the one before it stays. Of all partitions of
+/// a worker so many at a time as base_bytes_max allows, or one.
 class PartitionBases {
  public:
   explicit PartitionBases(PartitionCore& core) : core_(core), last_(core.worker.steady) {}
@@ -36,6 +39,7 @@ class PartitionBases {
   struct InMaking {
     Offset offset{};
     BaseWindows windows;
+    std::shared_ptr<const HeldBytes> held;  // Until it is made and the store has answered.
     Bytes bytes;
     bool copied = false;
     bool given = false;

@@ -154,7 +154,7 @@ bool PartitionFlush::allowed() const {
   const bool delayed = core_.worker.steady - oldest.acknowledged_at >= core_.worker.options.commit_delay_ms;
   if (!delayed && !QUIPU_PLANTED("watermark-without-delay")) return false;
   const auto owed = core_.relay.oldest();
-  return !owed || oldest.watermark.offset < *owed;
+  return !owed || oldest.watermark.offset < *owed || QUIPU_PLANTED("watermark-before-resets");
 }
 
 void PartitionFlush::begin_marking() {

@@ -32,7 +32,9 @@ void WorkerCalls::restore(Owner owner, PartitionId partition, RestoreDone done) 
   partitions_.restore(partition, next_token_++);
 }
 
-void WorkerCalls::write_base(Owner owner, PartitionId partition, Base base, RestoreDone done) {
+void WorkerCalls::write_base(Owner owner, PartitionId partition, Base base, std::shared_ptr<const HeldBytes> held,
+                             RestoreDone done) {
+  held_.emplace(next_token_, std::move(held));
   restores_.emplace(next_token_, Asked<RestoreDone>{owner, std::move(done)});
   partitions_.write_base(partition, std::move(base), next_token_++);
 }
@@ -58,6 +60,7 @@ void WorkerCalls::take(TimeMs steady, TimeMs wall, const std::function<void()>& 
     } else if (completion.kind == StoreCompletion::Kind::kBase) {
       Result<PartitionRestored> answer;
       if (!completion.result) answer = std::unexpected(completion.result.error());
+      held_.erase(completion.token);
       hand_out(restores_, completion.token, answer);
     } else {
       hand_out(stores_, completion.token, completion);
@@ -65,7 +68,10 @@ void WorkerCalls::take(TimeMs steady, TimeMs wall, const std::function<void()>& 
   }
   answers_.clear();
   partitions_.take_answers(answers_);
-  for (PartitionStore::Answer& answer : answers_) hand_out(restores_, answer.token, answer.restored);
+  for (PartitionStore::Answer& answer : answers_) {
+    held_.erase(answer.token);
+    hand_out(restores_, answer.token, answer.restored);
+  }
   appended_.clear();
   appender_.step(steady, wall, appended_);
   for (EntryAppender::Appended& appended : appended_) hand_out(appends_, appended.token, appended.offset);

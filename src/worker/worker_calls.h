@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/identifiers.h"
 #include "store/counter_store.h"
 #include "worker/entry_appender.h"
+#include "worker/held_bytes.h"
 #include "worker/partition_store.h"
 
 namespace quipu {
@@ -31,7 +33,9 @@ class WorkerCalls {
   void write(Owner owner, StoreWrite request, StoreDone done);
   void load(Owner owner, StoreLoad request, StoreDone done);
   void restore(Owner owner, PartitionId partition, RestoreDone done);
-  void write_base(Owner owner, PartitionId partition, Base base, RestoreDone done);
+  /// `held` is let go when the store has answered, also where nobody waits for the answer any more.
+  void write_base(Owner owner, PartitionId partition, Base base, std::shared_ptr<const HeldBytes> held,
+                  RestoreDone done);
   void append(Owner owner, PartitionId partition, std::span<const Entry> entries, AppendDone done);
 
   /// Nobody waits for what this one asked any more.
@@ -56,6 +60,7 @@ class WorkerCalls {
   Waiting<StoreDone> stores_;
   Waiting<RestoreDone> restores_;
   Waiting<AppendDone> appends_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<const HeldBytes>> held_;  // Bases with the store, by token.
   std::vector<StoreCompletion> completions_;
   std::vector<PartitionStore::Answer> answers_;
   std::vector<EntryAppender::Appended> appended_;

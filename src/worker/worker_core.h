@@ -52,6 +52,7 @@ struct WorkerCore {
 
   WorkerOptions options;
   WorkerParts parts;
+  std::size_t base_bytes = 0;  ///< Of bases in making and with the store: HeldBytes counts them.
   WorkerCalls calls;
   NamespaceRegistry spaces;
   WorkerStats stats;

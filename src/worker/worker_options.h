@@ -36,6 +36,9 @@ struct WorkerOptions {
   std::int64_t log_grace_ms = 10'000;    ///< How long a log may end before what was counted, if asked since.
   std::int64_t base_interval_ms = 3'600'000;
   std::size_t base_log_bytes = std::size_t{4} << 30;  ///< Of one partition: a base is made after so much log, too.
+  /// Bases that are made, each counted as it is kept for another try and as it is given to the store, until the store
+  /// has answered. Beyond it the next partition's base waits for a later flush; one at a time is always made.
+  std::size_t base_bytes_max = std::size_t{256} << 20;
 };
 
 }  // namespace quipu

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Tests of and by the simulator: seeds without a violation, the same run twice, and every planted bug caught.
 
-    test/sim/run.py [--seeds N] [--distributed-seeds N] [--bugs-only] [--write FILE]
+    test/sim/run.py [--seeds N] [--distributed-seeds N] [--bugs-only] [--bug NAME] [--write FILE]
 
 Uses the build with planted bugs and marks, so that a run of 1,000 seeds of the embedded form, or 300 of the distributed one,
 also fails where a mark was never passed. With
---bugs-only the last line is "caught N of N"; --write puts the list of bugs and seeds into a page.
+--bugs-only the last line is "caught N of N"; --write puts the list of bugs and seeds into a page. With --bug, once or oftener,
+these alone are planted, and their rows alone written anew.
 """
 
 import argparse
@@ -42,20 +43,30 @@ def catch(bug):
     return None
 
 
-def catch_all():
-    return [(name, what, catch(name)) for name, what in bugs()]
+def catch_all(only):
+    return [(name, what, catch(name)) for name, what in bugs() if not only or name in only]
 
 
-def page(rows):
+def written(path):
+    """The rows of the page that is there, by the name of their bug."""
+    lines = pathlib.Path(path).read_text().splitlines() if pathlib.Path(path).exists() else []
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| ")}
+
+
+def row_of(name, what, caught):
+    seed, by = (str(caught[0]), "a check" if caught[1] else "an assertion") if caught else ("not caught", "")
+    return f"| {name} | {what} | {seed} | {by} |"
+
+
+def page(rows, kept):
     commit = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "describe", "--always", "--abbrev=12"],
                             capture_output=True, text=True).stdout.strip()
     lines = ["# Planted bugs", "",
              f"Written by `make planted` at {commit}: each bug alone, from seed 1 on, at most {SEEDS_TO_CATCH} seeds. "
              "[The simulator](../simulator.md) says", "what is checked.", "",
              "| bug | what it does | caught in seed | by |", "|---|---|---|---|"]
-    for name, what, caught in rows:
-        seed, by = (str(caught[0]), "a check" if caught[1] else "an assertion") if caught else ("not caught", "")
-        lines.append(f"| {name} | {what} | {seed} | {by} |")
+    fresh = {name: row_of(name, what, caught) for name, what, caught in rows}
+    lines += [fresh.get(name) or kept[name] for name, _ in bugs() if name in fresh or name in kept]
     return "\n".join(lines) + "\n"
 
 
@@ -112,16 +123,16 @@ def check_shipped(results):
         results.expect("the shipped program has no planted bug", not found, str(found))
 
 
-def check_bugs(results, write=None):
-    rows = catch_all()
+def check_bugs(results, write=None, only=()):
+    rows = catch_all(only)
     for name, _, caught in rows:
         results.expect(f"the bug {name} is caught", caught)
     by_check = sum(1 for _, _, caught in rows if caught and caught[1])
-    results.expect("at least 25 bugs", len(rows) >= 25, str(len(rows)))
+    results.expect("at least 25 bugs", only or len(rows) >= 25, str(len(rows)))
     results.expect("nearly all by a check and not by an assertion", by_check * 25 >= len(rows) * 20,
                    f"{by_check} of {len(rows)}")
     if write:
-        pathlib.Path(write).write_text(page(rows))
+        pathlib.Path(write).write_text(page(rows, written(write) if only else {}))
     return rows
 
 
@@ -130,6 +141,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--distributed-seeds", type=int, default=300)
     parser.add_argument("--bugs-only", action="store_true")
+    parser.add_argument("--bug", action="append", default=[], metavar="NAME")
     parser.add_argument("--write", metavar="FILE")
     arguments = parser.parse_args()
     results = Results()
@@ -138,8 +150,8 @@ def main():
     if built.returncode != 0:
         print("0 passed, 1 failed")
         return 1
-    if arguments.bugs_only:
-        rows = check_bugs(results, arguments.write)
+    if arguments.bugs_only or arguments.bug:
+        rows = check_bugs(results, arguments.write, arguments.bug)
         for name, _, caught in rows:
             print(f"{name:34} {'seed ' + str(caught[0]) + ': ' + caught[2][:100] if caught else 'NOT CAUGHT'}")
         print(f"caught {sum(1 for row in rows if row[2])} of {len(rows)}")

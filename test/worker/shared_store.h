@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -171,14 +173,25 @@ class StoreHandle final : public CounterStore, public PartitionStore {
 
   /// Performs the oldest requests.
   void perform(std::size_t count, const std::function<Fate()>& fate) {
+    decltype(waiting_) held;
     for (; count > 0 && !waiting_.empty(); --count) {
       auto request = std::move(waiting_.front());
       waiting_.pop_front();
+      if (holds_bases && std::holds_alternative<BaseWrite>(request)) {
+        held.push_back(std::move(request));
+        continue;
+      }
       std::visit([&](auto& what) { perform(what, fate()); }, request);
     }
+    std::ranges::move(held, std::front_inserter(waiting_));
   }
   std::size_t waiting() const { return waiting_.size(); }
+  std::size_t bases_waiting() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        waiting_, [](const auto& request) { return std::holds_alternative<BaseWrite>(request); }));
+  }
   bool loses_writes = false;  ///< Whatever the fates say.
+  bool holds_bases = false;   ///< They wait, while all else is done.
 
   /// The store may have forgotten; this process hears of it `news_ms` later, and of nothing behind it before that.
   void forgot(TimeMs news_ms) {
