@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The faults of docs/faults.md on the real program: runs the tests that its rows name, and writes what they came to.
 
-    test/faults/run.py [--only NAME ...]        the injections of this folder
-    test/faults/run.py --all --write            these and the cases of test/e2e that the page names, each result a row of
+    test/faults/run.py [--only NAME ...]        a choice of two minutes, as in each run of all tests
+    test/faults/run.py --all --write            all of this folder and the cases of test/e2e that the page names, each result a row of
                                                 docs/results/faults.md (make faults); --shard 2/5 a part of them
     test/faults/run.py --table                  the last column of docs/faults.md anew from the pages of results
 
@@ -35,6 +35,9 @@ from quality import faults  # noqa: E402
 INJECTIONS = ("kills", "failpoints", "disk", "damage", "starved", "clock", "clients")
 CASES = ("directory", "promises", "kill", "power", "sweep", "disk", "memory", "overload", "connections", "slow_clients",
          "audit", "limits_table")
+# What each run of all tests injects. The rest takes longer than that may take, and some of it needs the machine for itself.
+CHOICE = ("kill-at-each-call", "failpoint-kills", "kill-in-recovery", "write-error", "lost-write", "torn-tail", "segments-wrong",
+          "old-records", "frozen")
 PAGE = ROOT / "docs" / "faults.md"
 RESULTS = ROOT / "docs" / "results" / "faults.md"
 HEAD = """# Faults on the real program: the last runs
@@ -53,7 +56,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="build/release/quipu", help="the program under test")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="run these alone")
-    parser.add_argument("--all", action="store_true", help="also the cases of test/e2e that docs/faults.md names")
+    parser.add_argument("--all", action="store_true", help="all of this folder, and the cases of test/e2e that docs/faults.md names")
     parser.add_argument("--list", action="store_true", help="name the tests")
     parser.add_argument("--shard", metavar="K/N", help="every N-th test alone, from the K-th on")
     parser.add_argument("--kills", type=int, default=60, help="how many SIGKILLs in the tests that count them")
@@ -66,13 +69,13 @@ def parse():
 
 
 def tests():
-    """Those of this folder by name, and a list of these and of those of test/e2e that rows of the page name, in the order of the rows."""
+    """Those of this folder and those of test/e2e that rows of the page name, in the order of the rows."""
     found = dict(test for name in INJECTIONS for test in importlib.import_module(f"injections.{name}").TESTS)
     others = dict(test for name in CASES for test in importlib.import_module(f"cases.{name}").TESTS)
     named = [name for _, cells in faults.rows(PAGE.read_text()) for name in faults.NAME.findall(cells[-2])]
     order = [name for name in dict.fromkeys(named) if name in found or name in others]
     order += [name for name in found if name not in order]
-    return found, [(name, found.get(name) or others[name]) for name in order]
+    return [(name, found.get(name) or others[name]) for name in order]
 
 
 def where():
@@ -105,8 +108,8 @@ def main():
     if arguments.table:
         write_table()
         return 0
-    own, every = tests()
-    chosen = choose(every if arguments.all or arguments.only else list(own.items()), arguments.only)
+    every = tests()
+    chosen = choose(every, arguments.only or (None if arguments.all else CHOICE))
     if arguments.shard:
         which, _, of = arguments.shard.partition("/")
         chosen = chosen[int(which) - 1::int(of)]
