@@ -57,7 +57,7 @@ def parse():
     parser.add_argument("--binary", default="build/release/quipu", help="the program under test")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="run these alone")
     parser.add_argument("--all", action="store_true", help="all of this folder, and the cases of test/e2e that docs/faults.md names")
-    parser.add_argument("--list", action="store_true", help="name the tests")
+    parser.add_argument("--list", action="store_true", help="name all tests")
     parser.add_argument("--shard", metavar="K/N", help="every N-th test alone, from the K-th on")
     parser.add_argument("--kills", type=int, default=60, help="how many SIGKILLs in the tests that count them")
     parser.add_argument("--cuts", type=int, default=50, help="how many power cuts in the tests that count them")
@@ -109,7 +109,7 @@ def main():
         write_table()
         return 0
     every = tests()
-    chosen = choose(every, arguments.only or (None if arguments.all else CHOICE))
+    chosen = choose(every, arguments.only or (None if arguments.all or arguments.list else CHOICE))
     if arguments.shard:
         which, _, of = arguments.shard.partition("/")
         chosen = chosen[int(which) - 1::int(of)]
