@@ -17,6 +17,7 @@ needs: tools/install build services bench; tools/build release quipu bench_cassa
 import argparse
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -221,6 +222,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=("rate", "ratios", "reads"), default=["rate", "ratios", "reads"])
     parser.add_argument("--write", metavar="PAGE")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # The servers are taken down then, too.
     with tempfile.TemporaryDirectory(prefix="quipu-distributed-") as scratch:
         servers = Servers(pathlib.Path(scratch) / "servers", java={})
         try:
