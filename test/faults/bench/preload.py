@@ -15,16 +15,16 @@ class Preload:
     what they mean is said in the C file."""
 
     def __init__(self, context, name):
-        self.library = context.directory / f"{name}.so"
+        self.shared_object = context.directory / f"{name}.so"
         self.path = context.directory / f"{name}.slots"
-        context.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", self.library, HERE / f"{name}.c", "-ldl"])
+        context.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", self.shared_object, HERE / f"{name}.c", "-ldl"])
         self.path.write_bytes(bytes(8 * SLOTS))
         with open(self.path, "r+b") as file:
             self.view = mmap.mmap(file.fileno(), 8 * SLOTS)
 
     @property
     def wrapper(self):
-        return ["env", f"LD_PRELOAD={self.library}", f"QUIPU_FAULT_SLOTS={self.path}"]
+        return ["env", f"LD_PRELOAD={self.shared_object}", f"QUIPU_FAULT_SLOTS={self.path}"]
 
     def __getitem__(self, slot):
         return struct.unpack_from("<q", self.view, 8 * slot)[0]
