@@ -1,0 +1,107 @@
+#include "worker/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/worker_fixture.h"
+
+namespace quipu::testing_worker {
+namespace {
+
+TEST_F(WorkerTest, StopsAtAFrameOfAnotherLog) {
+  append(kFirst, {add("a")});
+  log_.append(kFirst, make_frame(kFirst, {50, 1}, 2, {add("a")}, 1'000, test_identity(2)));
+  append(kSecond, {add("b")});
+  start();
+  mark();
+  expect_alarm("offset 2 holds a frame of another log, of generation 2");
+  EXPECT_EQ(row(kSecond, "b")->total, 1) << "the other partition goes on";
+}
+
+TEST_F(WorkerTest, StopsAtAGapInAChain) {
+  append(kFirst, {add("a")});
+  ++numbers_[0];
+  append(kFirst, {add("a")});
+  start();
+  mark();
+  expect_alarm("frame 3 of node 50, boot 1 follows its frame 1");
+  EXPECT_EQ(watermark(kFirst), kNoOffset) << "nothing more is written";
+}
+
+TEST_F(WorkerTest, StopsAtADamagedFrame) {
+  append(kFirst, {add("a")});
+  log_.frame(kFirst, Offset{1}).back() ^= std::byte{1};
+  start();
+  turns(10);
+  expect_alarm("offset 1");
+}
+
+TEST_F(WorkerTest, StopsWhereTheLogEndsBeforeWhatWasCounted) {
+  for (int i = 0; i < 3; ++i) append(kFirst, {add("a")});
+  start();
+  mark();
+  log_.cut(kFirst, Offset{2});
+  start();
+  turns(20);
+  EXPECT_EQ(health(kFirst).alarm, "") << "what is known of the end may be old for a while";
+  turns(60);
+  expect_alarm("ends before offset 2, but it was counted up to offset 3");
+}
+
+TEST_F(WorkerTest, BelievesAnEndThatWasAskedForSinceAndNoOther) {
+  for (int i = 0; i < 3; ++i) append(kFirst, {add("a")});
+  start();
+  mark();
+  log_.cut(kFirst, Offset{2});
+  start();
+  process_->view.bounds_age = 1'000'000;  // Brokers do not answer: the end is from before the partition was taken over.
+  turns(500);
+  EXPECT_EQ(health(kFirst).alarm, "");
+  process_->view.bounds_age = 1;
+  turns(60);
+  expect_alarm("ends before offset 2, but it was counted up to offset 3");
+}
+
+TEST_F(WorkerTest, StopsWhereFramesWereRemovedBeforeTheyWereRead) {
+  for (int i = 0; i < 3; ++i) append(kFirst, {add("a")});
+  log_.trim(kFirst, Offset{3});
+  start();
+  turns(20);
+  expect_alarm("begins at offset 3, but offset 1 is still needed: frames were removed before they were read");
+}
+
+TEST_F(WorkerTest, StopsWhereNothingSaysWhichIdsCameBefore) {
+  for (int i = 0; i < 3; ++i) append(kFirst, {add("a")});
+  start();
+  mark();
+  log_.trim(kFirst, Offset{3});
+  start();
+  turns(20);
+  expect_alarm("begins at offset 3, and no base says which ids came before it");
+}
+
+TEST_F(WorkerTest, BeginsAgainAtTheWatermarkWhereAnotherWorkerIsAhead) {
+  options_.base_interval_ms = 10;
+  append(kFirst, {add("a")});
+  start();
+  mark();
+  auto slow = std::move(process_);  // It goes on later, and does not know of the others.
+  for (int i = 0; i < 5; ++i) append(kFirst, {add("a")});
+  start();
+  turns(60);
+  append(kFirst, {add("a")});
+  turns(200);
+  ASSERT_GT(log_.bounds(kFirst).begin, Offset{2});
+  process_ = std::move(slow);
+  append(kFirst, {add("a")});
+  mark();
+  EXPECT_EQ(health(kFirst).alarm, "");
+  EXPECT_EQ(row(kFirst, "a")->total, 8);
+  EXPECT_GE(process_->worker.stats().returns, 1u);
+}
+
+}  // namespace
+}  // namespace quipu::testing_worker

@@ -1,0 +1,102 @@
+#include "worker/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/start_partition_store.h"
+#include "worker/worker_fixture.h"
+
+namespace quipu::testing_worker {
+namespace {
+
+TEST_F(WorkerTest, TrimsTheLogBehindABaseThatIsSurelyInTheStore) {
+  options_.base_interval_ms = 10;
+  append(kFirst, {with_id("a", 1)});
+  append(kFirst, {add("b")});
+  start();
+  flush();
+  turns(40);
+  ASSERT_EQ(watermark(kFirst), Offset{2});
+  EXPECT_EQ(log_.bounds(kFirst).begin, Offset{1}) << "neither watermark nor base are surely there";
+  turns(80);
+  EXPECT_EQ(log_.bounds(kFirst).begin, Offset{3});
+  start();
+  append(kFirst, {with_id("a", 1), with_id("a", 2)});
+  flush();
+  EXPECT_EQ(row(kFirst, "a")->total, 2) << "the window came from the base";
+}
+
+/// How many bases were with the store at a time, at most, while two partitions had them due.
+class WorkerBases : public WorkerTest {
+ protected:
+  std::size_t most_at_a_time() {
+    options_.base_interval_ms = 10;
+    start();
+    std::size_t most = 0;
+    for (int i = 0; i < 600; ++i) {
+      if (i % 40 == 0) {
+        append(kFirst, {with_id("a", numbers_[0])});
+        append(kSecond, {with_id("b", numbers_[1])});
+      }
+      step();
+      most = std::max(most, process_->store.bases_waiting());
+      perform();
+    }
+    EXPECT_GT(log_.bounds(kFirst).begin, Offset{1}) << "its base was made in the end";
+    EXPECT_GT(log_.bounds(kSecond).begin, Offset{1}) << "and so was that of the other";
+    return most;
+  }
+};
+
+TEST_F(WorkerBases, AreMadeBesideEachOtherWhereTheirBytesAllow) { EXPECT_EQ(most_at_a_time(), 2U); }
+
+TEST_F(WorkerBases, AreMadeOneAfterTheOtherBeyondTheirBytes) {
+  options_.base_bytes_max = 1;
+  EXPECT_EQ(most_at_a_time(), 1U);
+}
+
+TEST_F(WorkerTest, BeginsNoBaseWhileOneOfADroppedPartitionIsWithTheStore) {
+  options_.base_interval_ms = 10;
+  options_.base_bytes_max = 1;
+  append(kFirst, {with_id("a", 1)});
+  start({kFirst});
+  for (int i = 0; i < 400 && process_->store.bases_waiting() == 0; ++i) {
+    step();
+    if (process_->store.bases_waiting() == 0) perform();
+  }
+  ASSERT_EQ(process_->store.bases_waiting(), 1U);
+  process_->group.change(Kind::kLost, kFirst);
+  process_->group.change(Kind::kAssigned, kSecond);
+  append(kSecond, {with_id("b", 1)});
+  process_->store.holds_bases = true;
+  turns(400);
+  EXPECT_EQ(process_->store.bases_waiting(), 1U);
+  process_->store.holds_bases = false;
+  turns(10);
+  append(kSecond, {with_id("b", 2)});  // The next flush makes it.
+  turns(400);
+  EXPECT_GT(log_.bounds(kSecond).begin, Offset{1});
+}
+
+TEST_F(WorkerTest, TrimsNothingWhereTheStoreKeepsNoBases) {
+  StoreHandle handle(store_, late_);
+  StartPartitionStore plain(handle);
+  append(kFirst, {add("a")});
+  start();
+  mark();
+  plain.restore(kFirst, 7);
+  plain.write_base(kFirst, {Offset{1}, {}}, 8);
+  std::vector<PartitionStore::Answer> answers;
+  plain.take_answers(answers);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[0].token, 7u);
+  EXPECT_EQ(answers[0].restored->watermark->offset, Offset{1});
+  EXPECT_FALSE(answers[0].restored->base);
+  EXPECT_EQ(answers[1].restored.error().code, Code::kRefused);
+}
+
+}  // namespace
+}  // namespace quipu::testing_worker
