@@ -65,6 +65,9 @@ int BenchCommand::run(const Surroundings& surroundings, const std::function<bool
   if (auto valid = validate_namespace(options_.space); !valid) return usage(valid.error().what);
   if (options_.batch > 1 && http_.empty()) return usage("--batch is for --http alone");
   if (options_.events % options_.batch != 0) return usage("--events must be a multiple of --batch");
+  if (distribution_ == "each" && options_.keys % options_.batch != 0) {
+    return usage("--keys must be a multiple of --batch where each is sent once");
+  }
   if (options_.events == 0 && options_.seconds == 0) options_.seconds = 10;
   static const std::map<std::string, Spread> kSpreads = {
       {"zipf", Spread::kZipf}, {"uniform", Spread::kUniform}, {"one", Spread::kOne}, {"each", Spread::kEach}};

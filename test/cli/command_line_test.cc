@@ -268,6 +268,7 @@ TEST_F(CommandLine, WrongSettingsAreUsageErrorsAndNothingIsStarted) {
            {"bench", "load", "--batch", "10"},
            {"bench", "load", "--http", "127.0.0.1:1", "--batch", "0"},
            {"bench", "load", "--http", "127.0.0.1:1", "--batch", "10", "--events", "15"},
+           {"bench", "load", "--http", "127.0.0.1:1", "--batch", "10", "--keys", "15", "--distribution", "each"},
            {"bench", "load", "--resp", "127.0.0.1:1", "--http", "127.0.0.1:1"},
            {"bench", "load", "--events", "5", "--seconds", "5"},
            {"bench", "load", "--namespace", "Not A Name"},
