@@ -29,7 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "test" / "chaos"), str(ROOT / "test" / "e2e"), str(ROOT / "bench" / "distributed")]
 
 from fleet.cluster import CALM_SECONDS, Cluster, Role  # noqa: E402  (the path is set just above)
-from fleet.results import where  # noqa: E402
+from harness.origin import where  # noqa: E402
 from fleet.servers import Servers  # noqa: E402
 from harness.context import Context  # noqa: E402
 from peers import kafka_producer_rate, redis_benchmark, store_rates  # noqa: E402

@@ -30,7 +30,7 @@ from harness.ledger import ODD_BITS  # noqa: E402
 from harness.rounds import Crashes  # noqa: E402
 from harness.runner import program  # noqa: E402
 from harness.server import PHASES  # noqa: E402
-from run import where  # noqa: E402
+from harness.origin import where  # noqa: E402
 
 RESULT = ROOT / "docs" / "results" / "faults_long.md"
 PIECE = 25

@@ -35,7 +35,7 @@ from harness.server import StartFailed  # noqa: E402
 from harness.wire import Lost  # noqa: E402
 from injections.clients import Through, fault_proxy, trouble  # noqa: E402
 from quality import faults  # noqa: E402
-from run import where  # noqa: E402
+from harness.origin import where  # noqa: E402
 
 NUMBERS = (1, 7, 12, 18, 38, 41, 43, 46)
 PAIRS = tuple(itertools.combinations(NUMBERS, 2))

@@ -13,7 +13,6 @@ and says why. Rows of the distributed form are run by test/chaos/run.py, unit te
 import argparse
 import importlib
 import pathlib
-import platform
 import re
 import secrets
 import signal
@@ -29,6 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"), str(ROOT / "tools")]
 
 from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
+from harness.origin import where  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 from quality import faults  # noqa: E402
 
@@ -76,14 +76,6 @@ def tests():
     order = [name for name in dict.fromkeys(named) if name in found or name in others]
     order += [name for name in found if name not in order]
     return [(name, found.get(name) or others[name]) for name in order]
-
-
-def where():
-    """Commit, machine and day, in words."""
-    commit = subprocess.run(["git", "-c", "safe.directory=*", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"],
-                            stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    cores = pathlib.Path("/proc/cpuinfo").read_text().count("processor\t")
-    return f"{commit}, {cores} cores, {platform.system()} {platform.release()}, {time.strftime('%Y-%m-%d')}"
 
 
 def put(order, name, passed, context, seconds):

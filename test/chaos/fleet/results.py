@@ -1,12 +1,9 @@
 """The page of the last runs: a row for each scenario, which a later run of that scenario replaces."""
 
-import pathlib
-import platform
 import re
-import subprocess
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
+from harness.origin import where
+
 ROW = re.compile(r"^\| `([^`]+)` \|")
 HEAD = """# Faults on the distributed form: the last runs
 
@@ -16,14 +13,6 @@ servers, all on one machine. A row that failed says so. The seed repeats a run's
 | scenario | result | seed | seconds | run | what it showed |
 |---|---|---:|---:|---|---|
 """
-
-
-def where():
-    """Commit, machine and day, in words."""
-    commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], stdout=subprocess.PIPE, text=True,
-                            check=True).stdout.strip()
-    cores = pathlib.Path("/proc/cpuinfo").read_text().count("processor\t")
-    return f"{commit}, {cores} cores, {platform.system()} {platform.release()}, {time.strftime('%Y-%m-%d')}"
 
 
 def put(path, order, name, passed, seed, seconds, notes):
