@@ -68,16 +68,7 @@ def piece_of_cuts(context, rounds, seed):
     with Image(context.directory) as image, context.server(image.root / "data", BUSY_DISK) as server:
         crashes = Crashes(server, seed, print, [{}, {}, SMALL_TABLE])
         while crashes.rounds < rounds:
-            crashes.begin()
-            crashes.load.start(server)
-            if crashes.rounds % 2:
-                crashes.aim(min(PHASES, key=lambda phase: crashes.phases[phase]), disk=image.root)
-            else:
-                time.sleep(crashes.random.uniform(0.02, 0.3))
-                crashes.must_live()
-                image.cut(server)
-            crashes.crash()
-            image.recover()
+            crashes.cut_power(image)
         crashes.begin()
         crashes.last_look()
     return crashes

@@ -1,12 +1,10 @@
 """True power cuts: the file system drops all that was not synced, and the process dies with it."""
 
 import os
-import time
 
 from harness.context import expect, expect_equal
 from harness.image import Image
 from harness.rounds import Crashes
-from harness.server import PHASES
 
 from .kill import BUSY_DISK, SMALL_TABLE
 
@@ -38,17 +36,8 @@ def power_cut(context, server_of=None, cuts=None, quiet=False):
         server = server_of(image) if server_of else context.server(image.root / "data", BUSY_DISK)
         with server:
             crashes = Crashes(server, context.seed + 2, (lambda text: None) if quiet else context.say, [{}, {}, SMALL_TABLE])
-            for number in range(cuts):
-                crashes.begin()
-                crashes.load.start(server)
-                if number % 2:
-                    crashes.aim(min(PHASES, key=lambda phase: crashes.phases[phase]), disk=image.root)
-                else:
-                    time.sleep(crashes.random.uniform(0.02, 0.3))
-                    crashes.must_live()
-                    image.cut(server)
-                crashes.crash()
-                image.recover()
+            for _ in range(cuts):
+                crashes.cut_power(image)
             crashes.begin()
             crashes.last_look()
         if not quiet:

@@ -70,6 +70,20 @@ class Crashes:
         self.must_have_been_killed()
         return self.crash()
 
+    def cut_power(self, image):
+        """One round under load that ends by a power cut of `image`: every other one in the phase that had the fewest."""
+        aimed = self.rounds % 2 == 1
+        self.begin()
+        self.load.start(self.server)
+        if aimed:
+            self.aim(min(PHASES, key=lambda phase: self.phases[phase]), disk=image.root)
+        else:
+            time.sleep(self.random.uniform(0.02, 0.3))
+            self.must_live()
+            image.cut(self.server)
+        self.crash()
+        image.recover()
+
     def aim(self, phase, limit=1.5, disk=None):
         """Kills the server when it is in `phase`, or after `limit` seconds; cuts the power of `disk` just before."""
         command = [sys.executable, str(AIM), str(self.server.pid), str(self.server.phases_path), str(PHASES.index(phase)),
