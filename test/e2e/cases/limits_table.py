@@ -32,7 +32,7 @@ OF_PARTS = {
     "kafka.fetch_ahead_bytes": ("test/kafka_broker/kafka_log_test.cc", "FetchesNoMoreAheadThanItsBoundAndOneFetch"),
     "store.waiting_bytes": ("test/cassandra/cassandra_store_test.cc", "BeyondItsBoundsARequestIsBusyInItsTurn"),
     "redis.waiting_bytes": ("test/services/redis_cache_test.cc", "WhatWaitsIsBounded"),
-    "base_bytes": ("test/worker/worker_test.cc", "AreMadeOneAfterTheOtherBeyondTheirBytes"),
+    "base_bytes": ("test/worker/worker_bases_test.cc", "AreMadeOneAfterTheOtherBeyondTheirBytes"),
     "password_bytes": ("test/cluster/shared_store_test.cc", "WhatHasNoneIsRefusedByKeyAndName"),
     "hot.events_per_second": ("test/api/api_node_partitions_test.cc", "SpreadsAHotCounterAndKeepsItsTotalExact"),
 }
