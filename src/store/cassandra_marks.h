@@ -35,6 +35,7 @@ class CassandraMarks {
    private:
     friend class CassandraMarks;
     struct Partition {
+      CassandraMark before;  // What was known: the rest goes with it alone.
       CassandraMark mark;
       std::vector<std::string> chains;                              // Pieces.
       std::map<std::size_t, std::map<Hash128, SourceRow>> buckets;  // Those that changed.
@@ -48,7 +49,8 @@ class CassandraMarks {
   /// How to put the sources and watermarks of a write into the store. A watermark below the one that is known is left
   /// out, with the sources of its partition: it loses.
   Plan plan(const StoreWrite& write);
-  /// What `plan` said is in the store now.
+  /// What `plan` said is in the store now. Of a partition that was loaded since, what was loaded stays: its buckets
+  /// are of another mark, and the next plan has to go by both or neither.
   void commit(Plan plan, TimeMs now);
 
   /// Whether what the store has for a partition is news: its owner was another one meanwhile.

@@ -108,6 +108,34 @@ TEST(CassandraMarks, AnOlderMarkIsLeftOutWithItsSources) {
   EXPECT_THAT(marks.sources(), ElementsAre(source(1, 9, 19)));
 }
 
+// Another owner of the partition may be ahead: its mark is read while ours is on its way. Our next mark must go by its
+// buckets and its versions, or by neither.
+TEST(CassandraMarks, WhatWasLoadedWhileAMarkWasWrittenStays) {
+  CassandraMarks marks(Generation{1}, kBase);
+  Tables tables;
+  auto plan = marks.plan(write_of(10, "abc", {source(1, 5, 9)}));
+  tables.apply(plan);
+  marks.commit(std::move(plan), 0);
+
+  plan = marks.plan(write_of(20, "abd"));
+  tables.apply(plan);
+  CassandraMark theirs;
+  theirs.offset = Offset{30};
+  theirs.chains = {30 << kVersionBits};
+  theirs.sources.resize(kSourceBuckets, 0);
+  theirs.sources[1] = 25 << kVersionBits;
+  marks.load(kPartition, theirs, {"abe"}, {source(1, 8, 25)});
+  marks.commit(std::move(plan), 0);
+  EXPECT_EQ(marks.watermarks(), write_of(30, "abe").watermarks);
+
+  EXPECT_EQ(marks.plan(write_of(25, "abd", {source(1, 8, 25)})).marks.executions(), 0u) << "it would lose";
+  plan = marks.plan(write_of(40, "abf", {source(1, 8, 25)}));
+  tables.apply(plan);
+  EXPECT_EQ(tables.mark.sources[1], 25 << kVersionBits) << "as it was: the bucket that goes with it";
+  marks.commit(std::move(plan), 0);
+  EXPECT_THAT(marks.sources(), ElementsAre(source(1, 8, 25)));
+}
+
 TEST(CassandraMarks, PiecesOfChainsAreNeverTakenAway) {
   CassandraMarks marks(Generation{1}, kBase);
   Tables tables;
