@@ -92,11 +92,13 @@ Result<void> Host::listen(Served served) {
 /// Makes the graph whole, and holds it against the model.
 Result<void> Host::join_servers() {
   LiveGraph& graph = served_->graph;
-  join_servers_to(graph, served_->crossings, http_context_->requests_beside, [this] { return server_stats(); });
+  if (served_->crossings) {
+    join_servers_to(graph, *served_->crossings, http_context_->requests_beside, [this] { return server_stats(); });
+  }
   const auto model = read_architecture(architecture_text());
   if (!model) return failure(model.error().code, "architecture.sruja:" + model.error().what);
   std::vector<std::string> found;
-  if (!served_->form.empty()) found = differences(*model, graph, served_->form);
+  if (served_->whole) found = differences(*model, graph, served_->form);
   for (const auto& difference : found) spdlog::warn("beside architecture.sruja: {}", difference);
   http_context_->graph = &graph;
   http_context_->architecture = architecture_answer(*model, found, served_->form);
