@@ -51,7 +51,7 @@ CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
     Partition& known = partitions_[id];
     if (mark && mark->offset < known.mark.offset) continue;
     Plan::Partition& next = plan.partitions_[id];
-    next.before = next.mark = known.mark;
+    next.mark = known.mark;
     if (mark) next.mark.offset = mark->offset;
     // A version is never given twice: what failed may have been written all the same.
     const auto version = std::max(first_version(next.mark.offset), known.newest_version + 1);
@@ -95,7 +95,7 @@ CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
 void CassandraMarks::commit(Plan plan, TimeMs now) {
   for (auto& [id, next] : plan.partitions_) {
     Partition& known = partitions_[id];
-    if (known.mark != next.before) continue;
+    if (next.mark.offset < known.mark.offset) continue;
     const auto supersede = [&](Kind kind, const std::vector<std::int64_t>& before,
                                const std::vector<std::int64_t>& after) {
       for (std::size_t at = 0; at < before.size() && at < after.size(); ++at) {

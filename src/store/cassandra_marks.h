@@ -35,7 +35,6 @@ class CassandraMarks {
    private:
     friend class CassandraMarks;
     struct Partition {
-      CassandraMark before;  // What was known: the rest goes with it alone.
       CassandraMark mark;
       std::vector<std::string> chains;                              // Pieces.
       std::map<std::size_t, std::map<Hash128, SourceRow>> buckets;  // Those that changed.
@@ -49,8 +48,8 @@ class CassandraMarks {
   /// How to put the sources and watermarks of a write into the store. A watermark below the one that is known is left
   /// out, with the sources of its partition: it loses.
   Plan plan(const StoreWrite& write);
-  /// What `plan` said is in the store now. Of a partition that was loaded since, what was loaded stays: its buckets
-  /// are of another mark, and the next plan has to go by both or neither.
+  /// What `plan` said is in the store now, but for partitions of which a newer mark was loaded since: there ours lost.
+  /// Of an older one that was loaded since, the buckets that the plan leaves alone hold the same.
   void commit(Plan plan, TimeMs now);
 
   /// Whether what the store has for a partition is news: its owner was another one meanwhile.
