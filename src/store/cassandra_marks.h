@@ -70,7 +70,7 @@ class CassandraMarks {
     CassandraMark mark;
     std::vector<std::string> chains;
     std::vector<std::map<Hash128, SourceRow>> sources;  // kSourceBuckets, or none.
-    std::int64_t newest_version = 0;
+    std::int64_t newest_version = 0;                    // Given last, or the newest of what was loaded.
   };
   /// Versions below `version` of that bucket are obsolete since `since`.
   struct Superseded {

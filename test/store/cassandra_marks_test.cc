@@ -156,6 +156,15 @@ TEST_F(CassandraMarksLoaded, AnOlderMarkGivesWay) {
   EXPECT_THAT(marks_.sources(), ElementsAre(source(1, 9, 29)));
 }
 
+// Another owner may give the version after the one that failed, with what is as of its own offset in it.
+TEST_F(CassandraMarksLoaded, AVersionIsOfTheOffsetOfItsMark) {
+  tables_.apply(marks_.plan(write_of(60, "failed", {source(1, 9, 59)})));
+  marks_.load(kPartition, theirs(20), {"theirs"}, {source(1, 8, 12)});
+  put(write_of(30, "ours", {source(1, 8, 25)}));
+  EXPECT_EQ(tables_.mark.sources[1], 30 << kVersionBits);
+  EXPECT_EQ(tables_.mark.chains[0], 30 << kVersionBits);
+}
+
 TEST(CassandraMarks, PiecesOfChainsAreNeverTakenAway) {
   CassandraMarks marks(Generation{1}, kBase);
   Tables tables;
