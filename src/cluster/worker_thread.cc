@@ -81,7 +81,10 @@ class WorkerThread::Parts {
 
   Worker& worker() { return *worker_; }
   std::uint16_t number() const { return number_; }
-  WorkerReport report() const { return {worker_->health(), worker_->stats(), cache_->stats(), worker_->alarm()}; }
+  WorkerReport report() const {
+    return {worker_->health(), worker_->stats(), cache_->stats(), worker_->alarm(),
+            std::max(shared_.log->stats().silent_ms, group_->silent_ms())};
+  }
   /// Leaves the group and everything else.
   void close() {
     worker_.reset();

@@ -22,7 +22,8 @@ struct WorkerReport {
   std::vector<PartitionHealth> partitions;
   WorkerStats stats;
   TotalsCache::Stats cache;
-  std::string alarm;  ///< Why it reads nothing at all; empty if that is not so.
+  std::string alarm;     ///< Why it reads nothing at all; empty if that is not so.
+  TimeMs silent_ms = 0;  ///< How long ago Kafka last answered its log or its membership.
 };
 
 /// One aggregator with a thread, connections and memory of its own.
