@@ -152,7 +152,11 @@ void KafkaProducer::answered(const rd_kafka_message_t& message,
       return;
     }
   }
-  const std::string why = "partition " + std::to_string(message.partition) + ": " + rd_kafka_message_errstr(&message);
+  // Not rd_kafka_message_errstr: that is null without an error (a copy that the broker already had is acknowledged
+  // without an offset), and of a message that was sent it gives the payload.
+  const auto* const error =
+      message.err == RD_KAFKA_RESP_ERR_NO_ERROR ? "the acknowledgement names no offset" : rd_kafka_err2str(message.err);
+  const std::string why = "partition " + std::to_string(message.partition) + ": " + error;
   if (rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED) {
     deliveries_.resolve(key, busy("Kafka did not take the frame: " + why, kRebuildPauseMs));
   } else {
