@@ -73,7 +73,7 @@ void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& wo
               sum.forced_releases);
   out.counter("quipu_worker_cache_dropped_total", "Rows that were not sent to the cache.", dropped);
   out.gauge("quipu_worker_cache_reachable", "Whether the cache answered last.", cache_reachable ? 1 : 0);
-  out.gauge("quipu_worker_kafka_silent_seconds", "How long ago Kafka last answered the worker that waits longest.",
+  out.gauge("quipu_worker_kafka_silent_seconds", "How long ago the worker that waits longest last heard Kafka answer.",
             static_cast<double>(silent_ms) / 1000);
   for (const WorkerReport& worker : workers) {
     for (const PartitionHealth& health : worker.partitions) {

@@ -185,6 +185,7 @@ void KafkaGroup::Member::run(const std::stop_token& stop) {
   rd_kafka_subscribe(client_.get(), topics.get());
   admin_.stop_with(stop);
   while (!stop.stop_requested()) {
+    listen();
     std::int64_t called_at = 0;
     {
       const std::lock_guard lock(mutex_);
@@ -201,7 +202,6 @@ void KafkaGroup::Member::run(const std::stop_token& stop) {
     }
     give_up_revoked();
     commit_hints(false);
-    listen();
   }
   leave();
 }
