@@ -1,5 +1,6 @@
 #include "cluster/cluster_metrics.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace quipu {
@@ -35,6 +36,7 @@ void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& wo
   WorkerStats sum;
   std::uint64_t dropped = 0;
   bool cache_reachable = true;
+  TimeMs silent_ms = 0;
   for (const WorkerReport& worker : workers) {
     const WorkerStats& stats = worker.stats;
     sum.frames += stats.frames;
@@ -52,6 +54,7 @@ void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& wo
     sum.forced_releases += stats.forced_releases;
     dropped += worker.cache.dropped;
     cache_reachable &= worker.cache.reachable;
+    silent_ms = std::max(silent_ms, worker.silent_ms);
   }
   out.counter("quipu_worker_frames_total", "Frames whose events were counted.", sum.frames);
   out.counter("quipu_worker_rows_loaded_total", "Rows read from the store at first touch.", sum.rows_loaded);
@@ -70,6 +73,8 @@ void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& wo
               sum.forced_releases);
   out.counter("quipu_worker_cache_dropped_total", "Rows that were not sent to the cache.", dropped);
   out.gauge("quipu_worker_cache_reachable", "Whether the cache answered last.", cache_reachable ? 1 : 0);
+  out.gauge("quipu_worker_kafka_silent_seconds", "How long ago the worker that waits longest last heard Kafka answer.",
+            static_cast<double>(silent_ms) / 1000);
   for (const WorkerReport& worker : workers) {
     for (const PartitionHealth& health : worker.partitions) {
       const auto id = health.partition;

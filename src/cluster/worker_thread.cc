@@ -81,7 +81,14 @@ class WorkerThread::Parts {
 
   Worker& worker() { return *worker_; }
   std::uint16_t number() const { return number_; }
-  WorkerReport report() const { return {worker_->health(), worker_->stats(), cache_->stats(), worker_->alarm()}; }
+  WorkerReport report() const {
+    return {worker_->health(),
+            worker_->stats(),
+            cache_->stats(),
+            worker_->alarm(),
+            std::max(shared_.log->stats().silent_ms, group_->silent_ms()),
+            steady_clock_ms()};
+  }
   /// Leaves the group and everything else.
   void close() {
     worker_.reset();
@@ -121,6 +128,7 @@ Result<std::unique_ptr<WorkerThread>> WorkerThread::start(const Config& config, 
 
 WorkerThread::WorkerThread(std::unique_ptr<Parts> parts, std::function<void()> ended)
     : parts_(std::move(parts)), ended_(std::move(ended)) {
+  report_.made_at = steady_clock_ms();
   parts_->on_ring([this] { wake(); });
   thread_ = std::thread([this] { run(); });
 }
@@ -160,7 +168,9 @@ bool WorkerThread::drained() const {
 
 WorkerReport WorkerThread::report() const {
   const std::scoped_lock lock(mutex_);
-  return report_;
+  auto report = report_;
+  report.silent_ms += steady_clock_ms() - report.made_at;
+  return report;
 }
 
 void WorkerThread::run() {

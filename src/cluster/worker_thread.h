@@ -23,6 +23,10 @@ struct WorkerReport {
   WorkerStats stats;
   TotalsCache::Stats cache;
   std::string alarm;  ///< Why it reads nothing at all; empty if that is not so.
+  /// How long ago the worker heard Kafka answer its log or its membership. One that waits for a store hears nothing:
+  /// `report` adds how old the last turn is.
+  TimeMs silent_ms = 0;
+  TimeMs made_at = 0;  ///< By the steady clock.
 };
 
 /// One aggregator with a thread, connections and memory of its own.

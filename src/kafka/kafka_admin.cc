@@ -32,6 +32,7 @@ Code code_of(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__DESTROY_BROKER:  // The client removed the broker that it had asked.
     case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
       return Code::kTimeout;
     case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:

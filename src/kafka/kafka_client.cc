@@ -84,6 +84,10 @@ bool may_be_set(std::string_view name) {
          std::ranges::find(names, name) != names.end();
 }
 
+void give_brokers_again(rd_kafka_t* client, const KafkaOptions& options) {
+  rd_kafka_brokers_add(client, options.brokers.c_str());
+}
+
 Result<KafkaClient> make_kafka_client(rd_kafka_type_t type, const KafkaOptions& options, const KafkaSettings& settings,
                                       int events) {
   Configuration conf(rd_kafka_conf_new());

@@ -49,6 +49,9 @@ constexpr Offset from_kafka(std::int64_t offset) { return Offset(static_cast<std
 /// Whether `KafkaOptions::client` may hold this name.
 bool may_be_set(std::string_view name);
 
+/// Gives a client its first brokers again (hearing.h). One that has them already takes no harm. Waits for nothing.
+void give_brokers_again(rd_kafka_t* client, const KafkaOptions& options);
+
 /// Makes a client: what all share, then `settings`, then what the operator sets. `events` are those to be put into
 /// its queues (RD_KAFKA_EVENT_...). Does not wait for any broker. kRefused names the setting that is wrong.
 /// `options.say` is copied.

@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "kafka/hearing.h"
+#include "kafka/kafka_admin.h"
 #include "kafka/kafka_client.h"
 
 namespace quipu {
@@ -22,6 +24,10 @@ constexpr int kPollMs = 50;
 constexpr std::int64_t kOwnerThereMs = 1'000;
 /// How often a member is heard at least, and so how soon it hears that partitions move.
 constexpr std::int64_t kHeartbeatMs = 1'000;
+/// How often a member asks whether its client is answered at all: without brokers it would hear of no partition.
+constexpr std::int64_t kAskMs = 2'000;
+/// How long it waits for that, and so how long an event waits for it.
+constexpr std::int64_t kAnswerMs = 1'000;
 /// How long leaving the group may take; the session's end does it else.
 constexpr std::int64_t kLeaveMs = 10'000;
 
@@ -44,6 +50,11 @@ KafkaSettings member_settings(const KafkaGroupOptions& options) {
       {"auto.offset.reset", "error"},
       {"queued.max.messages.kbytes", "1"},  // It reads nothing: its partitions are paused.
   };
+}
+
+KafkaOptions asking_options(KafkaOptions options) {
+  options.request_timeout_ms = std::min(options.request_timeout_ms, kAnswerMs);
+  return options;
 }
 
 Result<void> check_options(const KafkaGroupOptions& options) {
@@ -76,7 +87,13 @@ std::set<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t* list)
 class KafkaGroup::Member {
  public:
   Member(const KafkaOptions& kafka, const KafkaGroupOptions& options, KafkaClient client)
-      : kafka_(kafka), options_(options), client_(std::move(client)), called_at_(now_ms()) {
+      : kafka_(kafka),
+        options_(options),
+        client_(std::move(client)),
+        asking_(asking_options(kafka)),
+        admin_(client_.get(), asking_),
+        heard_at_(now_ms()),
+        called_at_(now_ms()) {
     rd_kafka_poll_set_consumer(client_.get());
     events_.reset(rd_kafka_queue_get_consumer(client_.get()));
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -109,6 +126,10 @@ class KafkaGroup::Member {
     const std::lock_guard lock(mutex_);
     return refusal_;
   }
+  std::int64_t silent_ms() const {
+    const std::lock_guard lock(mutex_);
+    return std::max<std::int64_t>(now_ms() - heard_at_, 0);
+  }
 
  private:
   void run(const std::stop_token& stop);
@@ -119,6 +140,7 @@ class KafkaGroup::Member {
   void unassign(const rd_kafka_topic_partition_list_t* list);
   void trouble(rd_kafka_event_t& event);
   void commit_hints(bool all);
+  void listen();
   void leave();
   void tell(Change::Kind kind, const std::set<PartitionId>& partitions);
 
@@ -128,6 +150,10 @@ class KafkaGroup::Member {
   KafkaQueue events_;
 
   // The thread's.
+  const KafkaOptions asking_;
+  KafkaAdmin admin_;
+  Hearing hearing_;
+  std::int64_t asked_at_ = 0;
   std::set<PartitionId> owned_;
   KafkaPartitions revoked_;  ///< Taken away, and not given up yet.
   std::int64_t release_by_ = 0;
@@ -138,6 +164,7 @@ class KafkaGroup::Member {
   std::set<PartitionId> held_;  ///< Revoked, and not released by the owner.
   std::map<PartitionId, Offset> hints_;
   std::optional<Error> refusal_;
+  std::int64_t heard_at_;  ///< When the brokers last answered.
   std::int64_t called_at_;
 
   std::jthread thread_;  // The last: it ends first.
@@ -156,7 +183,9 @@ void KafkaGroup::Member::run(const std::stop_token& stop) {
   const KafkaPartitions topics(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(topics.get(), kafka_.topic.c_str(), RD_KAFKA_PARTITION_UA);
   rd_kafka_subscribe(client_.get(), topics.get());
+  admin_.stop_with(stop);
   while (!stop.stop_requested()) {
+    listen();
     std::int64_t called_at = 0;
     {
       const std::lock_guard lock(mutex_);
@@ -283,6 +312,28 @@ void KafkaGroup::Member::commit_hints(bool all) {
   rd_kafka_commit_queue(client_.get(), list.get(), events_.get(), nullptr, nullptr);
 }
 
+/// Asks whether anyone is there, and begins anew with the first brokers where nobody is (hearing.h).
+void KafkaGroup::Member::listen() {
+  const auto asked_at = now_ms();
+  if (asked_at - asked_at_ < kAskMs) return;
+  asked_at_ = asked_at;
+  const auto found = admin_.topic();
+  const auto now = now_ms();
+  if (!found && found.error().code == Code::kTimeout) {
+    const auto step = hearing_.unanswered(asked_at, now);
+    if (step.search) give_brokers_again(client_.get(), kafka_);
+    if (step.tell) {
+      kafka_.say("group " + options_.group + " hears nothing from Kafka, nor of partitions: " + found.error().what);
+    }
+    return;
+  }
+  if (const auto silent = hearing_.answered(now)) {
+    kafka_.say("group " + options_.group + ": brokers answer again, after " + std::to_string(*silent / 1'000) + " s");
+  }
+  const std::lock_guard lock(mutex_);
+  heard_at_ = now;
+}
+
 void KafkaGroup::Member::leave() {
   commit_hints(true);
   if (const KafkaError wrong(rd_kafka_consumer_close_queue(client_.get(), events_.get())); wrong) return;
@@ -337,6 +388,8 @@ void KafkaGroup::pause(PartitionId partition, bool paused) { log_.pause(partitio
 void KafkaGroup::hint_committed(PartitionId partition, Offset offset) {
   if (member_ && offset != kNoOffset) member_->hint(partition, offset);
 }
+
+std::int64_t KafkaGroup::silent_ms() const { return member_ ? member_->silent_ms() : 0; }
 
 Result<void> KafkaGroup::health() const {
   if (auto fine = log_.health(); !fine) return fine;

@@ -35,6 +35,8 @@ class KafkaGroup final : public LogGroup {
   void hint_committed(PartitionId partition, Offset offset) override;
   /// The topic is gone or another one (kDamaged), or the brokers do not let this process be a member (kRefused).
   Result<void> health() const override;
+  /// How long ago the brokers last answered this member; it asks every 2 s. 0 without a group.
+  std::int64_t silent_ms() const;
 
  private:
   class Member;

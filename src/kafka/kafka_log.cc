@@ -135,7 +135,7 @@ class KafkaLog::State {
 
   explicit State(KafkaOptions options) : options_(std::move(options)) {}
   ~State() {
-    // Both leave work to the watch's thread, which has to end before the client that it asks with.
+    // Both leave work to the watch's threads, which have to end before the client that it asks with.
     producer_.reset();
     reader_.reset();
     watch_.reset();
@@ -368,7 +368,8 @@ Result<void> KafkaLog::health() const {
 }
 
 KafkaLogStats KafkaLog::stats() const {
-  return {state_->producer_->rebuilt(), state_->watch_->silence(), state_->watch_->findings()};
+  return {state_->producer_->rebuilt(), state_->watch_->silence(), state_->watch_->findings(),
+          state_->watch_->silent_ms()};
 }
 
 }  // namespace quipu

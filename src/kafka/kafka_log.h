@@ -19,6 +19,7 @@ struct KafkaLogStats {
   std::uint64_t producers_rebuilt = 0;   ///< Clients that were left behind with what they had under way.
   std::optional<std::string> silence{};  ///< Why the cluster did not answer lately.
   std::vector<KafkaFinding> findings{};  ///< What is weak or unsafe about the topic's settings.
+  std::int64_t silent_ms = 0;            ///< How long ago the cluster last answered; it is asked every second.
 };
 
 /// The event log of the distributed form: a topic of Kafka. One frame is one record.
@@ -34,7 +35,7 @@ struct KafkaLogStats {
 /// again, in order and under the same chain numbers, is overtaken by nothing but copies of the same frames in the same
 /// order. A topic that is gone, or is another one than it was, is kDamaged everywhere. A partition that lost
 /// acknowledged frames is not read any more; it, or a setting that could lose events, makes `room_bytes` 0 and `closed`
-/// name it, while reading goes on elsewhere. Threads: one of its own, and librdkafka's. All calls on the owner's
+/// name it, while reading goes on elsewhere. Threads: two of its own, and librdkafka's. All calls on the owner's
 /// thread; none waits but `open` and the destructor. What was under way at the destructor is left behind: it may be in
 /// the log.
 class KafkaLog final : public EventLog {

@@ -105,6 +105,7 @@ Result<void> KafkaProducer::begin(std::int64_t now) {
       events_.get(), [](rd_kafka_t*, void* options) { static_cast<const KafkaOptions*>(options)->wake(); },
       const_cast<KafkaOptions*>(&options_));
   begun_at_ = now;
+  hearing_ = {};
   return {};
 }
 
@@ -151,7 +152,11 @@ void KafkaProducer::answered(const rd_kafka_message_t& message,
       return;
     }
   }
-  const std::string why = "partition " + std::to_string(message.partition) + ": " + rd_kafka_message_errstr(&message);
+  // Not rd_kafka_message_errstr: that is null without an error (a copy that the broker already had is acknowledged
+  // without an offset), and of a message that was sent it gives the payload.
+  const auto* const error =
+      message.err == RD_KAFKA_RESP_ERR_NO_ERROR ? "the acknowledgement names no offset" : rd_kafka_err2str(message.err);
+  const std::string why = "partition " + std::to_string(message.partition) + ": " + error;
   if (rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED) {
     deliveries_.resolve(key, busy("Kafka did not take the frame: " + why, kRebuildPauseMs));
   } else {
@@ -176,11 +181,23 @@ void KafkaProducer::poll(const std::function<void(PartitionId, Offset)>& reached
 void KafkaProducer::measure(std::int64_t now) {
   if (acknowledged_bytes_ == 0 || now - measured_at_ < kMeasureMs) return;
   last_error_.clear();
+  hearing_.answered(now);
   constexpr double kKeep = 0.8;
   lately_bytes_ = lately_bytes_ * kKeep + static_cast<double>(acknowledged_bytes_);
   lately_ms_ = lately_ms_ * kKeep + static_cast<double>(now - measured_at_);
   acknowledged_bytes_ = 0;
   measured_at_ = now;
+}
+
+void KafkaProducer::look_at_oldest(std::int64_t now) {
+  if (failed_ || deliveries_.unanswered() == 0) return;
+  const auto oldest = deliveries_.oldest_sent();
+  if (now - oldest >= options_.delivery_timeout_ms) {
+    fail("no acknowledgement within " + std::to_string(options_.delivery_timeout_ms) + " ms" +
+         (last_error_.empty() ? "" : " (" + last_error_ + ")"));
+  } else if (client_ && now - oldest >= Hearing::kSearchMs && hearing_.unanswered(oldest, now).search) {
+    give_brokers_again(client_.get(), options_);
+  }
 }
 
 void KafkaProducer::take_completions(std::vector<LogCompletion>& out,
@@ -189,10 +206,7 @@ void KafkaProducer::take_completions(std::vector<LogCompletion>& out,
   send();  // What was held until the first of its partition was acknowledged.
   const auto now = now_ms();
   measure(now);
-  if (!failed_ && deliveries_.unanswered() > 0 && now - deliveries_.oldest_sent() >= options_.delivery_timeout_ms) {
-    fail("no acknowledgement within " + std::to_string(options_.delivery_timeout_ms) + " ms" +
-         (last_error_.empty() ? "" : " (" + last_error_ + ")"));
-  }
+  look_at_oldest(now);
   if (failed_) abandon(now);
   deliveries_.take(out);
 }

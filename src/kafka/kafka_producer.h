@@ -11,6 +11,7 @@
 #include "base/identifiers.h"
 #include "base/result.h"
 #include "kafka/deliveries.h"
+#include "kafka/hearing.h"
 #include "kafka/kafka_client.h"
 #include "kafka/kafka_options.h"
 #include "log/event_log.h"
@@ -60,6 +61,8 @@ class KafkaProducer {
   void poll(const std::function<void(PartitionId, Offset)>& reached);
   void answered(const rd_kafka_message_t& message, const std::function<void(PartitionId, Offset)>& reached);
   void measure(std::int64_t now);
+  /// Gives the client up, or its brokers again, where the oldest frame has no answer for too long.
+  void look_at_oldest(std::int64_t now);
   void fail(std::string why);
   void abandon(std::int64_t now);
   Result<void> begin(std::int64_t now);
@@ -70,6 +73,7 @@ class KafkaProducer {
   KafkaQueue events_;
   KafkaTopicHandle topic_;
   Deliveries deliveries_;
+  Hearing hearing_;  ///< Of the present client.
   std::int64_t begun_at_ = 0;
   std::int64_t resume_at_ = 0;         ///< No new client before: the last one failed at once.
   std::optional<std::string> failed_;  ///< Why the client has to be left behind.

@@ -23,19 +23,24 @@ constexpr int kRoundsToBelieve = 2;
 TopicWatch::TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTopicState found,
                        const std::vector<LogBounds>& bounds, std::int64_t asked_at)
     : options_(options),
+      client_(client),
       admin_(client, options),
       checked_at_(now_ms()),
       back_(bounds.size()),
       topic_(std::move(found)),
       known_(bounds.size()),
-      findings_(judge_topic(options, topic_)) {
+      findings_(judge_topic(options, topic_)),
+      heard_at_(now_ms()) {
   for (const auto& each : bounds) places_.push_back({each, 0, asked_at});
+  errands_ = std::jthread([this](const std::stop_token& stop) { run_errands(stop); });
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
 TopicWatch::~TopicWatch() {
   thread_.request_stop();
+  errands_.request_stop();
   thread_.join();
+  errands_.join();
   for (const auto& task : tasks_) task();
 }
 
@@ -82,6 +87,11 @@ std::optional<std::string> TopicWatch::silence() const {
   return silence_;
 }
 
+std::int64_t TopicWatch::silent_ms() const {
+  const std::lock_guard lock(mutex_);
+  return std::max<std::int64_t>(now_ms() - heard_at_, 0);
+}
+
 void TopicWatch::known(PartitionId partition, Offset end) {
   const std::lock_guard lock(mutex_);
   if (partition.value < known_.size()) known_[partition.value] = std::max(known_[partition.value], end);
@@ -124,7 +134,7 @@ void TopicWatch::trim(PartitionId partition, Offset offset) {
 void TopicWatch::post(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
-  changed_.notify_one();
+  posted_.notify_one();
 }
 
 void TopicWatch::run(const std::stop_token& stop) {
@@ -135,19 +145,24 @@ void TopicWatch::run(const std::stop_token& stop) {
     const bool asked = asked_;
     const auto due = last_at + (asked ? std::min(kRoundPauseMs, options_.refresh_ms) : options_.refresh_ms);
     changed_.wait_until(lock, stop, std::chrono::steady_clock::time_point(std::chrono::milliseconds(due)),
-                        [&] { return !tasks_.empty() || asked_ != asked; });
-    while (!tasks_.empty()) {
-      const auto task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      task();
-      lock.lock();
-    }
+                        [&] { return asked_ != asked; });
     lock.unlock();
     if (stop.stop_requested() || now_ms() < due) continue;
     round();
     last_at = now_ms();
     options_.wake();
+  }
+}
+
+void TopicWatch::run_errands(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (posted_.wait(lock, stop, [&] { return !tasks_.empty(); })) {
+    const auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+    if (stop.stop_requested()) return;
   }
 }
 
@@ -175,9 +190,28 @@ void TopicWatch::damaged(const std::string& what) {
                   0};
 }
 
+void TopicWatch::heard() {
+  const auto now = now_ms();
+  if (const auto silent = hearing_.answered(now)) {
+    options_.say("topic " + options_.topic + ": brokers answer again, after " + std::to_string(*silent / 1'000) + " s");
+  }
+  const std::lock_guard lock(mutex_);
+  heard_at_ = now;
+}
+
+void TopicWatch::unheard(std::int64_t asked_at, const Error& why) {
+  if (why.code != Code::kTimeout) return heard();  // An answer, though not the one that was hoped for.
+  const auto step = hearing_.unanswered(asked_at, now_ms());
+  if (step.search) give_brokers_again(client_, options_);
+  if (step.tell) {
+    options_.say("hears nothing from Kafka, and knows of no new frame: " + why.what + "; it goes on to look for it");
+  }
+}
+
 void TopicWatch::look_at_topic() {
   const auto asked_at = now_ms();
   const auto found = admin_.topic();
+  found ? heard() : unheard(asked_at, found.error());
   gone_ = !found && found.error().code == Code::kNotFound ? gone_ + 1 : 0;
   if (gone_ >= kRoundsToBelieve) {
     damaged("topic " + options_.topic + " is gone: it was deleted");
@@ -217,6 +251,7 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
   }
   const auto asked_at = now_ms();
   const auto found = admin_.bounds(static_cast<std::uint16_t>(known.size()));
+  found ? heard() : unheard(asked_at, found.error());
   const std::lock_guard lock(mutex_);
   if (!found) {
     silence_ = found.error().what;

@@ -13,6 +13,7 @@
 
 #include "base/identifiers.h"
 #include "base/result.h"
+#include "kafka/hearing.h"
 #include "kafka/kafka_admin.h"
 #include "kafka/kafka_client.h"
 #include "kafka/kafka_options.h"
@@ -28,7 +29,9 @@ namespace quipu {
 /// Promise: what it finds wrong for good stays found: the topic is gone or another one (`damage`), or a partition ends
 /// before an offset that was once known (`loss`). That a topic is gone or an end went back is believed when two rounds
 /// in a row say so, since a broker that has just begun may need a moment to know it. What passes (no answer, no leader)
-/// changes nothing. Thread: its own; the owner's calls take what the last round found, and wait for nothing.
+/// changes nothing, but a client that gets no answer at all is given its brokers again, and it is said (hearing.h).
+/// Threads: two of its own, one that asks and one that does what is posted; the owner's calls take what the last round
+/// found, and wait for nothing.
 class TopicWatch {
  public:
   /// What one partition is known to be.
@@ -65,6 +68,8 @@ class TopicWatch {
   std::optional<std::string> closed() const;
   /// Why the last round brought nothing.
   std::optional<std::string> silence() const;
+  /// How long ago the cluster last answered. Grows also while the thread does something else.
+  std::int64_t silent_ms() const;
 
   /// Frames below `end` are, or were said to be, in the partition. Rises only.
   void known(PartitionId partition, Offset end);
@@ -75,12 +80,16 @@ class TopicWatch {
   std::uint64_t ask();
   /// Removes the partition's frames below `offset`, in the background, until it is done.
   void trim(PartitionId partition, Offset offset);
-  /// Does something that waits, in the background, in order.
+  /// Does something that waits, in the background, in order, and not on the thread that asks: a client that is slow to
+  /// end (10 s at most, kafka_client.h) keeps no round waiting.
   void post(std::function<void()> task);
 
  private:
   void run(const std::stop_token& stop);
+  void run_errands(const std::stop_token& stop);
   void round();
+  void heard();
+  void unheard(std::int64_t asked_at, const Error& why);
   void look_at_topic();
   void look_at_bounds(std::uint64_t number);
   void look_at_settings();
@@ -89,7 +98,9 @@ class TopicWatch {
   void found_loss(std::size_t partition, const std::string& what);
 
   const KafkaOptions& options_;
+  rd_kafka_t* const client_;
   KafkaAdmin admin_;             ///< The thread's.
+  Hearing hearing_;              ///< The thread's.
   std::int64_t checked_at_ = 0;  ///< The thread's.
   int gone_ = 0;                 ///< The thread's: how many rounds in a row did not find the topic.
   std::vector<int> back_;        ///< The thread's: how many rounds in a row said that a partition's end went back.
@@ -104,12 +115,15 @@ class TopicWatch {
   std::optional<Error> loss_;
   std::vector<KafkaFinding> findings_;
   std::optional<std::string> silence_;
+  std::int64_t heard_at_;
   std::uint64_t rounds_begun_ = 0;
   bool asked_ = false;
   std::map<PartitionId, Offset> trims_;
   std::deque<std::function<void()>> tasks_;
+  std::condition_variable_any posted_;
 
-  std::jthread thread_;  // The last: it ends first.
+  std::jthread errands_;
+  std::jthread thread_;  // Both last: they end first.
 };
 
 }  // namespace quipu

@@ -1,18 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
-#include <array>
-#include <cstdio>
 #include <deque>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <random>
 
 #include "kafka/kafka_log.h"
 #include "kafka_broker/kafka_world.h"
-#include "services/stop_process.h"
+#include "kafka_broker/own_broker.h"
 
 /// What a broker's faults do to the log. Each test has a broker of its own, that it kills and stops.
 namespace quipu {
@@ -23,53 +19,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing_log::sample_frame;
 using Numbers = std::vector<std::uint64_t>;
-
-/// A broker in a directory of its own, by the script that starts all local services.
-class OwnBroker {
- public:
-  OwnBroker() : directory_(testing::TempDir() + "quipu-broker-XXXXXX") {
-    EXPECT_NE(::mkdtemp(directory_.data()), nullptr);
-    start();
-  }
-  ~OwnBroker() { services("down --kill --purge"); }
-
-  /// Starts it, or starts it again with its data and its port.
-  void start() {
-    const auto said = services("up --only kafka");
-    const auto at = said.find("QUIPU_TEST_KAFKA=");
-    ASSERT_NE(at, std::string::npos) << said;
-    address_ = said.substr(at + std::string_view("QUIPU_TEST_KAFKA=").size());
-    address_.erase(address_.find_last_not_of(" \n") + 1);
-  }
-  /// SIGKILL: a crash of the process. The system keeps what was written.
-  void kill() { services("down --kill --only kafka"); }
-  /// It stands still from here on, until `resume`.
-  void pause() const { testing_services::stop_process(pid()); }
-  void resume() const { ASSERT_EQ(::kill(pid(), SIGCONT), 0); }
-  const std::string& address() const { return address_; }
-  std::string data() const { return directory_ + "/kafka-1/data"; }
-
- private:
-  pid_t pid() const {
-    std::ifstream file(directory_ + "/kafka-1/pid");
-    pid_t pid = 0;
-    file >> pid;
-    EXPECT_GT(pid, 1);
-    return pid;
-  }
-  std::string services(const std::string& verb) const {
-    const auto command = std::string(QUIPU_SOURCE_DIR) + "/deploy/local/services " + verb + " --dir " + directory_;
-    std::string said;
-    auto* output = ::popen(command.c_str(), "r");
-    std::array<char, 256> piece{};
-    while (std::fgets(piece.data(), piece.size(), output) != nullptr) said += piece.data();
-    EXPECT_EQ(::pclose(output), 0) << command;
-    return said;
-  }
-
-  std::string directory_;
-  std::string address_;
-};
 
 class KafkaFaultsTest : public testing::Test {
  protected:

@@ -10,6 +10,7 @@ from . import totals
 
 METRICS_SECONDS_MAX = 2.0
 CALM_SECONDS_MAX = 90.0
+SILENT_SECONDS_MAX = 5.0  # A worker that Kafka has not answered for so long knows of no newer frame. It asks every second or two.
 CALM_SECONDS = 1.5  # Longer than workers take to hear of the log's new end (a second).
 READ_AT_ONCE = 100
 AFTER_MS = 20_000
@@ -183,6 +184,8 @@ class Cluster:
             plain, parted = worker.metrics()
             if not plain:
                 return f"{worker.name} does not answer"
+            if plain["quipu_worker_kafka_silent_seconds"] > SILENT_SECONDS_MAX:
+                return f"{worker.name} hears nothing from Kafka for {plain['quipu_worker_kafka_silent_seconds']:.0f} s"
             for partition, read in parted.get("quipu_worker_read_offset", {}).items():
                 if partition in owned:
                     return f"partition {partition} has two owners"

@@ -24,8 +24,6 @@ from .workers import finish
 SLEEPS_SECONDS = 8.0  # Longer than a worker's session.
 WORKERS_MORE = 3
 UNTIL_SHARE = 0.85    # Of the events: then the faults end.
-#: A worker may wait as long for answers of a broker that stood still, and till then it knows of no newer end of the log: it looks calm.
-QUIET_SECONDS = 15.0
 
 
 class Place:
@@ -230,8 +228,6 @@ def both(pair, context):
         for fault in faults:
             fault.end()
         traffic.finish()
-        if 38 in pair or 43 in pair:
-            time.sleep(QUIET_SECONDS)
         place.cluster.wait_owned()
         finish(context, place.cluster, traffic)
         for number, fault in zip(pair, faults):
