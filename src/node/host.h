@@ -87,8 +87,8 @@ class Host {
   const std::int64_t began_us_;
   TimeMs next_step_ = 0;
   std::int64_t commit_wait_us_ = 0;  // Until the frames that wait for more go to the log.
-  TimeMs stop_by_ = 0;               // 0: no stop was asked for.
-  TimeMs told_at_ = 0;
+  TimeMs stop_by_ = 0;               // By the steady clock; 0: no stop was asked for.
+  TimeMs told_at_ = 0;               // By the steady clock.
   bool ready_told_ = false;
 };
 
