@@ -48,6 +48,15 @@ macro(quipu_leave_out_distributed list)
   endif()
 endmacro()
 
+# In sanitized builds several sources of a target are compiled as one, which takes less than half as long. The other builds
+# compile each alone, so that each includes what it uses.
+function(quipu_compile_together target)
+  if(QUIPU_SANITIZE AND NOT QUIPU_FUZZ)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
+endfunction()
+
 # quipu_library(event DEPENDS base [LINK xxhash]): src/<name>/*.cc, or an interface library where there is none.
 function(quipu_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
@@ -59,6 +68,7 @@ function(quipu_library name)
   if(sources)
     add_library(quipu_${name} STATIC ${sources})
     target_link_libraries(quipu_${name} PUBLIC quipu_options ${depends} PRIVATE ${ARG_LINK})
+    quipu_compile_together(quipu_${name})
   else()
     add_library(quipu_${name} INTERFACE)
     target_link_libraries(quipu_${name} INTERFACE quipu_options ${depends} ${ARG_LINK})
@@ -113,6 +123,16 @@ function(quipu_test name)
   target_compile_definitions(test_${name} PRIVATE QUIPU_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE quipu_options ${depends} ${ARG_LINK} GTest::gmock GTest::gtest_main
     quipu_test_options)
+  if(QUIPU_SANITIZE)
+    # Parsed once for all tests, which takes a third off each of them. GCC's warning is wrong about what comes out of it.
+    target_compile_options(test_${name} PRIVATE -fpch-preprocess -Wno-array-bounds)
+    if(TARGET test_base AND NOT name STREQUAL base)
+      target_precompile_headers(test_${name} REUSE_FROM test_base)
+    else()
+      target_precompile_headers(test_${name} PRIVATE <gmock/gmock.h> <gtest/gtest.h> <chrono> <filesystem> <fstream> <functional>
+        <map> <memory> <string> <thread> <vector>)
+    endif()
+  endif()
   set(labels)
   if(ARG_SERVICES)
     set(labels PROPERTIES LABELS services TIMEOUT 600)

@@ -12,6 +12,9 @@
 
 namespace quipu {
 
+/// What the names of the keys of namespaces begin with.
+inline constexpr std::string_view kNamespacesPrefix = "namespaces.";
+
 /// What kind of value a key takes, and so how it is written and bounded.
 enum class KeyKind : std::uint8_t {
   kText,

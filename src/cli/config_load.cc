@@ -15,7 +15,6 @@ namespace quipu {
 namespace {
 
 constexpr std::string_view kPrefix = "QUIPU_";
-constexpr std::string_view kNamespaces = "namespaces.";
 
 std::unexpected<Error> at(std::string_view where, const Error& error) {
   return failure(error.code, fmt::format("{}: {}", where, error.what));
@@ -23,8 +22,8 @@ std::unexpected<Error> at(std::string_view where, const Error& error) {
 
 /// `[namespaces.videos]` without a key makes the namespace exist.
 Result<void> add_empty_table(LoadedConfig& loaded, const FileEntry& entry) {
-  if (!entry.name.starts_with(kNamespaces)) return {};  // An empty `[log]` says nothing.
-  const auto space = entry.name.substr(kNamespaces.size());
+  if (!entry.name.starts_with(kNamespacesPrefix)) return {};  // An empty `[log]` says nothing.
+  const auto space = entry.name.substr(kNamespacesPrefix.size());
   if (auto valid = validate_namespace(space); !valid) return valid;
   loaded.config.namespaces.try_emplace(space);
   return {};

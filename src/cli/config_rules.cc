@@ -13,7 +13,6 @@
 namespace quipu {
 namespace {
 
-constexpr std::string_view kNamespaces = "namespaces.";
 constexpr std::size_t kSegmentStep = 4096;  // Segments are written by pages.
 
 std::string in_quotes(std::string_view text) {
@@ -128,7 +127,7 @@ Result<void> unknown_key(std::string_view name, const std::vector<std::string_vi
 }
 
 Result<void> set_policy_key(Config& config, std::string_view name, const KeyValue& written) {
-  const auto rest = name.substr(kNamespaces.size());
+  const auto rest = name.substr(kNamespacesPrefix.size());
   const auto dot = rest.rfind('.');
   const auto space = rest.substr(0, dot);
   const auto field = rest.substr(dot + 1);
@@ -146,7 +145,7 @@ Result<void> set_policy_key(Config& config, std::string_view name, const KeyValu
       if (done) config.namespaces[std::string(space)] = policy;
       return done;
     }
-    full_names.push_back(fmt::format("{}{}.{}", kNamespaces, space, key.spec.name));
+    full_names.push_back(fmt::format("{}{}.{}", kNamespacesPrefix, space, key.spec.name));
   }
   return unknown_key(name, {full_names.begin(), full_names.end()});
 }
@@ -159,7 +158,7 @@ Result<void> set_key(Config& config, std::string_view name, const KeyValue& writ
     if (key.spec.name == name) return set_in(config, key, name, written);
     names.push_back(key.spec.name);
   }
-  const bool of_policy = name.starts_with(kNamespaces) && name.find('.', kNamespaces.size()) != std::string_view::npos;
+  const bool of_policy = name.starts_with(kNamespacesPrefix) && name.find('.', kNamespacesPrefix.size()) != std::string_view::npos;
   if (of_policy) return set_policy_key(config, name, written);
   return unknown_key(name, names);
 }
