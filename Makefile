@@ -91,6 +91,11 @@ faults-long:     ## 1,000 kills and 300 power cuts of the real program; takes so
 	@tools/build release quipu -j $(JOBS)
 	@test/faults/long.py
 
+soak:            ## An hour at 70 % of what the machine takes, killed at random; writes docs/results/soak.md; MINUTES=5 takes a look
+	@tools/install build test
+	@tools/build release quipu -j $(JOBS)
+	@python3 -B test/soak/run.py --minutes $(or $(MINUTES),60) $(if $(MINUTES),,--write docs/results/soak.md)
+
 faults-pairs:    ## Pairs of faults at once on the real program, seeds random; MINUTES=30 goes on for so long; writes docs/results/faults_pairs.md
 	@tools/install build test
 	@tools/build release quipu -j $(JOBS)
@@ -123,4 +128,4 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed faults faults-long faults-pairs
+.PHONY: soak chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed faults faults-long faults-pairs

@@ -5,7 +5,7 @@
 
 Starts servers, one API node and one process of five workers of its own. Asked are:
 
-rate     batches over HTTP for --seconds, and INCR over RESP for a third of it (100,000 counters, Zipf 1.0): the workers' lag
+rate     batches over HTTP for --seconds, the same with ids and INCR over RESP for a third of it each (100,000 counters, Zipf 1.0): the workers' lag
          meanwhile, what each process took of the processors, the rows written, and whether the totals are exact at the end
 ratios   in alternating rounds: that rate for a few seconds; Kafka's own producer test, one event of 28 bytes a record, on
          the same broker; rows a second of the exact store and of a counter column's UPDATE, by the same driver
@@ -85,6 +85,7 @@ class Bench:
         self.say(f"{COUNTERS:,} counters, Zipf 1.0, {PARTITIONS} partitions, `acks=all`, flush every 5 s; one API node, one process of "
                  "five workers. Closed loops.\n")
         self.hold("NDJSON, 1,000 events a request, 16 connections, 2 requests under way on each", BATCHES, self.seconds)
+        self.hold("The same, each event with an id", (*BATCHES, "--ids"), self.seconds / 3)
         self.hold("INCR over RESP, 50 connections, 256 commands under way on each: each reply has the total", COMMANDS, self.seconds / 3)
 
     def hold(self, title, flags, seconds):

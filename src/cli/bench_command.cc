@@ -24,6 +24,7 @@ void BenchCommand::add_to(CLI::App& verb) {
   verb.add_option("--pipeline", options_.pipeline, "Requests sent before their replies are waited for")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  verb.add_flag("--ids", options_.ids, "With --http: each event has an id, so that a repeat would count once");
   verb.add_option("--batch", options_.batch, "With --http: events of a request, by POST /v1/events")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
@@ -63,6 +64,7 @@ int BenchCommand::run(const Surroundings& surroundings, const std::function<bool
     options_.port = address->port;
   }
   if (auto valid = validate_namespace(options_.space); !valid) return usage(valid.error().what);
+  if (options_.ids && http_.empty()) return usage("--ids is for --http alone");
   if (options_.batch > 1 && http_.empty()) return usage("--batch is for --http alone");
   if (options_.events % options_.batch != 0) return usage("--events must be a multiple of --batch");
   if (distribution_ == "each" && options_.keys % options_.batch != 0) {

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kNamespaces = "namespaces.";
 constexpr std::size_t kSegmentStep = 4096;  // Segments are written by pages.
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out.push_back('\\');
@@ -33,7 +33,7 @@ std::string as_written(const KeyValue& value) {
   struct Text {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
-    std::string operator()(const std::string& text) const { return quoted(text); }
+    std::string operator()(const std::string& text) const { return in_quotes(text); }
     std::string operator()(const std::vector<std::string>& texts) const {
       return fmt::format("[{}]", fmt::join(texts, ", "));
     }
@@ -204,12 +204,12 @@ Result<void> validate(const Config& config) {
 
 std::string format_value(const KeySpec& spec, const KeyValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
-    if (spec.kind == KeyKind::kBytes) return quoted(format_bytes(*number));
-    if (spec.kind == KeyKind::kDuration) return quoted(format_duration_ms(*number));
+    if (spec.kind == KeyKind::kBytes) return in_quotes(format_bytes(*number));
+    if (spec.kind == KeyKind::kDuration) return in_quotes(format_duration_ms(*number));
   }
   if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
     std::vector<std::string> parts;
-    for (const auto& text : *texts) parts.push_back(quoted(text));
+    for (const auto& text : *texts) parts.push_back(in_quotes(text));
     return fmt::format("[{}]", fmt::join(parts, ", "));
   }
   return as_written(value);

@@ -231,7 +231,11 @@ Result<ClusterAudit::Reading> ClusterAudit::begin(PartitionId partition) {
 }
 
 Result<void> ClusterAudit::count(PartitionId partition) {
+  const auto frames = report_.frames;
+  const auto entries = report_.entries;
   for (int beginning = 0; beginning < kBeginningsMax; ++beginning) {
+    report_.frames = frames;
+    report_.entries = entries;
     auto reading = begin(partition);
     if (!reading) return std::unexpected(reading.error());
     table_->for_each([&](PartitionId of, AuditTable::Audited& audited) {

@@ -30,9 +30,10 @@ Result<int> serve_clients(const Config& config, Host& host) {
   auto listening = host.listen({
       .service = node,
       .graph = role.graph(),
-      .crossings = {"stateless nodes of the same program", node.counted(), node.producer().stats().frames_sent,
-                    node.reader().stats().store_loads},
-      .form = "",
+      .crossings = ServersGraph{"stateless nodes of the same program", node.counted(),
+                                node.producer().stats().frames_sent, node.reader().stats().store_loads},
+      .form = "Distributed",
+      .whole = false,
       .resp_namespaces = role.identity().resp_namespaces,
       .metrics = [&role](const ServerStats& servers) { return role.metrics(servers); },
       .ready =
@@ -65,13 +66,12 @@ Result<int> workers(const Config& config) {
   auto opened = WorkerRole::open(config, [&host] { host.wake(); });
   if (!opened) return std::unexpected(opened.error());
   WorkerRole& role = **opened;
-  LiveGraph graph;
-  const EngineStats none;
   auto listening = host.listen({
       .service = role,
-      .graph = graph,
-      .crossings = {"workers of one consumer group", none, none.frames_written, none.counters_missed},
-      .form = "",
+      .graph = role.graph(),
+      .crossings = {},
+      .form = "Distributed",
+      .whole = false,
       .resp_namespaces = {},
       .metrics = [&role](const ServerStats& servers) { return role.metrics(servers); },
       .ready =

@@ -23,11 +23,34 @@ Result<std::unique_ptr<WorkerRole>> WorkerRole::open(const Config& config, const
     role->workers_.push_back(std::move(*worker));
   }
   role->state_ = EngineState::kServing;
+  role->join_parts();
   return role;
+}
+
+/// Beside the model (architecture.sruja).
+void WorkerRole::join_parts() {
+  graph_.join({"CounterService.Worker", "container", "workers of one consumer group", workers_.size()}, [this] {
+    return LiveGraph::Figures{{"partitions", counted_.partitions.size()},
+                              {"flushes", counted_.flushes},
+                              {"rows_loaded", counted_.rows_loaded}};
+  });
+  graph_.join({"CounterService.EventLog", "CounterService.Worker"}, "frames", counted_.frames_delivered);
+  graph_.join({"CounterService.Worker", "CounterService.DB"}, "rows", counted_.rows_flushed);
+  if (config_.cache_kind == "redis") {
+    graph_.join({"CounterService.Worker", "CounterService.Cache"}, "rows", rows_cached_);
+  }
+}
+
+void WorkerRole::count() {
+  counted_ = stats();
+  std::uint64_t dropped = 0;
+  for (const WorkerReport& report : reports()) dropped += report.cache.dropped;
+  rows_cached_ = counted_.rows_flushed - std::min(dropped, counted_.rows_flushed);
 }
 
 TimeMs WorkerRole::step(TimeMs now, bool) {
   now_ = now;
+  count();
   if (state_ == EngineState::kDraining &&
       std::ranges::all_of(workers_, [](const auto& worker) { return worker->drained(); })) {
     state_ = EngineState::kStopped;

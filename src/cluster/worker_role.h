@@ -10,6 +10,7 @@
 #include "cluster/worker_thread.h"
 #include "engine/counter_service.h"
 #include "ingest/namespaces.h"
+#include "model/live_graph.h"
 #include "node/config.h"
 #include "node/metrics.h"
 #include "node/random_value.h"
@@ -51,18 +52,28 @@ class WorkerRole final : public CounterService {
   /// How each stands.
   std::vector<WorkerReport> reports() const;
   std::string metrics(const ServerStats& servers) const;
+  /// What the workers are in the model, and what has crossed to and from them as of the last step.
+  LiveGraph& graph() { return graph_; }
 
  private:
-  explicit WorkerRole(const Config& config) : spaces_(config.namespaces_max, false, random_value<std::uint64_t>()) {
+  explicit WorkerRole(const Config& config)
+      : config_(config.cluster), spaces_(config.namespaces_max, false, random_value<std::uint64_t>()) {
     show({&identity_, &secret_, &spaces_, &now_});
     no_counters_ = kNoCounters;
   }
 
+  void join_parts();
+  void count();
+
+  const ClusterConfig config_;
   LogIdentity identity_;
   HashSecret secret_;
   NamespaceRegistry spaces_;
   TimeMs now_ = 0;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
+  EngineStats counted_;
+  std::uint64_t rows_cached_ = 0;
+  LiveGraph graph_;
 };
 
 }  // namespace quipu

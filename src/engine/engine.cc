@@ -117,7 +117,8 @@ void Engine::evict() {
   table_size_ -= evicted;
   core_.stats.rows_evicted += evicted;
   if (core_.totals.table().live_bytes() > core_.options.table_bytes_max) {
-    if (core_.totals.dirty_shards() > 0 && flusher_.idle()) flusher_.request(false);
+    const bool may_help = core_.totals.dirty_shards() > 0 && flusher_.last_failure().empty();
+    if (may_help && flusher_.idle()) flusher_.request(false);
     more_work_ |= evicted > 0;
   }
 }

@@ -40,8 +40,9 @@ void Flusher::step() {
   last_sync_ = std::min(last_sync_, core_.now);
   last_base_ = std::min(last_base_, core_.now);
   if (!flight_ && core_.at_edge()) {
+    // After a failure it waits, however much there is: a full disk would have it copy the same rows without a pause.
     const bool due = core_.now - last_start_ >= core_.options.flush_interval_ms ||
-                     core_.dirty_bytes() > core_.options.dirty_bytes_max / 4;
+                     (failure_.empty() && core_.dirty_bytes() > core_.options.dirty_bytes_max / 4);
     // What is flushed is synced in time where nothing changes any more, too: a start then has less to read, and the
     // store's buffers are empty.
     const bool unsynced = flushed_ > synced_ && core_.now - last_sync_ >= core_.options.sync_interval_ms;

@@ -117,8 +117,8 @@ void HttpSession::run_errand() {
     case HttpErrand::Kind::kPutNamespace:
       return run_put_namespace();
     case HttpErrand::Kind::kWait:
-      wait_until_ = context_.service.now() + errand_.timeout_ms;
-      return try_wait(context_.service.now());
+      wait_until_.reset();
+      return try_wait(errand_.timeout_ms <= 0);
     case HttpErrand::Kind::kNone:
       break;
   }
@@ -164,10 +164,10 @@ void HttpSession::finish_errand(Offset hold_at) {
 }
 
 /// A read that waits: once more, when the position is reached, when the time is over, or when nothing comes any more.
-void HttpSession::try_wait(TimeMs now) {
+void HttpSession::try_wait(bool time_over) {
   const auto reach = context_.service.reach(errand_.after);
   const bool reached = !reach || reach->reached;  // What is wrong is answered when it is planned again.
-  const bool over = now >= wait_until_ || context_.service.state() != EngineState::kServing;
+  const bool over = time_over || context_.service.state() != EngineState::kServing;
   if (!reached && !over) return;
   errand_ = HttpErrand{};
   errand_runs_ = false;
@@ -178,8 +178,9 @@ void HttpSession::try_wait(TimeMs now) {
 
 void HttpSession::tick(TimeMs now) {
   if (errand_.kind != HttpErrand::Kind::kWait || !errand_runs_) return;
+  if (!wait_until_) wait_until_ = now + errand_.timeout_ms;
   inside_ = true;
-  try_wait(now);
+  try_wait(now >= *wait_until_);
   inside_ = false;
   if (!busy() && on_ready) on_ready();
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "engine/operation.h"
@@ -48,7 +49,7 @@ class HttpSession final : public Session, private BatchClient {
   void run_errand();
   void run_top();
   void run_put_namespace();
-  void try_wait(TimeMs now);
+  void try_wait(bool time_over);
   void finish_errand(Offset hold_at);
   bool may_gather() const;
   void say_continue();
@@ -59,9 +60,9 @@ class HttpSession final : public Session, private BatchClient {
   HttpPlanner planner_;
   HttpAnswers answers_;
   HeldOutput output_;
-  std::unique_ptr<HttpTurn> turn_;  // There while bytes are taken and while `busy`.
-  HttpErrand errand_;               // Under way, or waiting for the batch before it.
-  TimeMs wait_until_ = 0;           // kWait: when it gives up.
+  std::unique_ptr<HttpTurn> turn_;    // There while bytes are taken and while `busy`.
+  HttpErrand errand_;                 // Under way, or waiting for the batch before it.
+  std::optional<TimeMs> wait_until_;  // kWait: when it gives up, by the clock of `tick`; known from the first one on.
   bool errand_runs_ = false;
   bool parked_ = false;        // The engine has the turn's batch.
   bool inside_ = false;        // On the way of a call from outside, which says itself when it is done.

@@ -23,6 +23,7 @@ struct LoadOptions {
   std::uint32_t connections = 50;
   std::uint32_t pipeline = 16;  ///< Requests that a connection sends before it waits for all of their replies.
   std::uint32_t batch = 1;      ///< HTTP: events of a request, a multiple of which `events` must be.
+  bool ids = false;             ///< HTTP: each event has an id of its own.
   std::uint64_t events = 0;     ///< Events in all; 0 = as many as `seconds` allows.
   double seconds = 0;           ///< With events == 0: how long to send.
   std::uint64_t seed = 1;

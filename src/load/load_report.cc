@@ -62,6 +62,7 @@ std::string load_report_json(const LoadOptions& options, const LoadReport& repor
   out["connections"] = options.connections;
   out["pipeline"] = options.pipeline;
   out["batch"] = options.batch;
+  out["ids"] = options.ids;
   out["keys"] = options.keys;
   out["distribution"] = name_of(options.spread);
   out["seconds"] = report.seconds;

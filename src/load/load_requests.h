@@ -13,6 +13,7 @@ namespace quipu {
 enum class LoadProtocol : std::uint8_t { kResp, kHttp };
 
 constexpr std::size_t kKeyNameBytes = 12;
+constexpr std::size_t kEventIdBytes = 24;
 
 /// The name of the key of this number, in `bytes` bytes (kKeyNameBytes or more): `key-00000042`. Longer where the
 /// number has more digits than there is room for.
@@ -25,6 +26,7 @@ struct RequestForm {
   std::string_view host;   ///< HTTP's Host header.
   std::size_t name_bytes = kKeyNameBytes;
   std::size_t batch = 1;  ///< HTTP: events of a request.
+  bool ids = false;       ///< HTTP: each event has an id; `stamped` gives it.
 };
 
 /// Requests that stand ready one after the other, so that any stretch of them is sent as it is. Each event adds 1 to a
@@ -44,9 +46,14 @@ class RequestRing {
     return std::string_view(bytes_).substr(starts_[from], starts_[to] - starts_[from]);
   }
 
+  /// The same with an id for each event that no other of this process has: `run`, eight hexadecimal digits, then
+  /// `next`, which is counted up. Of a ring with ids.
+  std::string stamped(std::size_t from, std::size_t to, std::uint32_t run, std::uint64_t& next) const;
+
  private:
   std::string bytes_;
   std::vector<std::size_t> starts_;
+  std::vector<std::size_t> ids_;  // Where they stand; as many a request as it has events.
 };
 
 }  // namespace quipu

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -96,7 +97,8 @@ struct Connection {
   ReplyCounter counter;
   std::size_t cursor = 0;  // The ring's request that comes next.
   std::deque<std::string_view> unsent;
-  std::deque<Batch> batches;  // Under way: one in a closed loop, as many as it takes in an open one.
+  std::deque<std::string> stamped;  // With ids: what each of `unsent` is of.
+  std::deque<Batch> batches;        // Under way: one in a closed loop, as many as it takes in an open one.
 };
 
 /// One run: all connections, each with one batch under way.
@@ -223,7 +225,12 @@ class LoadRun {
     const auto room = ring_.size() - cursor;
     const auto size = std::min<std::uint64_t>({options_.pipeline, left_, room});
     const auto end = cursor + static_cast<std::size_t>(size);
-    connection.unsent.push_back(ring_.range(cursor, end));
+    if (options_.ids) {
+      connection.stamped.push_back(ring_.stamped(cursor, end, run_, next_id_));
+      connection.unsent.emplace_back(connection.stamped.back());
+    } else {
+      connection.unsent.push_back(ring_.range(cursor, end));
+    }
     cursor = end == ring_.size() ? 0 : end;
     connection.batches.push_back({from, size});
     left_ -= size;
@@ -240,7 +247,9 @@ class LoadRun {
       if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
       if (sent < 0) return lose(connection, std::strerror(errno));
       bytes.remove_prefix(static_cast<std::size_t>(sent));
-      if (bytes.empty()) connection.unsent.pop_front();
+      if (!bytes.empty()) continue;
+      connection.unsent.pop_front();
+      if (options_.ids) connection.stamped.pop_front();
     }
   }
 
@@ -285,6 +294,7 @@ class LoadRun {
     }
     connection.batches.clear();
     connection.unsent.clear();
+    connection.stamped.clear();
     connection.socket.reset();
     --open_;
     ++report_.connections_lost;
@@ -311,6 +321,8 @@ class LoadRun {
   std::uint64_t outstanding_ = 0;    // Replies awaited, over all connections.
   std::uint64_t batches_begun_ = 0;  // In an open loop.
   std::size_t cursor_of_all_ = 0;    // With Spread::kEach.
+  std::uint64_t next_id_ = 0;
+  const std::uint32_t run_ = std::random_device{}();  // Tells the ids of this run from those of any other.
   std::uint32_t open_ = 0;
   bool stopped_ = false;
   Clock::time_point began_{};
@@ -351,7 +363,8 @@ Result<LoadReport> run_load(const LoadOptions& asked, const std::function<bool()
   }
   if (options.events > 0) requests = static_cast<std::size_t>(std::min<std::uint64_t>(requests, options.events));
   const auto host = fmt::format("{}:{}", options.host, options.port);
-  LoadRun run(options, RequestRing({options.protocol, options.space, host, options.name_bytes, batch}, keys, requests));
+  LoadRun run(options, RequestRing({options.protocol, options.space, host, options.name_bytes, batch, options.ids},
+                                   keys, requests));
   if (auto connected = run.connect(); !connected) return std::unexpected(connected.error());
   auto report =
       run.run(interrupted, [&](std::uint64_t replies, double seconds) { progress(replies * batch, seconds); });

@@ -71,7 +71,8 @@ class Session {
   /// The memory that is kept between two calls, beside the output: a batch under way, a request that is not whole.
   virtual std::size_t kept_bytes() const { return 0; }
 
-  /// The time, at every turn of the engine: for what waits inside the dialogue. `on_ready` may be called from within.
+  /// Called at every turn of the engine while it is busy: for what waits inside the dialogue. `now` is of a clock that
+  /// does not jump, unlike the time of day. `on_ready` may be called from within.
   virtual void tick(TimeMs now) { static_cast<void>(now); }
 
   /// Whether bytes that were used up already began a request that is not whole yet.

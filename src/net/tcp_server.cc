@@ -100,8 +100,8 @@ class TcpServer::Parts final : public TcpConnectionOwner, private Watcher {
     }
     const bool gave = serve(ready_, &TcpConnection::in_ready, [](TcpConnection& connection) { connection.proceed(); });
     serve(holding_, &TcpConnection::in_holding, [](TcpConnection& connection) { connection.release(); });
-    if (now - swept_at_ >= kSweepMs || now < swept_at_) sweep(now);
-    if (accept_again_at_ != 0 && (now >= accept_again_at_ || now < accept_again_at_ - kAcceptPauseMs)) accept_again();
+    if (now - swept_at_ >= kSweepMs) sweep(now);
+    if (accept_again_at_ != 0 && now >= accept_again_at_) accept_again();
     std::erase_if(gone_, [](const auto& connection) {
       return !connection->in_waiting && !connection->in_ready && !connection->in_holding;
     });

@@ -22,7 +22,7 @@ struct TcpServerOptions {
   NetLimits limits;
   std::function<std::unique_ptr<Session>()> make_session;
   std::function<Offset()> durable;   ///< How far the log is durable now.
-  std::function<TimeMs()> now;       ///< The time of the engine.
+  std::function<TimeMs()> now;       ///< A clock that does not jump: every limit of time goes by it.
   ClientsMemory* clients = nullptr;  ///< What it shares with the process's other servers; null: its own.
 };
 

@@ -92,11 +92,13 @@ Result<void> Host::listen(Served served) {
 /// Makes the graph whole, and holds it against the model.
 Result<void> Host::join_servers() {
   LiveGraph& graph = served_->graph;
-  join_servers_to(graph, served_->crossings, http_context_->requests_beside, [this] { return server_stats(); });
+  if (served_->crossings) {
+    join_servers_to(graph, *served_->crossings, http_context_->requests_beside, [this] { return server_stats(); });
+  }
   const auto model = read_architecture(architecture_text());
   if (!model) return failure(model.error().code, "architecture.sruja:" + model.error().what);
   std::vector<std::string> found;
-  if (!served_->form.empty()) found = differences(*model, graph, served_->form);
+  if (served_->whole) found = differences(*model, graph, served_->form);
   for (const auto& difference : found) spdlog::warn("beside architecture.sruja: {}", difference);
   http_context_->graph = &graph;
   http_context_->architecture = architecture_answer(*model, found, served_->form);
@@ -110,7 +112,7 @@ void Host::listen_to(const std::string& name, const std::string& address,
   CounterService& service = served_->service;
   auto listening = TcpServer::listen(
       *loop_, {name, address, config_.limits, std::move(make), [&service] { return service.durable(); },
-               [&service] { return service.now(); }, &clients_});
+               [] { return steady_clock_ms(); }, &clients_});
   if (!listening) {
     result = std::unexpected(listening.error());
     return;
@@ -155,8 +157,8 @@ void Host::tell_progress() {
   if (service.state() == EngineState::kServing) {
     ready_told_ = true;
     spdlog::info("ready: {}", served_->ready());
-  } else if (service.now() - told_at_ >= kProgressMs && service.state() == EngineState::kRecovering) {
-    told_at_ = service.now();
+  } else if (steady_clock_ms() - told_at_ >= kProgressMs && service.state() == EngineState::kRecovering) {
+    told_at_ = steady_clock_ms();
     spdlog::info("reading the log: {} offsets to go", service.stats().replay_frames_left);
   }
 }
@@ -167,14 +169,14 @@ void Host::stop() {
     std::_Exit(EXIT_FAILURE);
   }
   spdlog::info("stopping");
-  stop_by_ = wall_clock_ms() + kStopMs;
+  stop_by_ = steady_clock_ms() + kStopMs;
   each_server([](TcpServer& server) { server.stop_accepting(); });
   served_->service.drain();
 }
 
 bool Host::stopped() const {
   if (stop_by_ == 0) return false;
-  if (wall_clock_ms() >= stop_by_) return true;
+  if (steady_clock_ms() >= stop_by_) return true;
   const auto stats = server_stats();
   return served_->service.state() == EngineState::kStopped && stats.http_connections + stats.resp_connections == 0;
 }
@@ -183,12 +185,12 @@ int Host::run_down() {
   CounterService& service = served_->service;
   if (service.state() == EngineState::kFailed) {
     spdlog::error("{}", service.failure().what);
-    const auto until = wall_clock_ms() + kFailMs;
+    const auto until = steady_clock_ms() + kFailMs;
     each_server([](TcpServer& server) {
       server.stop_accepting();
       server.fail();
     });
-    for (auto stats = server_stats(); stats.http_connections + stats.resp_connections > 0 && wall_clock_ms() < until;
+    for (auto stats = server_stats(); stats.http_connections + stats.resp_connections > 0 && steady_clock_ms() < until;
          stats = server_stats()) {
       each_server([](TcpServer& server) {
         server.after_step();

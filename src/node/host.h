@@ -25,9 +25,11 @@ namespace quipu {
 /// What a process serves, and how it shows it. All of it outlives the host.
 struct Served {
   CounterService& service;
-  LiveGraph& graph;        ///< Of what stands behind the servers; the host joins the servers to it.
-  ServersGraph crossings;  ///< What crosses from the servers to the parts behind them.
-  std::string form;        ///< Whose technologies of architecture.sruja these are; empty: a part of the system alone.
+  LiveGraph& graph;  ///< Of what stands behind the servers; the host joins the servers to it.
+  /// What crosses from the servers to the parts behind them; nullopt where the servers are not the model's API.
+  std::optional<ServersGraph> crossings;
+  std::string form;  ///< Whose technologies of architecture.sruja these are.
+  bool whole{};      ///< The process is all of the system: what differs from the model is told.
   std::vector<std::string> resp_namespaces;
   std::function<std::string(const ServerStats&)> metrics;  ///< The body of `/metrics`.
   std::function<std::string()> ready;                      ///< What is said once it serves.
@@ -85,8 +87,8 @@ class Host {
   const std::int64_t began_us_;
   TimeMs next_step_ = 0;
   std::int64_t commit_wait_us_ = 0;  // Until the frames that wait for more go to the log.
-  TimeMs stop_by_ = 0;               // 0: no stop was asked for.
-  TimeMs told_at_ = 0;
+  TimeMs stop_by_ = 0;               // By the steady clock; 0: no stop was asked for.
+  TimeMs told_at_ = 0;               // By the steady clock.
   bool ready_told_ = false;
 };
 

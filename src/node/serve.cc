@@ -34,9 +34,10 @@ Result<int> run(const Config& config) {
   auto listening = host.listen({
       .service = engine,
       .graph = parts.graph(),
-      .crossings = {"C++23, HTTP/1.1 and RESP in the process", counted, counted.frames_written,
-                    counted.counters_missed},
+      .crossings = ServersGraph{"C++23, HTTP/1.1 and RESP in the process", counted, counted.frames_written,
+                                counted.counters_missed},
       .form = "Embedded",
+      .whole = true,
       .resp_namespaces = config.resp_namespaces,
       .metrics = [&engine](const ServerStats& servers) { return metrics_text(engine.stats(), servers); },
       .ready =

@@ -53,8 +53,10 @@ CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
     Plan::Partition& next = plan.partitions_[id];
     next.mark = known.mark;
     if (mark) next.mark.offset = mark->offset;
-    // A version is never given twice: what failed may have been written all the same.
-    const auto version = std::max(first_version(next.mark.offset), known.newest_version + 1);
+    // Of its own offset, since two owners may write the same version: what is as of an offset is the same for both. Not
+    // given twice at one: what failed may have been written all the same.
+    const auto at_offset = offset_of(known.newest_version) == static_cast<std::int64_t>(next.mark.offset.value);
+    const auto version = at_offset ? known.newest_version + 1 : first_version(next.mark.offset);
     known.newest_version = version;
     if (mark) {
       plan_chains(plan, id, known, version, mark->chains);
@@ -95,6 +97,7 @@ CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
 void CassandraMarks::commit(Plan plan, TimeMs now) {
   for (auto& [id, next] : plan.partitions_) {
     Partition& known = partitions_[id];
+    if (next.mark.offset < known.mark.offset) continue;
     const auto supersede = [&](Kind kind, const std::vector<std::int64_t>& before,
                                const std::vector<std::int64_t>& after) {
       for (std::size_t at = 0; at < before.size() && at < after.size(); ++at) {

@@ -48,7 +48,8 @@ class CassandraMarks {
   /// How to put the sources and watermarks of a write into the store. A watermark below the one that is known is left
   /// out, with the sources of its partition: it loses.
   Plan plan(const StoreWrite& write);
-  /// What `plan` said is in the store now.
+  /// What `plan` said is in the store now, but for partitions of which a newer mark was loaded since: there ours lost.
+  /// Of an older one that was loaded since, the buckets that the plan leaves alone hold the same.
   void commit(Plan plan, TimeMs now);
 
   /// Whether what the store has for a partition is news: its owner was another one meanwhile.
@@ -69,7 +70,7 @@ class CassandraMarks {
     CassandraMark mark;
     std::vector<std::string> chains;
     std::vector<std::map<Hash128, SourceRow>> sources;  // kSourceBuckets, or none.
-    std::int64_t newest_version = 0;
+    std::int64_t newest_version = 0;                    // Given last, or the newest of what was loaded.
   };
   /// Versions below `version` of that bucket are obsolete since `since`.
   struct Superseded {

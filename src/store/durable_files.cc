@@ -12,7 +12,7 @@
 namespace quipu {
 namespace {
 
-constexpr std::int64_t kFullRetryMs = 1'000;
+constexpr std::int64_t kDiskFullRetryMs = 1'000;
 
 /// A descriptor that is closed with the scope.
 class Descriptor {
@@ -51,7 +51,7 @@ Result<void> write_new(const std::string& path, ByteView bytes) {
 
 std::unexpected<Error> system_failure(const std::string& what, int error) {
   auto text = what + ": " + std::system_category().message(error);
-  if (error == ENOSPC || error == EDQUOT) return busy(std::move(text), kFullRetryMs);
+  if (error == ENOSPC || error == EDQUOT) return busy(std::move(text), kDiskFullRetryMs);
   return failure(Code::kRefused, std::move(text));
 }
 

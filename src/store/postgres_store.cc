@@ -30,7 +30,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kFullRetryMs = 100;
+constexpr std::int64_t kQueueFullRetryMs = 100;
 constexpr std::int64_t kBackoffMinMs = 50;
 constexpr std::int64_t kBackoffMaxMs = 2'000;
 constexpr std::size_t kWriterBytes = 16;
@@ -271,7 +271,7 @@ Result<void> PostgresStore::State::exchange() {
         break;
       }
       StoreCompletion done{next.kind, next.token, {}, {}, {}};
-      done.result = busy("the store has too many requests waiting", kFullRetryMs);
+      done.result = busy("the store has too many requests waiting", kQueueFullRetryMs);
       complete(std::move(done));
       continue;
     }
@@ -279,7 +279,8 @@ Result<void> PostgresStore::State::exchange() {
   }
   if (pipeline_->requests() > 0 &&
       Clock::now() - pipeline_->waiting_since() > milliseconds(options_.answer_timeout_ms)) {
-    return busy("PostgreSQL has not answered for " + std::to_string(options_.answer_timeout_ms) + " ms", kFullRetryMs);
+    return busy("PostgreSQL has not answered for " + std::to_string(options_.answer_timeout_ms) + " ms",
+                kQueueFullRetryMs);
   }
   return {};
 }

@@ -29,12 +29,13 @@ rocksdb::CompressionType compression() {
   return rocksdb::kNoCompression;
 }
 
-/// RocksDB's own recovery would flush what failed to be flushed. The database does this, by opening it anew. A
-/// compaction that found no room stays with RocksDB: it holds up nothing else.
+/// RocksDB's own recovery would flush what failed to be flushed, and closing it waits for that recovery, which ends
+/// only when there is room. The database does this, by opening it anew. A compaction that found no room needs no
+/// recovery: RocksDB looks once a second whether it fits by now, and it holds up nothing else.
 class NoOwnRecovery final : public rocksdb::EventListener {
  public:
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status, bool* auto_recovery) override {
-    if (reason != rocksdb::BackgroundErrorReason::kCompaction) *auto_recovery = false;
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+    *auto_recovery = false;
   }
 };
 
@@ -72,6 +73,10 @@ rocksdb::Options rocksdb_options(const RocksdbLimits& limits) {
   options.level_compaction_dynamic_level_bytes = true;
   options.max_open_files = limits.open_files_max;
   options.max_background_jobs = 2;
+  // RocksDB holds a write back where compaction lags, down to 16 KiB/s, and what is read would stand behind it: for a
+  // minute and more where compaction has no room. So it holds none back; where it would stop them, they are refused.
+  options.level0_slowdown_writes_trigger = options.level0_stop_writes_trigger;
+  options.soft_pending_compaction_bytes_limit = 0;
   options.bytes_per_sync = 1 << 20;
   options.listeners.push_back(std::make_shared<NoOwnRecovery>());
   options.info_log = std::make_shared<NoDiary>();

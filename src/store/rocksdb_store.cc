@@ -19,7 +19,7 @@
 namespace quipu {
 namespace {
 
-constexpr std::int64_t kFullRetryMs = 100;
+constexpr std::int64_t kBusyRetryMs = 100;
 
 struct BaseRequest {
   Base base;
@@ -170,7 +170,7 @@ StoreCompletion RocksdbStore::State::perform(const StoreWrite& write) {
   StoreCompletion completion{StoreCompletion::Kind::kWrite, write.token, {}, {}, {}};
   if ((!write.rows.empty() && QUIPU_FAILS_AT("store.rows")) ||
       (!write.watermarks.empty() && QUIPU_FAILS_AT("store.watermark"))) {
-    completion.result = busy("a failpoint's error", kFullRetryMs);
+    completion.result = busy("a failpoint's error", kBusyRetryMs);
     return completion;
   }
   completion.result = database->write(write);
@@ -214,7 +214,7 @@ StoreCompletion RocksdbStore::State::perform(const BaseRequest& request) {
     if (!place) return std::unexpected(place.error());
     if (auto made = database->checkpoint(*place); !made) return made;
     note_durable();
-    if (QUIPU_FAILS_AT("base.checkpoint")) return busy("a failpoint's error", kFullRetryMs);
+    if (QUIPU_FAILS_AT("base.checkpoint")) return busy("a failpoint's error", kBusyRetryMs);
     return bases.finish(request.base);
   };
   completion.result = make();
@@ -226,7 +226,7 @@ StoreCompletion RocksdbStore::State::perform(const BaseRequest& request) {
 
 StoreCompletion RocksdbStore::State::perform(const Refused& refused) {
   StoreCompletion completion{refused.kind, refused.token, {}, {}, {}};
-  completion.result = busy("the store has too many requests waiting", kFullRetryMs);
+  completion.result = busy("the store has too many requests waiting", kBusyRetryMs);
   return completion;
 }
 

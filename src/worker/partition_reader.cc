@@ -133,7 +133,9 @@ Result<bool> PartitionReader::place_is_there() {
   }
   end_missed_at_.reset();
   if (next_ >= bounds.begin) return next_ < bounds.end;
-  if (trimmed_at_ != restored_at_) {
+  // Who has read on since may have lost the partition without knowing, and the log is trimmed behind its new owner.
+  const bool read_on = core_.aggregator.read() > restored_at_;
+  if (trimmed_at_ != restored_at_ || read_on) {
     begin_again_ = true;
     return false;
   }

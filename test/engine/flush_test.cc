@@ -140,6 +140,25 @@ TEST_F(EngineFlush, RepeatsAWriteThatFailedAndLosesNothing) {
   EXPECT_EQ(world.store.state().sources.begin()->second.sequence, 5u);
 }
 
+TEST_F(EngineFlush, WaitsBetweenAttemptsWhileTheStoreTakesNothing) {
+  world.options.dirty_bytes_max = 128 << 10;
+  world.options.table_bytes_max = 1;  // What has changed is in the way of what would be evicted, too.
+  world.restart();
+  world.store.fails = true;
+  add_many(0, 500);
+  world.turns(5, world.options.flush_interval_ms);
+  const auto failed = world.store.writes_failed;
+  ASSERT_GT(failed, 0u);
+  world.turns(100);
+  EXPECT_LE(world.store.writes_failed, failed + 1) << "the same rows were copied again and again";
+  world.store.fails = false;
+  world.turns(5, world.options.flush_interval_ms);
+  EXPECT_EQ(world.stored(name(499)), 1);
+  add_many(500, 1'000);
+  world.turns(100);
+  EXPECT_EQ(world.stored(name(999)), 1) << "where the store takes rows, many of them do not wait for the interval";
+}
+
 TEST_F(EngineFlush, SurvivesAFlushOfWhichOnlySomeWritesFail) {
   add_many(0, 10'000);
   world.commit();

@@ -252,17 +252,34 @@ TEST_F(Http, WaitsForAPosition) {
 
 TEST_F(Http, GivesUpWaitingForAPosition) {
   world.arrive(get("/v1/counters/default/a?timeout=1000&after=1:0:99999"));
-  world.turn(999);
-  world.session().tick(world.now);
+  world.session().tick(50);
+  world.session().tick(1'049);
   EXPECT_EQ(world.take(), "");
-  world.turn(1);
-  world.session().tick(world.now);
+  world.session().tick(1'050);
   const auto answers = split_answers(world.take());
   ASSERT_THAT(answers, SizeIs(1));
   EXPECT_EQ(answers[0].status, 408);
   EXPECT_EQ(answers[0].outcome(), "busy");
   EXPECT_EQ(world.ready, 1);
   EXPECT_FALSE(world.session().closing());
+}
+
+TEST_F(Http, DoesNotWaitAtAllWithATimeoutOfZero) {
+  world.arrive(get("/v1/counters/default/a?timeout=0&after=1:0:99999"));
+  EXPECT_FALSE(world.session().busy());
+  EXPECT_EQ(split_answers(world.take()).at(0).status, 408);
+}
+
+TEST_F(Http, WaitsAsLongAsItSaysWhereverTheTimeOfDayJumps) {
+  constexpr TimeMs kYearMs = 31'556'952'000;
+  world.arrive(get("/v1/counters/default/a?timeout=1000&after=1:0:99999"));
+  world.session().tick(50);
+  world.turn(10 * kYearMs);
+  world.session().tick(1'049);
+  EXPECT_EQ(world.take(), "") << "a jump ahead ended it early";
+  world.turn(-20 * kYearMs);
+  world.session().tick(1'050);
+  EXPECT_EQ(split_answers(world.take()).at(0).status, 408) << "a jump back made it longer";
 }
 
 TEST_F(Http, DoesNotOutliveItsConnection) {

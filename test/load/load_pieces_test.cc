@@ -132,6 +132,25 @@ TEST(RequestRing, HttpRequestsSayTheLengthOfTheirBody) {
   EXPECT_THAT(std::string(likes.range(0, 1)), testing::StartsWith("POST /v1/counters/likes/key-00000001 HTTP/1.1\r\n"));
 }
 
+TEST(RequestRing, EachEventGetsAnIdOfItsOwnEachTimeItIsSent) {
+  KeyDistribution keys(Spread::kEach, 9, 1);
+  const RequestRing ring({LoadProtocol::kHttp, "views", "h:1", kKeyNameBytes, 2, true}, keys, 3);
+  std::uint64_t next = 254;
+  const auto sent = ring.stamped(1, 3, 0xabc, next);
+  EXPECT_EQ(next, 258u);
+  EXPECT_EQ(sent.size(), ring.range(1, 3).size());
+  EXPECT_THAT(sent,
+              testing::EndsWith(
+                  "{\"namespace\":\"views\",\"counter\":\"key-00000005\",\"id\":\"00000abc0000000000000100\"}\n"
+                  "{\"namespace\":\"views\",\"counter\":\"key-00000006\",\"id\":\"00000abc0000000000000101\"}\n"));
+  EXPECT_THAT(sent, testing::HasSubstr("\"key-00000003\",\"id\":\"00000abc00000000000000fe\"}"));
+  EXPECT_NE(ring.stamped(1, 3, 0xabc, next), sent);
+  for (const auto* space : {"views", "likes"}) {
+    const RequestRing one({LoadProtocol::kHttp, space, "h:1", kKeyNameBytes, 1, true}, keys, 1);
+    EXPECT_THAT(one.stamped(0, 1, 7, next), testing::ContainsRegex("id\":\"00000007[0-9a-f]{16}\"}"));
+  }
+}
+
 TEST(RequestRing, ABatchHasALineForEachEvent) {
   KeyDistribution keys(Spread::kEach, 9, 1);
   const RequestRing ring({LoadProtocol::kHttp, "views", "here:1", kKeyNameBytes, 2}, keys, 2);

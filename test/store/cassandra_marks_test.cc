@@ -108,6 +108,63 @@ TEST(CassandraMarks, AnOlderMarkIsLeftOutWithItsSources) {
   EXPECT_THAT(marks.sources(), ElementsAre(source(1, 9, 19)));
 }
 
+// Two owners of a partition may write its marks by turns, and a mark of the other may be read while ours is on its way:
+// a newer one, which ours lost against, or an older one. The next must name versions of what it says in either case.
+class CassandraMarksLoaded : public testing::Test {
+ protected:
+  /// The other owner's mark, where its sources changed at 12.
+  static CassandraMark theirs(std::uint64_t offset) {
+    CassandraMark mark;
+    mark.offset = Offset{offset};
+    mark.chains = {static_cast<std::int64_t>(offset) << kVersionBits};
+    mark.sources.resize(kSourceBuckets, 0);
+    mark.sources[1] = 12 << kVersionBits;
+    return mark;
+  }
+  void put(const StoreWrite& write) {
+    auto plan = marks_.plan(write);
+    tables_.apply(plan);
+    marks_.commit(std::move(plan), 0);
+  }
+  void put_while_loaded(const StoreWrite& write, const CassandraMark& loaded) {
+    auto plan = marks_.plan(write);
+    tables_.apply(plan);
+    marks_.load(kPartition, loaded, {"theirs"}, {source(1, 8, 12)});
+    marks_.commit(std::move(plan), 0);
+  }
+
+  CassandraMarks marks_{Generation{1}, kBase};
+  Tables tables_;
+};
+
+TEST_F(CassandraMarksLoaded, ANewerMarkStays) {
+  put(write_of(10, "ours", {source(1, 5, 9)}));
+  put_while_loaded(write_of(11, "ours"), theirs(30));
+  EXPECT_EQ(marks_.watermarks(), write_of(30, "theirs").watermarks);
+  EXPECT_EQ(marks_.plan(write_of(25, "ours", {source(1, 8, 12)})).marks.executions(), 0u) << "it would lose";
+  put(write_of(40, "ours", {source(1, 8, 12)}));
+  EXPECT_EQ(tables_.mark.sources[1], 12 << kVersionBits) << "the bucket that holds it";
+  EXPECT_THAT(marks_.sources(), ElementsAre(source(1, 8, 12)));
+}
+
+TEST_F(CassandraMarksLoaded, AnOlderMarkGivesWay) {
+  put(write_of(10, "ours", {source(1, 5, 9)}));
+  put_while_loaded(write_of(30, "ours", {source(1, 9, 29)}), theirs(20));
+  EXPECT_EQ(marks_.watermarks(), write_of(30, "ours").watermarks);
+  put(write_of(40, "later"));
+  EXPECT_EQ(tables_.mark.sources[1], 30 << kVersionBits) << "the bucket that holds it";
+  EXPECT_THAT(marks_.sources(), ElementsAre(source(1, 9, 29)));
+}
+
+// Another owner may give the version after the one that failed, with what is as of its own offset in it.
+TEST_F(CassandraMarksLoaded, AVersionIsOfTheOffsetOfItsMark) {
+  tables_.apply(marks_.plan(write_of(60, "failed", {source(1, 9, 59)})));
+  marks_.load(kPartition, theirs(20), {"theirs"}, {source(1, 8, 12)});
+  put(write_of(30, "ours", {source(1, 8, 25)}));
+  EXPECT_EQ(tables_.mark.sources[1], 30 << kVersionBits);
+  EXPECT_EQ(tables_.mark.chains[0], 30 << kVersionBits);
+}
+
 TEST(CassandraMarks, PiecesOfChainsAreNeverTakenAway) {
   CassandraMarks marks(Generation{1}, kBase);
   Tables tables;

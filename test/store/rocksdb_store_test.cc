@@ -9,12 +9,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "store/row_codec.h"
@@ -302,6 +306,59 @@ TEST_F(FullDisk, IsBusyStillReadsAndGoesOnWhenThereIsRoom) {
   store_->scan({1, 0, 10'000});
   EXPECT_EQ(all().at(0).rows.size(), 2'000u);
   EXPECT_EQ(store_->oldest_base(), kNoOffset);
+}
+
+/// Rows that do not compress, of 1 KB each, over the whole range of keys.
+StoreWrite noise(std::uint64_t first, std::uint64_t count) {
+  StoreWrite write;
+  std::mt19937_64 random(first);
+  for (auto n = first; n < first + count; ++n) {
+    std::string name(1'000, 0);
+    for (char& byte : name) byte = static_cast<char>(random());
+    write.rows.add(random(), "views", name, kShard, {1, 1, Epoch{}, Offset{n + 1}, 0});
+  }
+  return write;
+}
+
+TEST_F(FullDisk, NothingWaitsForACompactionThatHasNoRoom) {
+  using std::chrono::steady_clock;
+  constexpr auto kAnswered = std::chrono::seconds{5};  // RocksDB itself pauses for 1 s behind a failed compaction.
+  constexpr int kSlowFiles = 31;  // Of the 36 at which it stops writes; from 20 on it would slow them down.
+  ASSERT_TRUE(open());
+  std::uint64_t rows_written = 0;
+  const auto flushed = [&](std::uint64_t count) {
+    auto rows = noise(rows_written, count);
+    rows_written += count;
+    rows.sync = true;
+    return write(std::move(rows));
+  };
+  ASSERT_EQ(::mount("none", root_.c_str(), "tmpfs", MS_REMOUNT, "size=40m"), 0);
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(flushed(1'000));
+  // While the last compaction is under way it has most of the room.
+  // A flush of a few rows fits, a compaction of all rows does not: files pile up until RocksDB takes no more.
+  while (fs::space(root_).available < (20 << 20)) std::this_thread::sleep_for(std::chrono::milliseconds{2});
+  std::ofstream(root_ / "ballast") << std::string(fs::space(root_).available - (10 << 20), 'b');
+  Result<void> stored;
+  for (int files = 0, attempts = 0; attempts < 2'000; ++attempts) {
+    stored = flushed(5);
+    if (!stored && stored.error().what.find("compaction") != std::string::npos) break;
+    if (!stored) std::this_thread::sleep_for(std::chrono::milliseconds{2});  // A compaction has the room for a moment.
+    if (!stored || ++files < kSlowFiles) continue;
+    const auto began = steady_clock::now();
+    store_->write(noise(rows_written, 800));  // A piece of a flush has up to 4,096.
+    store_->load({1, {{7, "views", "a"}}});
+    ASSERT_EQ(all().size(), 2u);
+    ASSERT_LT(steady_clock::now() - began, kAnswered) << "a read stood behind a write that RocksDB slowed down";
+  }
+  ASSERT_FALSE(stored) << "compaction did have room";
+  EXPECT_EQ(stored.error().code, Code::kBusy);
+
+  fs::remove(root_ / "ballast");
+  const auto room_since = steady_clock::now();
+  while (!(stored = flushed(1))) {
+    ASSERT_LT(steady_clock::now() - room_since, 2 * kAnswered) << stored.error().what;
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
 }
 
 }  // namespace

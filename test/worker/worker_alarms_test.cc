@@ -103,5 +103,41 @@ TEST_F(WorkerTest, BeginsAgainAtTheWatermarkWhereAnotherWorkerIsAhead) {
   EXPECT_GE(process_->worker.stats().returns, 1u);
 }
 
+// Its first place was trimmed where the watermark had not moved, which once more would be an alarm.
+TEST_F(WorkerTest, BeginsAgainWhereItReadOnAndAnotherWorkerIsAhead) {
+  options_.base_interval_ms = 10;
+  const auto until = [&](Offset counted, Offset begin) {
+    for (int i = 0; i < 500 && (watermark(kFirst) < counted || log_.bounds(kFirst).begin < begin); ++i) turns(1);
+    ASSERT_EQ(watermark(kFirst), counted);
+    ASSERT_EQ(log_.bounds(kFirst).begin, begin);
+  };
+  append(kFirst, {with_id("a", 1)});
+  start();
+  until(Offset{1}, Offset{2});
+  append(kFirst, {with_id("a", 2)});
+  append(kFirst, {with_id("a", 3)});
+  until(Offset{3}, Offset{2});  // The base at 3 is not in the store yet.
+  auto ahead = std::move(process_);
+  start();
+  turns(1);  // Its question to the store is answered.
+  std::swap(process_, ahead);
+  until(Offset{3}, Offset{4});
+  std::swap(process_, ahead);
+  append(kFirst, {with_id("a", 4)});
+  turns(8);
+  ASSERT_EQ(health(kFirst).read, Offset{4});
+  ASSERT_EQ(process_->worker.stats().returns, 1u);
+  std::swap(process_, ahead);
+  append(kFirst, {with_id("a", 5)});
+  append(kFirst, {with_id("a", 6)});
+  until(Offset{6}, Offset{7});
+  std::swap(process_, ahead);
+  append(kFirst, {with_id("a", 7)});
+  mark();
+  EXPECT_EQ(health(kFirst).alarm, "");
+  EXPECT_EQ(process_->worker.stats().returns, 2u);
+  EXPECT_EQ(row(kFirst, "a")->total, 7);
+}
+
 }  // namespace
 }  // namespace quipu::testing_worker

@@ -17,6 +17,7 @@ RESIDENT_GROWTH_MAX = 200 << 20  # Table, pending frames, the store's own buffer
 LOAD = ("bulk",) * 10 + ("plain", "once", "single", "views")
 RECOVERY_SECONDS_MAX = 15.0
 PROBES = 32
+FULL_BATCHES = 3  # Of the probes' size: what the log takes at once while nothing waits.
 # A sync that takes so long, as of a disk that is far behind: so the log takes some 8 MiB a second at most.
 SLOW_DISK = ("strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
              "-e", f"inject=fdatasync:delay_enter={int(SYNC_SECONDS * 1e6)}")
@@ -29,6 +30,7 @@ def disk_behind(context, seconds=8.0):
         crashes.ledger.tallies.clear()  # Those of the load that this one replaces.
         crashes.load = Load(crashes.ledger, context.seed, LOAD)
         crashes.begin(look=False)
+        unhurried = full_rate(server, "before")
         base = peak = resident_of(server)
         slowest, busy = 0.0, 0
         crashes.load.start(server)
@@ -49,9 +51,16 @@ def disk_behind(context, seconds=8.0):
         with server.http() as http:
             seconds_until(lambda: http.call("POST", "/v1/counters/default/again").status == 202, "a write taken again",
                           RECOVERY_SECONDS_MAX)
+            first = time.monotonic() - began
+            seconds_until(lambda: metric_of(http, "quipu_log_durable_offset") == metric_of(http, "quipu_log_newest_offset"),
+                          "nothing that waits for the disk", RECOVERY_SECONDS_MAX)
+            turned_away = metric_of(http, "quipu_operations_busy_total")
+            again = full_rate(server, "after")
+            expect_equal(metric_of(http, "quipu_operations_busy_total"), turned_away, "what is turned away after the overload")
         context.recovered(time.monotonic() - began)
         context.note(f"{crashes.ledger.summary()}; {busy} busy by the metric; resident {base >> 20} MiB, at most {peak >> 20}; "
-                     f"slowest read {slowest:.2f} s; a write answered {time.monotonic() - began:.2f} s after the load")
+                     f"slowest read {slowest:.2f} s; a write answered {first:.2f} s after the load; "
+                     f"{FULL_BATCHES * 8000} events at once took {unhurried:.2f} s before and {again:.2f} s after")
         expect(burst.busy > 0 and busy >= burst.busy, "nothing was busy, or not counted as such")
         burst.check(server)
         expect(crashes.ledger.events["acked"] > 0, "nothing was served")
@@ -63,6 +72,21 @@ def disk_behind(context, seconds=8.0):
         crashes.begin()
         burst.check(server)
         crashes.last_look()
+
+
+def full_rate(server, name):
+    """Sends nearly as much at once as may wait for the disk: all of it must be taken. Answers how many seconds that took."""
+    began = time.monotonic()
+    with server.http() as http:
+        for number in range(FULL_BATCHES):
+            body = events(8000, f"{name}-{number}-" + "p" * 60)
+            http.send(request("POST", "/v1/events", body, (("Content-Type", "application/x-ndjson"),)))
+        for number in range(FULL_BATCHES):
+            expect_equal(http.reply().status, 202, f"batch {number} of what fits, {name} the overload")
+    with server.resp() as resp:
+        for number in range(FULL_BATCHES):
+            expect_equal(resp.must("GET", f"{name}-{number}-" + "p" * 60 + "7999"), b"1", f"a counter of batch {number}")
+    return time.monotonic() - began
 
 
 class BusyProbe:

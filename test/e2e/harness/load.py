@@ -68,7 +68,7 @@ class Load:
         for thread in self.threads:
             thread.join(60.0)
             if thread.is_alive():
-                raise AssertionError("a connection got no answer for 60 s")
+                raise AssertionError("a connection did not come to the end of its turn within 60 s")
 
     def send_again(self, server):
         """Sends everything whose fate is unknown and may be sent again, until all of it is answered."""
@@ -182,9 +182,9 @@ class Worker:
         if all(event.counter.acked & event.weight for event in events):
             self.pending, self.sent = [], events
 
-    def send_source_again(self, http):
-        """What the source has in flight, cut anew, in order."""
-        while self.pending:
+    def send_source_again(self, http, while_wanted=False):
+        """What the source has in flight, cut anew, in order: until all of it is acknowledged, or the load is to stop."""
+        while self.pending and not (while_wanted and self.load.stopping):
             middle = self.random.randint(1, len(self.pending))
             first, rest = self.pending[:middle], self.pending[middle:]
             try:
@@ -195,7 +195,7 @@ class Worker:
 
     def source(self, http):
         if self.pending:
-            self.send_source_again(http)
+            self.send_source_again(http, while_wanted=True)
         elif self.sent and self.random.random() < 0.2:
             exchange(http, [HttpBatch(self.load, self.sent, self.source_name)])  # All known: must change nothing.
         else:

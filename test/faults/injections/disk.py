@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import subprocess
+import threading
 import time
 
 from bench.strikes import one_by_one, strace, strike
@@ -17,8 +18,13 @@ from harness.bounds import metric
 from harness.context import eventually, expect, expect_equal
 from harness.image import EXT4_IOC_SHUTDOWN, Image, tool
 from harness.rounds import Crashes
+from harness.wire import Lost
 
 NOBODY = 65534
+# How long one request may take while the disk of the store is full. RocksDB pauses for a second behind a failed compaction.
+ANSWER_SECONDS_MAX = 10.0
+NEARLY_FULL_BYTES = 6 << 20
+NEARLY_FULL_SECONDS = 6.0
 
 
 class Elsewhere:
@@ -92,27 +98,85 @@ def whole_bases(server):
     return sorted(path.name for path in (server.data / "bases").iterdir() if not path.name.endswith(".tmp"))
 
 
+class Askers:
+    """Clients that ask for one thing at a time, and how long the slowest answer took: for counters of which no memory knows
+    anything, over both wires, and for a write. Each has an answer, whatever it is."""
+
+    def __init__(self, server):
+        self.slowest = {}
+        self.answers = {}
+        self.wrong = []
+        self.stopping = threading.Event()
+        asks = {"GET": (server.resp, lambda resp, n: resp.call("GET", f"nobody-{n}")),
+                "GET over HTTP": (server.http, lambda http, n: http.call("GET", f"/v1/counters/default/no-one-{n}")),
+                "INCR": (server.resp, lambda resp, n: resp.call("INCR", f"asked-{n % 10}"))}
+        self.threads = [threading.Thread(target=self.run, args=(what, connect, ask), daemon=True)
+                        for what, (connect, ask) in asks.items()]
+
+    def run(self, what, connect, ask):
+        self.slowest[what] = self.answers[what] = 0
+        try:
+            with connect() as connection:
+                while not self.stopping.wait(0.02):
+                    began = time.monotonic()
+                    ask(connection, self.answers[what])
+                    self.slowest[what] = max(self.slowest[what], time.monotonic() - began)
+                    self.answers[what] += 1
+        except Lost as error:
+            self.wrong.append(f"{what} had no answer: {error}")
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60.0)
+
+    def judge(self):
+        expect(not self.wrong, "; ".join(self.wrong))
+        for what, slowest in self.slowest.items():
+            expect(self.answers[what] > 20, f"{what} had only {self.answers[what]} answers")
+            expect(slowest < ANSWER_SECONDS_MAX, f"the slowest answer to {what} took {slowest:.1f} s")
+
+
 def store_full(context):
     """The disk of the store and its bases is full, that of the log is not: what is counted stays in memory and log as far as
-    `flush.dirty_bytes` allows, beyond it writes are busy; a start meanwhile reads the old base; with room it catches up."""
-    settings = BUSY_DISK | {"flush.dirty_bytes": "4MiB", "memory.table_bytes": "32MiB"}
+    `flush.dirty_bytes` allows, beyond it writes are busy, and every request is answered in bounded time; nearly full, with
+    room for a flush and none for a compaction, likewise; with room it catches up."""
+    settings = BUSY_DISK | {"flush.dirty_bytes": "1MiB", "memory.table_bytes": "32MiB"}
     with Image(context.directory, 64) as image, context.server(settings=settings) as server:
         with Elsewhere(context, server, image, ["store", "bases"]):
             crashes = Crashes(server, context.seed + 1, context.say)
             crashes.begin()
             crashes.load.start(server)
             eventually(lambda: whole_bases(server), 20.0, "a base")
+            crashes.load.finish()
+            server.stop()
+            crashes.crash(gently=True)
+            crashes.begin()  # Not every counter is in the memory now, so that the store must be asked.
+            crashes.load.start(server)
             fill(image.root / "ballast")
             bases = whole_bases(server)
             refused = busy_since(crashes.ledger)
-            eventually(lambda: refused() > 20 or not server.alive(), FULL_SECONDS_MAX, "writes answered as busy")
-            crashes.must_live()
+            with Askers(server) as askers:
+                eventually(lambda: refused() > 20 or not server.alive(), FULL_SECONDS_MAX, "writes answered as busy")
+                time.sleep(1.0)
+                os.truncate(image.root / "ballast", (image.root / "ballast").stat().st_size - NEARLY_FULL_BYTES)
+                time.sleep(NEARLY_FULL_SECONDS)
+                fill(image.root / "more-ballast")
+                time.sleep(1.0)
+                crashes.must_live()
+                crashes.load.finish()
+            askers.judge()
             stood = flushed(server)
-            crashes.load.finish()
             crashes.check()
             crashes.look("while the store's disk is full")
             kept = whole_bases(server)
             told = refused()
+            (image.root / "more-ballast").unlink()
             (image.root / "ballast").unlink()
             began = time.monotonic()
             eventually(lambda: writes(server) and flushed(server) > stood, RESUME_SECONDS_MAX, "flushes go on after space was freed")
@@ -121,7 +185,9 @@ def store_full(context):
             server.stop()
     expect(told > 20, f"only {told} writes were busy")
     expect(kept, f"bases {bases} were lost while the disk was full")
-    context.note(f"{told} writes were busy; bases before: {len(bases)}, while full: {len(kept)}; {crashes.summary()}")
+    slowest = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in askers.slowest.items())
+    context.note(f"{told} writes were busy; the slowest answers meanwhile: {slowest}; bases before: {len(bases)}, while full: {len(kept)}; "
+                 f"{crashes.summary()}")
 
 
 def reserve_refused(context):
