@@ -125,7 +125,11 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 	@tools/install build
 	@test/sim/run.py --bugs-only --write docs/results/planted.md
 
+coverage:        ## What the tests and the simulator run of the core; writes docs/results/coverage.md
+	@tools/install build test services coverage
+	@tools/coverage -j $(JOBS)
+
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: soak chaos histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed faults faults-long faults-pairs
+.PHONY: soak chaos coverage histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed faults faults-long faults-pairs

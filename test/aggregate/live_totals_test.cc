@@ -308,6 +308,19 @@ TEST_F(LiveTotalsTest, PutsToRestWhatIsNotUsedUntilFewEnoughAreAwake) {
   EXPECT_EQ(totals.table().size(), 100u);
 }
 
+TEST_F(LiveTotalsTest, TheHandPassesOverCountersThatWereGivenBackInOnePiece) {
+  constexpr auto kChunk = CounterPool::kChunk;
+  std::vector<CounterIndex> all;
+  for (CounterIndex i = 0; i < 4 * kChunk; ++i) all.push_back(insert(std::to_string(i)));
+  totals.table().rest(all[0]);
+  for (auto i = kChunk; i < 2 * kChunk; ++i) totals.table().rest(all[i]);
+  ASSERT_FALSE(totals.table().awake().has(all[kChunk]));
+  totals.set_awake_max(10);
+  EXPECT_FALSE(totals.rest(100'000));
+  EXPECT_EQ(totals.table().awake().size(), 10u);
+  EXPECT_EQ(totals.table().size(), 4 * kChunk);
+}
+
 TEST_F(LiveTotalsTest, PutsToRestWhatReachedTheStoreAndWasNotUsedSince) {
   totals.set_awake_max(0);
   const auto a = insert("a");

@@ -54,10 +54,12 @@ TEST(BaseWindows, ComeBackFromBytesThatWereCopiedInSmallSteps) {
   before[1].ids().appear({{1, 1}, 0}, 6);
   BaseWindows windows(before);
   before[0].ids().appear({{99, 99}, 0}, 7);  // Later than the moment.
+  const auto bytes_max = windows.bytes_max();
   int steps = 1;
   while (!windows.copy(30)) ++steps;
   EXPECT_GT(steps, 15);
   const auto bytes = windows.take();
+  EXPECT_LE(bytes.size(), bytes_max);
   EXPECT_EQ(*generation_of_windows(bytes), kShard.generation);
   std::vector<Aggregator> after{Aggregator(kShard, kOptions), Aggregator(kShard, kOptions)};
   ASSERT_TRUE(restore_windows(bytes, after));
@@ -69,6 +71,10 @@ TEST(BaseWindows, ComeBackFromBytesThatWereCopiedInSmallSteps) {
   EXPECT_EQ(restore_windows(bytes, one).error().code, Code::kDamaged);
   std::vector<Aggregator> cut{Aggregator(kShard, kOptions), Aggregator(kShard, kOptions)};
   EXPECT_EQ(restore_windows(ByteView(bytes).first(bytes.size() - 1), cut).error().code, Code::kDamaged);
+  auto newer = bytes;
+  newer[0] = std::byte{2};
+  EXPECT_EQ(generation_of_windows(newer).error().code, Code::kDamaged);
+  EXPECT_EQ(restore_windows(newer, after).error().code, Code::kDamaged);
 }
 
 }  // namespace

@@ -109,5 +109,15 @@ TEST(ApiKeys, ComparesSecretsToTheEnd) {
   EXPECT_TRUE(same_secret("", ""));
 }
 
+TEST(Rights, AreNoneUntilOneIsAdded) {
+  Rights rights;
+  EXPECT_TRUE(rights.empty());
+  for (const auto right : {Right::kIngest, Right::kRead, Right::kAdmin}) EXPECT_FALSE(rights.has(right));
+  rights.add(Right::kRead);
+  EXPECT_TRUE(rights.has(Right::kRead));
+  EXPECT_FALSE(rights.has(Right::kAdmin));
+  EXPECT_NE(rights, Rights::all());
+}
+
 }  // namespace
 }  // namespace quipu

@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
+#include "log/block_bytes.h"
 #include "log/log_samples.h"
+#include "log/memory_log_disk.h"
 
 namespace quipu {
 namespace {
@@ -71,6 +76,48 @@ TEST_F(MemoryLogTest, AnUnknownOutcomeIsWrittenOrNot) {
   ASSERT_EQ(all->size(), 2u);
   EXPECT_EQ((*all)[0].number, 1u);
   EXPECT_EQ((*all)[1].number, 4u);
+}
+
+TEST_F(MemoryLogTest, SaysThatItIsShutAndThatItsBoundsAreOfNow) {
+  EXPECT_FALSE(log_.closed());
+  EXPECT_EQ(log_.bounds_age_ms(PartitionId(0)), 0);
+  log_.shut = Error{Code::kUnknown, "gone", 0};
+  ASSERT_TRUE(log_.closed());
+  EXPECT_EQ(log_.closed()->what, "gone");
+}
+
+TEST(MemoryLogDisk, AReadBehindTheEndOfAFileIsDamageAndNamed) {
+  MemoryLogDisk disk;
+  ASSERT_TRUE(disk.create(SegmentNumber(1), 1'000));
+  Bytes bytes(500);
+  EXPECT_TRUE(disk.read(SegmentNumber(1), 500, bytes));
+  const auto read = disk.read(SegmentNumber(1), 501, bytes);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kDamaged);
+  EXPECT_EQ(read.error().what, disk.name(SegmentNumber(1)) + ": the file ends before byte 1001");
+}
+
+TEST(MemoryLogDisk, APowerCutLeavesEachPieceAsItWasBeforeOrAsItWasWritten) {
+  const BlockBytes written(4'096, std::byte{7});  // As the log hands them over.
+  std::mt19937_64 random(1);
+  std::size_t old_pieces = 0;
+  std::size_t new_pieces = 0;
+  for (int round = 0; round < 100; ++round) {
+    MemoryLogDisk disk;
+    disk.automatic = false;
+    ASSERT_TRUE(disk.create(SegmentNumber(1), written.size()));
+    disk.begin_write(SegmentNumber(1), 0, written);
+    disk.cut_power(random);
+    Bytes left(written.size());
+    ASSERT_TRUE(disk.read(SegmentNumber(1), 0, left));
+    for (auto piece = ByteView(left); !piece.empty(); piece = piece.subspan(512)) {
+      ASSERT_EQ(std::ranges::count(piece.first(512), piece[0]), 512);
+      ASSERT_TRUE(piece[0] == std::byte{0} || piece[0] == std::byte{7});
+      ++(piece[0] == std::byte{0} ? old_pieces : new_pieces);
+    }
+  }
+  EXPECT_GT(old_pieces, 100u);
+  EXPECT_GT(new_pieces, 100u);
 }
 
 }  // namespace

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <random>
 
+#include "log/posix_log_disk.h"
 #include "log/segment_world.h"
 
 /// What can be read of a log that SegmentLog refuses.
@@ -209,8 +212,103 @@ TEST_F(Salvage, ABeginningOfALogWithNothingInItIsNoLoss) {
   EXPECT_EQ(log->bounds({}).end, Offset{1});
 }
 
+TEST_F(Salvage, WhatCanNotBeReadIsGivenUpAndNamed) {
+  const auto behind = world_.groups(kTwo).front().second.first;
+  std::uint64_t reads = 0;
+  world_.disk.spoil_read = [&](std::span<std::byte>) { return ++reads > 0; };
+  ASSERT_TRUE(SalvagedLog::open(&world_.disk, options_));
+  const auto all = reads;
+  // Every read of the first segment fails: the window, and then each block alone.
+  world_.disk.spoil_read = [](std::span<std::byte>) { return false; };
+  auto log = salvage();
+  ASSERT_TRUE(log.lost());
+  EXPECT_FALSE(log.lost()->certain());
+  EXPECT_THAT(log.lost()->reason, HasSubstr("segment-1: reading: Input/output error"));
+  EXPECT_EQ(log.bounds({}).end, Offset{1});
+  EXPECT_LT(all, 20u) << "what can be read is read in large pieces";
+  world_.disk.spoil_read = nullptr;
+  bytes(kOne).resize(100);
+  auto shortened = salvage();
+  ASSERT_TRUE(shortened.lost());
+  EXPECT_EQ(shortened.lost()->from, Offset{1});
+  EXPECT_THAT(shortened.lost()->reason, HasSubstr("segment-1, byte 0: the file has only 100 bytes"));
+  counted(behind.value - 1);
+  auto rest = salvage();
+  EXPECT_FALSE(rest.lost());
+  expect_reads(rest, range(behind.value, last_));
+}
+
+TEST_F(Salvage, ADirectoryThatCanNotBeListedReadsAsNothing) {
+  std::string directory = testing::TempDir() + "/quipu-salvage-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  PosixLogDiskOptions only_read;
+  only_read.only_read = true;
+  const auto disk = PosixLogDisk::open(directory, only_read);
+  ASSERT_TRUE(disk) << disk.error().what;
+  std::filesystem::remove(directory);
+  auto log = SalvagedLog::open(disk->get(), options_);
+  ASSERT_TRUE(log) << log.error().what;
+  ASSERT_TRUE(log->lost());
+  EXPECT_THAT(log->lost()->reason, HasSubstr("reading " + directory));
+}
+
+TEST_F(Salvage, AGroupThatWasCopiedOverAnotherIsNotReadInItsPlace) {
+  const auto groups = world_.groups(kTwo);
+  auto& file = bytes(kTwo);
+  std::copy_n(file.begin() + static_cast<std::ptrdiff_t>(groups[1].first), kBlockBytes,
+              file.begin() + static_cast<std::ptrdiff_t>(groups[2].first));
+  auto log = salvage();
+  expect_reads(log, range(1, groups[2].second.first.value - 1));
+  ASSERT_TRUE(log.lost());
+  EXPECT_THAT(log.lost()->reason,
+              Eq("segment-2, byte " + std::to_string(groups[2].first) + ": a group of another place"));
+}
+
+TEST_F(Salvage, FramesOfAnotherLogAreNotCounted) {
+  SegmentWorld other;  // Its groups are its own, and the frames in them are not.
+  other.options.identity = options_.identity = sample_identity(9);
+  ASSERT_EQ(other.open(), "");
+  other.write_group(3);
+  other.log.reset();
+  auto log = SalvagedLog::open(&other.disk, options_);
+  ASSERT_TRUE(log) << log.error().what;
+  expect_reads(*log, {});
+  ASSERT_TRUE(log->lost());
+  EXPECT_THAT(log->lost()->reason, HasSubstr("offset 1: a frame of another log"));
+  EXPECT_EQ(log->lost()->to, Offset{3});
+}
+
+TEST_F(Salvage, FramesOfPartitionsThatTheLogDoesNotHaveAreNotCounted) {
+  options_.partitions = 2;
+  auto log = salvage();
+  expect_reads(log, {});
+  ASSERT_TRUE(log.lost());
+  EXPECT_THAT(log.lost()->reason, HasSubstr("a frame of no partition"));
+}
+
+TEST_F(Salvage, AScanReadsTheSame) {
+  auto log = salvage();
+  const auto scan = log.scan(Offset{1}, 5'000);
+  auto expected = std::uint64_t{1};
+  for (auto read = scan->next(); !read->frames.empty(); read = scan->next()) {
+    for (const auto& item : read->frames) EXPECT_EQ(item.offset.value, expected++);
+  }
+  EXPECT_EQ(expected, last_ + 1);
+}
+
 TEST_F(Salvage, TakesNothing) {
   auto log = salvage();
+  EXPECT_EQ(log.identity(), options_.identity);
+  EXPECT_EQ(log.partitions(), options_.partitions);
+  EXPECT_TRUE(log.commits_atomically());
+  EXPECT_FALSE(log.reserve(PartitionId{0}));
+  EXPECT_EQ(log.group_bytes_max(), 0u);
+  log.allow_trim(Offset{last_});
+  log.commit();
+  EXPECT_FALSE(log.committing());
+  std::vector<LogCompletion> done;
+  log.take_completions(done);
+  EXPECT_TRUE(done.empty());
   EXPECT_EQ(log.room_bytes(), 0u);
   EXPECT_EQ(log.submit(PartitionId{0}, sample_frame(0, 1), 1).error().code, Code::kRefused);
 }

@@ -122,6 +122,30 @@ TEST(SegmentFormat, ANewerVersionIsNamedAndNotTakenForDamage) {
   EXPECT_EQ(decode_group_header(group, seed).error().code, Code::kRefused);
 }
 
+TEST(SegmentFormat, RefusesASegmentWhoseFirstOffsetCanNotBe) {
+  Bytes block(kBlockBytes);
+  for (const std::uint64_t first : {std::uint64_t{0}, kOffsetMax + 1}) {
+    auto segment = kSegment;
+    segment.first = Offset(first);
+    encode_segment_header(segment, std::span(block).first<kBlockBytes>());
+    const auto decoded = decode_segment_header(block);
+    ASSERT_FALSE(decoded) << first;
+    EXPECT_EQ(decoded.error().code, Code::kDamaged);
+    EXPECT_EQ(decoded.error().what, "the segment's first offset is out of range");
+  }
+}
+
+TEST(SegmentFormat, RefusesAGroupWithMoreOrFewerFramesThanItSays) {
+  const auto bytes = golden("v1_segment");
+  const auto seed = segment_seed(kSegment.identity, kSegment.number);
+  const auto group = ByteView(bytes).subspan(kBlockBytes);
+  auto header = *decode_group_header(group, seed);
+  header.frames = 3;
+  EXPECT_EQ(check_group_body(header, group, seed).error().what, "frame 2 of the group does not begin where it should");
+  header.frames = 1;
+  EXPECT_EQ(check_group_body(header, group, seed).error().what, "the group's frames do not fill it");
+}
+
 TEST(GroupBuffer, MovesWhatCameAfterTheSeal) {
   GroupBuffer group;
   for (std::uint64_t i = 0; i < 5; ++i) group.append(sample_frame(0, i, i * 100), i);

@@ -18,6 +18,13 @@ TEST(Position, IsWrittenAndReadBack) {
   EXPECT_EQ(*back, positions);
 }
 
+TEST(Position, IsNowhereAtFirstAndInTheOrderOfGenerationPartitionAndOffset) {
+  EXPECT_EQ(Position{}, at(0, 0, 0));
+  EXPECT_LT(at(1, 9, 9), at(2, 0, 0));
+  EXPECT_LT(at(2, 0, 9), at(2, 1, 0));
+  EXPECT_LT(at(2, 1, 8), at(2, 1, 9));
+}
+
 TEST(Position, RefusesEverythingThatIsNotWrittenAsItIsPrinted) {
   for (const char* text : {"",
                            ",",

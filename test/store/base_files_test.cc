@@ -85,6 +85,19 @@ TEST_F(BaseFilesTest, AnAbandonedOneLeavesNothing) {
   EXPECT_EQ(files.newest(Offset{20}).value()->offset, Offset{20});
 }
 
+TEST_F(BaseFilesTest, OpenedToReadTheyAreFoundAndNothingIsMadeOrRemoved) {
+  EXPECT_TRUE(BaseFiles::open_to_read(directory()).value().offsets().empty());
+  EXPECT_FALSE(fs::exists(directory()));
+  auto files = open();
+  make(files, 10);
+  fs::create_directory(files.begin(Offset{20}).value());
+  fs::create_directory(directory() + "/notes");
+  fs::create_directory(directory() + "/0000000000000");
+  fs::create_directory(directory() + "/000000000001x");
+  EXPECT_THAT(BaseFiles::open_to_read(directory()).value().offsets(), ElementsAre(Offset{10}));
+  EXPECT_TRUE(fs::exists(directory() + "/0000000000020.tmp"));
+}
+
 TEST_F(BaseFilesTest, ABrokenOneIsPassedOverForAnOlderOne) {
   auto files = open();
   make(files, 10);

@@ -83,5 +83,42 @@ TEST(CassandraDeltas, ForgetsEverythingWhereThereIsNoRoom) {
   EXPECT_EQ(deltas.unknown(rows_of({{0, 1}})).size(), 1u);
 }
 
+/// A row of counter columns as the driver hands it on.
+std::string columns(std::int32_t generation, std::int32_t partition) {
+  CassandraValues values;
+  values.begin(7);
+  values.put_bytes("views");
+  values.put_bytes("cats");
+  values.put_bigint(9);
+  values.put_int(generation);
+  values.put_int(partition);
+  values.put_bigint(-5);
+  values.put_bigint(7);
+  return values.bytes().substr(2);
+}
+
+TEST(CassandraDeltas, ReadsARowOfCounterColumns) {
+  const auto bytes = columns(1, 3);
+  CassandraReader answer(bytes);
+  RowBatch rows;
+  ASSERT_TRUE(read_counter_columns(answer, rows));
+  ASSERT_EQ(rows.size(), 1u);
+  const auto& item = rows.items().front();
+  EXPECT_EQ(rows.counter(item), "cats");
+  EXPECT_EQ(item.routing, 9u);
+  EXPECT_EQ(item.shard, (ShardId{Generation{1}, PartitionId{3}}));
+  EXPECT_EQ(item.row.total, -5);
+  EXPECT_EQ(item.row.events, 7u);
+}
+
+TEST(CassandraDeltas, RefusesARowThatCanNotBeOne) {
+  for (auto bytes : {columns(-1, 3), columns(1, -1), columns(1, 65'536), columns(1, 3).substr(0, 30)}) {
+    CassandraReader answer(bytes);
+    RowBatch rows;
+    EXPECT_EQ(read_counter_columns(answer, rows).error().code, Code::kDamaged);
+    EXPECT_EQ(rows.size(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace quipu
