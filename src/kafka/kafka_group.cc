@@ -27,7 +27,7 @@ constexpr std::int64_t kHeartbeatMs = 1'000;
 /// How often a member asks whether its client is answered at all: without brokers it would hear of no partition.
 constexpr std::int64_t kAskMs = 2'000;
 /// How long it waits for that, and so how long an event waits for it.
-constexpr std::int64_t kAnswerMs = 1'000;
+constexpr std::int64_t kAnswerMs = 3'000;
 /// How long leaving the group may take; the session's end does it else.
 constexpr std::int64_t kLeaveMs = 10'000;
 
