@@ -57,6 +57,8 @@ class History {
   /// The client was told that it is counted.
   bool acknowledged(EventNumber event) const { return events_[event].acknowledged; }
   bool under_way(EventNumber event) const;
+  /// Whether clients were told of it, and no reset since leaves that open: the total must show it.
+  bool is_due(EventNumber event) const { return least(events_[event]) > 0; }
   /// Whether it can be sent once more and its counts still be told.
   bool may_repeat(EventNumber event) const { return most(events_[event]) < kTimesMax; }
   /// Whether the service must know the id: it was acknowledged, and few enough others came since.

@@ -162,7 +162,7 @@ bool Callers::settled() const {
 
 void Callers::end_open_resets() {
   for (OpenReset& open : resets_) {
-    history_->end_reset(open.ask.reset, History::End::kUnknown);
+    end_reset(open.ask.reset, History::End::kUnknown);
     if (open.ask.kind == Ask::Kind::kSet) {
       history_->end(open.ask.event, open.ask.attempt, History::End::kUnknown);
     }

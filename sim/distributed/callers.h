@@ -85,6 +85,7 @@ class Callers {
   void answered_read(const Request& request, const Ask& ask, const Operation& operation, const Outcome& outcome);
   static bool refused_with_others(const Request& request);
   void end(Ask& ask, History::End end);
+  void end_reset(const History::Reset& reset, History::End end);
   void note_position(std::size_t counter, const Outcome& outcome);
 
   const DistributedSettings& settings_;
@@ -99,7 +100,7 @@ class Callers {
   std::vector<History::EventNumber> with_id_;
   std::vector<History::EventNumber> plain_;
   std::vector<std::map<PartitionId, Offset>> positions_;       // By counter: what was acknowledged.
-  std::map<History::EventNumber, TimeMs> acknowledged_at_;     // By the node's clock.
+  std::map<History::EventNumber, TimeMs> due_since_;  // Of those that are due; by the node's clock.
   TimeMs wall_ = 0;
   bool settling_ = false;
   bool trust_ages_ = true;

@@ -77,8 +77,13 @@ void Callers::end(Ask& ask, History::End end) {
     resets_.push_back({std::exchange(ask, Ask{}), false, {}, {}});
     return;
   }
-  history_->end_reset(ask.reset, end);
+  end_reset(ask.reset, end);
   if (kind == Ask::Kind::kSet) history_->end(ask.event, ask.attempt, end);
+}
+
+void Callers::end_reset(const History::Reset& reset, History::End end) {
+  history_->end_reset(reset, end);
+  for (const auto event : history_->events_of(reset.counter)) due_since_.erase(event);
 }
 
 void Callers::note_position(std::size_t counter, const Outcome& outcome) {
@@ -105,7 +110,7 @@ void Callers::answered_write(Ask& ask, const Operation& operation, const Outcome
                        ", more than was ever sent");
     }
     end(ask, History::End::kDone);
-    acknowledged_at_.try_emplace(ask.event, wall_);
+    if (history_->is_due(ask.event)) due_since_.try_emplace(ask.event, wall_);
     return note_position(ask.counter, outcome);
   }
   const bool wanted = operation.kind == OperationKind::kReset || operation.condition == SetCondition::kAlways ||
@@ -127,7 +132,7 @@ void Callers::look_at(const LogOracle& oracle) {
       ++at;
       continue;
     }
-    history_->end_reset(at->ask.reset, History::End::kDone);
+    end_reset(at->ask.reset, History::End::kDone);
     if (at->ask.kind == Ask::Kind::kSet) history_->end(at->ask.event, at->ask.attempt, History::End::kDone);
     at = resets_.erase(at);
   }
@@ -152,8 +157,8 @@ void Callers::answered_read(const Request& request, const Ask& ask, const Operat
   const auto& events = history_->events_of(ask.counter);
   const auto as_of = wall_ - static_cast<TimeMs>(outcome.lag_ms);
   for (std::size_t i = 0; i < look.least.size(); ++i) {
-    const auto acknowledged = acknowledged_at_.find(events[i]);
-    const bool old = trust_ages_ && acknowledged != acknowledged_at_.end() && acknowledged->second < as_of;
+    const auto due = due_since_.find(events[i]);
+    const bool old = trust_ages_ && due != due_since_.end() && due->second < as_of;
     const bool positioned = trust_positions_ && ask.positioned;
     if (!positioned) look.least[i] = old ? std::min<std::size_t>(look.least[i], 1) : 0;
   }

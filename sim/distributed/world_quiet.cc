@@ -188,8 +188,11 @@ void DistributedWorld::look_at_log() {
   }
 }
 
-/// What must never happen to a log happens. Everyone has seen how far it was.
+/// What must never happen to a log happens. Everyone is there, and has seen how far it was: what only those have seen
+/// that are gone, nobody can notice.
 void DistributedWorld::damage_log() {
+  const auto alive = [](const auto& machine) { return machine.process != nullptr; };
+  if (!std::ranges::all_of(nodes_, alive) || !std::ranges::all_of(workers_, alive)) return;
   look_at_log();
   const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
   const auto bounds = topic_.bounds(partition);
@@ -225,7 +228,10 @@ void DistributedWorld::expect_detection() {
       return machine.process && machine.process->node().state() == EngineState::kFailed;
     });
   };
-  // A stall is counted in steps, of which there are no more.
+  // What is away or stalled comes back in steps, of which there are no more.
+  for (std::size_t node = 0; node < SimCassandra::kNodes; ++node) {
+    if (!cassandra_.is_up(node)) cassandra_.join(node);
+  }
   for (auto& machine : nodes_) machine.stalled_until = 0;
   for (auto& machine : workers_) machine.stalled_until = 0;
   for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed(); ++i) {
