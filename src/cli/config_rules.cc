@@ -158,7 +158,8 @@ Result<void> set_key(Config& config, std::string_view name, const KeyValue& writ
     if (key.spec.name == name) return set_in(config, key, name, written);
     names.push_back(key.spec.name);
   }
-  const bool of_policy = name.starts_with(kNamespacesPrefix) && name.find('.', kNamespacesPrefix.size()) != std::string_view::npos;
+  const bool of_policy =
+      name.starts_with(kNamespacesPrefix) && name.find('.', kNamespacesPrefix.size()) != std::string_view::npos;
   if (of_policy) return set_policy_key(config, name, written);
   return unknown_key(name, names);
 }
