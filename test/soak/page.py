@@ -5,7 +5,7 @@ from samples import SETTLED_SECONDS, median, quarters
 HEAD = """# An hour under load
 
 Written by `make soak` at {origin}, seed {seed}: one process on embedded defaults, but with a checkpoint
-each 256 MiB of log and 512 MiB of it kept. {capacity:,.0f} events a second was the most that
+each 256 MiB of log, 512 MiB of it kept, and a window of 2,000 ids a partition. {capacity:,.0f} events a second was the most that
 `quipu bench load` reached before; {rate:,} a second were sent all the time ({share:.0%}), of {keys:,} counters, beside clients of seven kinds
 whose every event is judged. The first third in peace, then {kills} SIGKILLs at random moments; {minutes:.0f} minutes in all.
 

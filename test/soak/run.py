@@ -40,8 +40,8 @@ SAMPLE_SECONDS = 5.0
 CAPACITY_SECONDS = 15
 LIFE_SECONDS = (5.0, 90.0)
 READ_AT_ONCE = 1_000
-# Reached within minutes, so that checkpoints are made and segments removed for most of the run.
-SETTINGS = {"log.retain_bytes": "512MiB", "base.log_bytes": "256MiB"}
+# Reached within minutes, so that checkpoints are made, segments removed and ids forgotten for most of the run.
+SETTINGS = {"log.retain_bytes": "512MiB", "base.log_bytes": "256MiB", "idempotency.window": "2000"}
 
 
 def names():
