@@ -138,7 +138,9 @@ Result<std::optional<Base>> CassandraBases::newest(PartitionId partition, Offset
   for (auto base = list.rbegin(); base != list.rend(); ++base) {
     if (base->offset > offset) continue;
     auto windows = read_windows(requests_.session(), statements_, generation_, partition, *base);
-    if (windows) return Base{base->offset, *std::move(windows)};
+    if (windows && *windows) return Base{base->offset, **std::move(windows)};
+    // Its list came to a quorum and a chunk did not, since nodes forgot it: nothing was trimmed by it yet.
+    if (windows) continue;
     if (windows.error().code != Code::kDamaged) return std::unexpected(windows.error());
     if (!damage) damage = windows.error();
   }

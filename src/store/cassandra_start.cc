@@ -16,7 +16,7 @@ constexpr std::size_t kReadsAtOnce = 16;
 constexpr std::uint32_t kSyncPeriodUnknownMs = 10'000;  // Cassandra's default.
 constexpr std::uint32_t kSyncMarginMs = 100;
 constexpr int kMarkReadsMax = 8;
-constexpr std::int64_t kMissingRetryMs = 1'000;
+constexpr std::int64_t kBucketsRetryMs = 1'000;
 constexpr std::int64_t kProbeValue = 1;
 
 /// Milliseconds of a duration as Cassandra writes it, such as 10000ms or 10s; nullopt when it is none.
@@ -198,7 +198,7 @@ Result<void> refresh_marks(CassandraSession& session, const CassandraStatements&
     if (whole) return {};
   }
   // A node that started again may have forgotten them, and the one that has them not be up: it may be later.
-  return busy("a watermark in Cassandra names buckets that no quorum has now", kMissingRetryMs);
+  return busy("a watermark in Cassandra names buckets that no quorum has now", kBucketsRetryMs);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> read_settings(CassandraSession& session,
@@ -240,8 +240,8 @@ Result<CassandraBaseLists> read_base_lists(const CassandraAnswer& answer) {
   return lists;
 }
 
-Result<Bytes> read_windows(CassandraSession& session, const CassandraStatements& statements, Generation generation,
-                           PartitionId partition, const CassandraBase& base) {
+Result<std::optional<Bytes>> read_windows(CassandraSession& session, const CassandraStatements& statements,
+                                          Generation generation, PartitionId partition, const CassandraBase& base) {
   CassandraValues keys;
   for (std::int32_t chunk = 0; chunk < base.chunks; ++chunk) {
     keys.begin(4);
@@ -258,10 +258,7 @@ Result<Bytes> read_windows(CassandraSession& session, const CassandraStatements&
   if (base.chunks > 0) {
     const auto answer = session.call(statements.get_chunks, keys, kReadsAtOnce);
     if (auto result = answer.result(); !result) return std::unexpected(result.error());
-    // A node that started again may have forgotten one, and the one that has it not be asked: it may be later.
-    if (answer.row_count() != static_cast<std::uint32_t>(base.chunks)) {
-      return busy("a base in Cassandra names chunks that no quorum has now", kMissingRetryMs);
-    }
+    if (answer.row_count() != static_cast<std::uint32_t>(base.chunks)) return std::nullopt;
     CassandraReader rows(answer.rows());
     for (std::uint32_t at = 0; at < answer.row_count(); ++at) put(windows, as_bytes(rows.take_bytes()));
     if (!rows.ok()) return damaged();

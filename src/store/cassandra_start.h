@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,8 +45,8 @@ Result<CassandraBaseLists> read_base_lists(const CassandraAnswer& answer);
 /// The execution of all_bases and all_marks.
 CassandraValues generation_values(Generation generation);
 
-/// The windows of a base. kDamaged where a chunk is missing or altered.
-Result<Bytes> read_windows(CassandraSession& session, const CassandraStatements& statements, Generation generation,
-                           PartitionId partition, const CassandraBase& base);
+/// The windows of a base; nullopt where no quorum has all of its chunks, kDamaged where one is altered.
+Result<std::optional<Bytes>> read_windows(CassandraSession& session, const CassandraStatements& statements,
+                                          Generation generation, PartitionId partition, const CassandraBase& base);
 
 }  // namespace quipu
