@@ -54,9 +54,14 @@ void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
     QUIPU_MARK("store: an older base is refused");
     return then(newer_is_there());
   }
-  const auto above = std::ranges::find_if(kept, [&](const auto& one) { return one.offset >= made.offset; });
-  dropped.assign(above, kept.end());
-  kept.erase(above, kept.end());
+  // One that is there already, of another worker or by an earlier try, is written once more as it is: two lists of one
+  // offset may take turns until the later is everywhere, so neither may name what the other's worker has dropped.
+  const auto same = std::ranges::find_if(kept, [&](const auto& one) { return one.offset >= made.offset; });
+  if (same != kept.end() && !QUIPU_PLANTED("older-base-wins")) {
+    if (same->checksum != made.checksum) return then(newer_is_there());
+    made.version = same->version;
+  }
+  kept.erase(same, kept.end());
   while (kept.size() >= kBasesKept) {
     dropped.push_back(kept.front());
     kept.erase(kept.begin());
