@@ -222,9 +222,42 @@ TEST(CassandraStore, ABaseThatIsNotWholeIsPassedOverForAnOlderOne) {
   EXPECT_EQ((*found)->offset, Offset{10});
   bench.run("TRUNCATE KS.base_chunks");
   found = bench.store().newest_base(Offset{kOffsetMax});
+  ASSERT_TRUE(found) << "what is not there is not damaged: the log says whether it is needed";
+  EXPECT_EQ(*found, std::nullopt);
+}
+
+TEST(CassandraStore, ABaseThatIsAlteredIsNamed) {
+  CassandraBench bench;
+  const auto windows = as_bytes("windows");
+  bench.store().write_base({Offset{20}, Bytes(windows.begin(), windows.end())}, 1);
+  ASSERT_TRUE(bench.wait_for(Kind::kBase).result);
+  bench.run("UPDATE KS.base_chunks SET content = 0x00 WHERE generation = 1 AND partition = 0 AND version = " +
+            std::to_string(number("SELECT max(version) FROM " + bench.keyspace() + ".base_chunks")) + " AND chunk = 0");
+  const auto found = bench.store().newest_base(Offset{kOffsetMax});
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Code::kDamaged);
   EXPECT_THAT(found.error().what, HasSubstr("at offset 20"));
+}
+
+// Two workers may both believe that they own a partition. Neither may drop what the other's list names.
+TEST(CassandraStore, ABaseThatIsThereIsWrittenAgainAsItIs) {
+  CassandraBench bench;
+  const auto count = [&] { return number("SELECT count(*) FROM " + bench.keyspace() + ".base_chunks"); };
+  const auto write = [&](std::string_view text) {
+    const auto windows = as_bytes(text);
+    bench.store().write_base({Offset{20}, Bytes(windows.begin(), windows.end())}, 1);
+    return bench.wait_for(Kind::kBase).result;
+  };
+  ASSERT_TRUE(write("windows"));
+  const auto version = number("SELECT max(version) FROM " + bench.keyspace() + ".base_chunks");
+  bench.reopen();
+  ASSERT_TRUE(write("windows"));
+  EXPECT_EQ(number("SELECT max(version) FROM " + bench.keyspace() + ".base_chunks"), version);
+  EXPECT_EQ(count(), 1);
+  const auto other = write("not those");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kRefused);
+  EXPECT_EQ(as_text(bench.store().newest_base(Offset{kOffsetMax}).value()->windows), "windows");
 }
 
 TEST(CassandraStore, ASettingIsClaimedByOneOfAllThatAsk) {
