@@ -4,7 +4,8 @@
 
 namespace quipu {
 
-OwnedPartition::OwnedPartition(WorkerCore& worker, PartitionId partition, Owner owner, std::optional<Offset> trimmed_at)
+OwnedPartition::OwnedPartition(WorkerCore& worker, PartitionId partition, Owner owner,
+                               std::optional<RestoredPlace> trimmed_at)
     : core_(worker, partition, owner), reader_(core_, trimmed_at), flush_(core_) {
   core_.totals.set_awake_max(worker.options.table_bytes_max / kAwakeShare / sizeof(Counter));
 }

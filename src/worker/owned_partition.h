@@ -22,8 +22,8 @@ namespace quipu {
 /// its assignment.
 class OwnedPartition {
  public:
-  /// `trimmed_at`: the watermark at which it was found to be trimmed before.
-  OwnedPartition(WorkerCore& worker, PartitionId partition, Owner owner, std::optional<Offset> trimmed_at);
+  /// `trimmed_at`: what it was restored from when it was found to be trimmed before.
+  OwnedPartition(WorkerCore& worker, PartitionId partition, Owner owner, std::optional<RestoredPlace> trimmed_at);
   ~OwnedPartition();
   OwnedPartition(const OwnedPartition&) = delete;
   OwnedPartition& operator=(const OwnedPartition&) = delete;
@@ -41,9 +41,9 @@ class OwnedPartition {
   void stop(const std::string& alarm);
   const std::string& alarm() const { return alarm_; }
 
-  /// It has to be made anew, with `restored_at` as `trimmed_at`.
+  /// It has to be made anew, with `restored_from` as `trimmed_at`.
   bool begin_again() const { return alarm_.empty() && reader_.begin_again(); }
-  Offset restored_at() const { return reader_.restored_at(); }
+  RestoredPlace restored_from() const { return reader_.restored_from(); }
 
   /// Drops clean rows until the table is within `bytes_max`, unless a stretch waits that needs them. How many went.
   std::size_t evict(std::size_t bytes_max);

@@ -104,7 +104,7 @@ void PartitionReader::rebuild() {
     QUIPU_MARK("worker: ids from further back");
     return seek_back(back_ * 4);
   }
-  if (trimmed_at_ != restored_at_) {
+  if (trimmed_at_ != restored_from()) {
     begin_again_ = true;
     return;
   }
@@ -135,7 +135,7 @@ Result<bool> PartitionReader::place_is_there() {
   if (next_ >= bounds.begin) return next_ < bounds.end;
   // Who has read on since may have lost the partition without knowing, and the log is trimmed behind its new owner.
   const bool read_on = core_.aggregator.read() > restored_at_;
-  if (trimmed_at_ != restored_at_ || read_on) {
+  if (trimmed_at_ != restored_from() || read_on) {
     begin_again_ = true;
     return false;
   }

@@ -13,6 +13,13 @@
 
 namespace quipu {
 
+/// What a partition was restored from: its watermark, and the base of its ids if there was one.
+struct RestoredPlace {
+  Offset watermark{};
+  std::optional<Offset> base;
+  bool operator==(const RestoredPlace&) const = default;
+};
+
 /// Takes one partition over and reads its log.
 ///
 ///   store: watermark W, chains, sources, newest base ─► log from the base (or far enough back) to W: ids alone
@@ -27,8 +34,10 @@ class PartitionReader {
  public:
   enum class State : std::uint8_t { kRestoring, kRebuilding, kReading };
 
-  /// `trimmed_at`: the watermark at which this partition was found to be trimmed before; the same again is an alarm.
-  PartitionReader(PartitionCore& core, std::optional<Offset> trimmed_at) : core_(core), trimmed_at_(trimmed_at) {}
+  /// `trimmed_at`: from where this partition was read when it was found to be trimmed before; the same again is an
+  /// alarm.
+  PartitionReader(PartitionCore& core, std::optional<RestoredPlace> trimmed_at)
+      : core_(core), trimmed_at_(trimmed_at) {}
 
   /// Does what can be done now; begins no new stretch unless `may_read`. An error is an alarm: no more steps then.
   Result<void> step(bool may_read);
@@ -38,9 +47,9 @@ class PartitionReader {
   bool known() const { return core_.shard.partition.value < core_.worker.parts.log.partitions(); }
   /// A stretch waits for its counters.
   bool parked() const { return !frames_.empty(); }
-  /// Begin again, with `restored_at` as `trimmed_at`.
+  /// Begin again, with `restored_from` as `trimmed_at`.
   bool begin_again() const { return begin_again_; }
-  Offset restored_at() const { return restored_at_; }
+  RestoredPlace restored_from() const { return {restored_at_, base_}; }
   /// The base that it began with.
   std::optional<Offset> base() const { return base_; }
   /// The oldest offset that is not read yet.
@@ -69,7 +78,7 @@ class PartitionReader {
   static constexpr std::size_t kRestVisits = 100'000;
 
   PartitionCore& core_;
-  std::optional<Offset> trimmed_at_;
+  std::optional<RestoredPlace> trimmed_at_;
   State state_ = State::kRestoring;
   bool asked_ = false;  // restore is on its way.
   TimeMs ask_at_ = 0;   // After a failure: not before this.

@@ -68,7 +68,7 @@ void Worker::take_changes() {
 }
 
 /// Begins with nothing: what a former ownership had in memory is gone with it.
-void Worker::assign(PartitionId partition, std::optional<Offset> trimmed_at) {
+void Worker::assign(PartitionId partition, std::optional<RestoredPlace> trimmed_at) {
   Owned& owned = partitions_[partition];
   if (owned.partition && QUIPU_PLANTED("rebalance-without-dropping")) return;
   owned.partition.reset();
@@ -96,7 +96,7 @@ void Worker::begin_again() {
     if (!owned.partition->begin_again() || owned.partition->releasing()) continue;
     ++core_.stats.returns;
     QUIPU_MARK("worker: its place was trimmed");
-    assign(id, owned.partition->restored_at());
+    assign(id, owned.partition->restored_from());
   }
 }
 

@@ -62,7 +62,7 @@ class Worker {
   };
 
   void take_changes();
-  void assign(PartitionId partition, std::optional<Offset> trimmed_at);
+  void assign(PartitionId partition, std::optional<RestoredPlace> trimmed_at);
   void begin_again();
   void forgot();
   bool may_read();
