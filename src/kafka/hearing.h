@@ -26,6 +26,7 @@ class Hearing {
   static constexpr std::int64_t kSearchMs = 3'000;
   static constexpr std::int64_t kTellMs = 10'000;
 
+  /// What is to be done now.
   struct Step {
     bool search = false;
     bool tell = false;

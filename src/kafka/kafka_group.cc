@@ -20,6 +20,7 @@ namespace {
 
 /// How long the thread waits for an event, and so how soon it sees what the owner did.
 constexpr int kPollMs = 50;
+constexpr int kEventsPerTurn = 100;
 /// The owner counts as being there for so long after a call.
 constexpr std::int64_t kOwnerThereMs = 1'000;
 /// How often a member is heard at least, and so how soon it hears that partitions move.
@@ -196,7 +197,10 @@ void KafkaGroup::Member::run(const std::stop_token& stop) {
       std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
       continue;
     }
-    if (const KafkaEvent event(rd_kafka_queue_poll(events_.get(), kPollMs)); event) {
+    // All that is there: while brokers are silent a turn takes seconds, and the group's word may stand behind others.
+    for (int taken = 0; taken < kEventsPerTurn; ++taken) {
+      const KafkaEvent event(rd_kafka_queue_poll(events_.get(), taken == 0 ? kPollMs : 0));
+      if (!event) break;
       if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) rebalance(*event);
       if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) trouble(*event);
     }

@@ -146,6 +146,7 @@ void KafkaProducer::answered(const rd_kafka_message_t& message,
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset >= 0) {
     const auto offset = from_kafka(message.offset);
     if (offset.value <= kOffsetMax) {
+      heard_ = true;
       acknowledged_bytes_ += message.len;
       reached(key.partition, Offset(offset.value + 1));
       deliveries_.resolve(key, offset);
@@ -181,7 +182,6 @@ void KafkaProducer::poll(const std::function<void(PartitionId, Offset)>& reached
 void KafkaProducer::measure(std::int64_t now) {
   if (acknowledged_bytes_ == 0 || now - measured_at_ < kMeasureMs) return;
   last_error_.clear();
-  hearing_.answered(now);
   constexpr double kKeep = 0.8;
   lately_bytes_ = lately_bytes_ * kKeep + static_cast<double>(acknowledged_bytes_);
   lately_ms_ = lately_ms_ * kKeep + static_cast<double>(now - measured_at_);
@@ -205,6 +205,7 @@ void KafkaProducer::take_completions(std::vector<LogCompletion>& out,
   poll(reached);
   send();  // What was held until the first of its partition was acknowledged.
   const auto now = now_ms();
+  if (std::exchange(heard_, false)) hearing_.answered(now);
   measure(now);
   look_at_oldest(now);
   if (failed_) abandon(now);

@@ -83,6 +83,7 @@ class KafkaProducer {
   double lately_bytes_ = 0;  ///< What was acknowledged lately, the newest most ...
   double lately_ms_ = 0;     ///< ... and how long that took.
   std::int64_t measured_at_ = 0;
+  bool heard_ = false;                    ///< An acknowledgement came since the last look.
   std::uint64_t acknowledged_bytes_ = 0;  ///< Since `measured_at_`.
 };
 

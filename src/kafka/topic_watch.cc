@@ -251,10 +251,15 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
   }
   const auto asked_at = now_ms();
   const auto found = admin_.bounds(static_cast<std::uint16_t>(known.size()));
-  found ? heard() : unheard(asked_at, found.error());
+  // A leader that does not answer in time is left out of an answer that is none of the brokers'.
+  const bool said = found && std::ranges::any_of(*found, [](const auto& bounds) { return bounds.has_value(); });
+  const Error why =
+      found ? Error{Code::kTimeout, "no broker says where the partitions of topic " + options_.topic + " end", 0}
+            : found.error();
+  said ? heard() : unheard(asked_at, why);
   const std::lock_guard lock(mutex_);
   if (!found) {
-    silence_ = found.error().what;
+    silence_ = why.what;
     return;
   }
   for (std::size_t p = 0; p < known.size(); ++p) {

@@ -144,7 +144,8 @@ Result<std::optional<Base>> CassandraBases::newest(PartitionId partition, Offset
     if (base->offset > offset) continue;
     auto windows = read_windows(requests_.session(), statements_, generation_, partition, *base);
     if (windows && *windows) return Base{base->offset, **std::move(windows)};
-    // Its list came to a quorum and a chunk did not, since nodes forgot it: nothing was trimmed by it yet.
+    // Nodes forgot a chunk of a base that was not sure yet, by which nothing was trimmed; or a newer owner has just
+    // dropped it, and its own base is in the next list.
     if (windows) continue;
     if (windows.error().code != Code::kDamaged) return std::unexpected(windows.error());
     if (!damage) damage = windows.error();

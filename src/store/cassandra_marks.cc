@@ -55,9 +55,8 @@ CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
     if (mark) next.mark.offset = mark->offset;
     // Of its own offset, since two owners may write the same version: what is as of an offset is the same for both. Not
     // given twice at one: what failed may have been written all the same.
-    const auto at_offset = offset_of(known.newest_version) == static_cast<std::int64_t>(next.mark.offset.value);
-    const auto version = at_offset ? known.newest_version + 1 : first_version(next.mark.offset);
-    known.newest_version = version;
+    const auto [given, first] = known.given.try_emplace(next.mark.offset, first_version(next.mark.offset));
+    const auto version = first ? given->second : ++given->second;
     if (mark) {
       plan_chains(plan, id, known, version, mark->chains);
     } else {
@@ -108,6 +107,7 @@ void CassandraMarks::commit(Plan plan, TimeMs now) {
     supersede(Kind::kChains, known.mark.chains, next.mark.chains);
     supersede(Kind::kSources, known.mark.sources, next.mark.sources);
     known.mark = std::move(next.mark);
+    known.forget_given();
     known.chains = std::move(next.chains);
     if (!known.mark.sources.empty()) known.sources.resize(kSourceBuckets);
     for (auto& [bucket, content] : next.buckets) known.sources[bucket] = std::move(content);
@@ -126,8 +126,14 @@ void CassandraMarks::load(PartitionId partition, const CassandraMark& mark, std:
   known.chains = std::move(chains);
   known.sources.assign(mark.sources.empty() ? 0 : kSourceBuckets, {});
   for (const SourceRow& row : sources) known.sources[source_bucket(row.source)].insert_or_assign(row.source, row);
-  for (const auto version : mark.chains) known.newest_version = std::max(known.newest_version, version);
-  for (const auto version : mark.sources) known.newest_version = std::max(known.newest_version, version);
+  known.forget_given();
+  for (const auto* versions : {&mark.chains, &mark.sources}) {
+    for (const auto version : *versions) {
+      if (offset_of(version) != static_cast<std::int64_t>(mark.offset.value)) continue;
+      auto& given = known.given[mark.offset];
+      given = std::max(given, version);
+    }
+  }
 }
 
 CassandraValues CassandraMarks::take_obsolete(TimeMs before, std::size_t max) {

@@ -70,7 +70,10 @@ class CassandraMarks {
     CassandraMark mark;
     std::vector<std::string> chains;
     std::vector<std::map<Hash128, SourceRow>> sources;  // kSourceBuckets, or none.
-    std::int64_t newest_version = 0;                    // Given last, or the newest of what was loaded.
+    std::map<Offset, std::int64_t> given;               // The newest version at each offset that can still be written.
+
+    /// No mark below the one that is known is written any more.
+    void forget_given() { given.erase(given.begin(), given.lower_bound(mark.offset)); }
   };
   /// Versions below `version` of that bucket are obsolete since `since`.
   struct Superseded {

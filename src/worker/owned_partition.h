@@ -43,6 +43,7 @@ class OwnedPartition {
 
   /// It has to be made anew, with `restored_from` as `trimmed_at`.
   bool begin_again() const { return alarm_.empty() && reader_.begin_again(); }
+  /// What the store had when this partition was taken over.
   RestoredPlace restored_from() const { return reader_.restored_from(); }
 
   /// Drops clean rows until the table is within `bytes_max`, unless a stretch waits that needs them. How many went.

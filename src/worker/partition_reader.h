@@ -49,6 +49,7 @@ class PartitionReader {
   bool parked() const { return !frames_.empty(); }
   /// Begin again, with `restored_from` as `trimmed_at`.
   bool begin_again() const { return begin_again_; }
+  /// What the store had when this partition was taken over.
   RestoredPlace restored_from() const { return {restored_at_, base_}; }
   /// The base that it began with.
   std::optional<Offset> base() const { return base_; }

@@ -1,5 +1,6 @@
 #include <array>
 #include <cctype>
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>

@@ -76,6 +76,7 @@ class Samples:
         now = time.monotonic()
         pid = self.server.pid
         after = (cpu_seconds(pid), metrics(self.server)["quipu_events_accepted_total"])
+        expect(after[1] > self.before[1], "nothing was taken since the sample before")
         self.found.append(Sample(now - self.began, now - self.life_began, self.peace, resident_bytes(pid),
                                  len(os.listdir(f"/proc/{pid}/fd")), size_of(self.server.data),
                                  after[1] - self.before[1], after[0] - self.before[0]))

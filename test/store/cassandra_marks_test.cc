@@ -163,6 +163,8 @@ TEST_F(CassandraMarksLoaded, AVersionIsOfTheOffsetOfItsMark) {
   put(write_of(30, "ours", {source(1, 8, 25)}));
   EXPECT_EQ(tables_.mark.sources[1], 30 << kVersionBits);
   EXPECT_EQ(tables_.mark.chains[0], 30 << kVersionBits);
+  tables_.apply(marks_.plan(write_of(60, "again")));
+  EXPECT_EQ(tables_.mark.chains[0], (60 << kVersionBits) + 1) << "what failed may be there all the same";
 }
 
 TEST(CassandraMarks, PiecesOfChainsAreNeverTakenAway) {
