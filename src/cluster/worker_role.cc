@@ -13,6 +13,27 @@ constexpr TimeMs kStepMs = 1'000;
 
 std::unexpected<Error> refused() { return failure(Code::kRefused, WorkerRole::kNoCounters); }
 
+EngineStats sum_of(const std::vector<WorkerReport>& reports) {
+  EngineStats stats;
+  for (const WorkerReport& report : reports) {
+    stats.frames_delivered += report.stats.frames;
+    stats.flushes += report.stats.flushes;
+    stats.rows_flushed += report.stats.rows_flushed;
+    stats.rows_loaded += report.stats.rows_loaded;
+    stats.rows_evicted += report.stats.rows_evicted;
+    stats.saturations += report.stats.saturations;
+    for (const PartitionHealth& health : report.partitions) {
+      PartitionStats partition;
+      partition.partition = health.partition;
+      partition.read = health.read;
+      partition.flushed = health.flushed;
+      partition.watermark = health.watermark;
+      stats.partitions.push_back(partition);
+    }
+  }
+  return stats;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<WorkerRole>> WorkerRole::open(const Config& config, const std::function<void()>& wake) {
@@ -42,9 +63,10 @@ void WorkerRole::join_parts() {
 }
 
 void WorkerRole::count() {
-  counted_ = stats();
+  const auto all = reports();
+  counted_ = sum_of(all);
   std::uint64_t dropped = 0;
-  for (const WorkerReport& report : reports()) dropped += report.cache.dropped;
+  for (const WorkerReport& report : all) dropped += report.cache.dropped;
   rows_cached_ = counted_.rows_flushed - std::min(dropped, counted_.rows_flushed);
 }
 
@@ -76,26 +98,7 @@ bool WorkerRole::submit(Batch& batch, BatchClient& client) {
 
 Result<CounterService::Reach> WorkerRole::reach(std::span<const Position>) { return refused(); }
 
-EngineStats WorkerRole::stats() const {
-  EngineStats stats;
-  for (const WorkerReport& report : reports()) {
-    stats.frames_delivered += report.stats.frames;
-    stats.flushes += report.stats.flushes;
-    stats.rows_flushed += report.stats.rows_flushed;
-    stats.rows_loaded += report.stats.rows_loaded;
-    stats.rows_evicted += report.stats.rows_evicted;
-    stats.saturations += report.stats.saturations;
-    for (const PartitionHealth& health : report.partitions) {
-      PartitionStats partition;
-      partition.partition = health.partition;
-      partition.read = health.read;
-      partition.flushed = health.flushed;
-      partition.watermark = health.watermark;
-      stats.partitions.push_back(partition);
-    }
-  }
-  return stats;
-}
+EngineStats WorkerRole::stats() const { return sum_of(reports()); }
 
 void WorkerRole::scan(const std::vector<NamespaceId>&, std::uint64_t, std::size_t,
                       std::function<void(Result<ScanPage>)> done) {
