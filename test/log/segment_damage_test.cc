@@ -22,10 +22,7 @@ constexpr SegmentNumber kFour{4};
 class SegmentDamage : public testing::Test {
  protected:
   SegmentDamage() {
-    EXPECT_EQ(world_.open(), "");
-    while (world_.log->stats().segments < 3) world_.write_group(3, 1'500);
-    for (int i = 0; i < 4; ++i) world_.write_group(2, 2'500);
-    world_.log.reset();
+    world_.write_three_segments();
     last_ = world_.next - 1;
     before_ = world_.disk;
     const auto groups = world_.groups(kThree);

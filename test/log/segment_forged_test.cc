@@ -25,12 +25,7 @@ constexpr std::size_t kGroupChecksumAt = 72;
 /// Three segments with several groups each, and a spare. The log itself is closed.
 class SegmentForged : public testing::Test {
  protected:
-  SegmentForged() {
-    EXPECT_EQ(world_.open(), "");
-    while (world_.log->stats().segments < 3) world_.write_group(3, 1'500);
-    for (int i = 0; i < 4; ++i) world_.write_group(2, 2'500);
-    world_.log.reset();
-  }
+  SegmentForged() { world_.write_three_segments(); }
 
   Bytes& bytes(SegmentNumber segment) { return world_.disk.bytes(segment); }
   std::uint64_t seed(SegmentNumber segment) const { return segment_seed(world_.options.identity, segment); }

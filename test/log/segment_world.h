@@ -78,6 +78,14 @@ struct SegmentWorld {
     EXPECT_EQ(log->bounds({}).end.value, last + 1);
   }
 
+  /// Leaves three segments with several groups each, and a spare. The log itself is closed then.
+  void write_three_segments() {
+    EXPECT_EQ(open(), "");
+    while (log->stats().segments < 3) write_group(3, 1'500);
+    for (int i = 0; i < 4; ++i) write_group(2, 2'500);
+    log.reset();
+  }
+
   /// Where the groups of a segment begin, by its bytes.
   std::vector<std::pair<std::uint64_t, GroupHeader>> groups(SegmentNumber segment) {
     std::vector<std::pair<std::uint64_t, GroupHeader>> found;
