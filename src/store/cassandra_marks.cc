@@ -3,16 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
+
 namespace quipu {
 namespace {
 
-std::int64_t first_version(Offset offset) { return static_cast<std::int64_t>(offset.value << kVersionBits); }
+std::int64_t first_version(Offset offset) {
+  return std::max(static_cast<std::int64_t>(offset.value << kVersionBits), kNoVersion + 1);
+}
 std::int64_t offset_of(std::int64_t version) { return version >> kVersionBits; }
 
 }  // namespace
 
 void CassandraMarks::put_bucket(Plan& plan, PartitionId id, Kind kind, std::size_t bucket, std::int64_t version,
                                 std::string_view content) const {
+  QUIPU_CHECK(version != kNoVersion);
   plan.buckets.begin(7);
   plan.buckets.put_int(static_cast<std::int32_t>(generation_.value));
   plan.buckets.put_int(id.value);
@@ -29,7 +34,7 @@ void CassandraMarks::plan_chains(Plan& plan, PartitionId id, const Partition& kn
   // Pieces are never taken away, so that of two marks with one timestamp the later one has the larger bytes and wins.
   const auto needed = (chains.size() + kChainPieceBytes - 1) / kChainPieceBytes;
   next.chains.resize(std::max(needed, known.chains.size()));
-  next.mark.chains.resize(next.chains.size(), 0);
+  next.mark.chains.resize(next.chains.size(), kNoVersion);
   for (std::size_t at = 0; at < next.chains.size(); ++at) {
     const auto from = std::min(at * kChainPieceBytes, chains.size());
     next.chains[at] = as_text(chains.subspan(from, std::min(kChainPieceBytes, chains.size() - from)));
@@ -63,7 +68,7 @@ CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
       next.chains = known.chains;
     }
     if (const auto rows = sources.find(id); rows != sources.end()) {
-      next.mark.sources.resize(kSourceBuckets, 0);
+      next.mark.sources.resize(kSourceBuckets, kNoVersion);
       for (const SourceRow* row : rows->second) {
         const auto bucket = source_bucket(row->source);
         const auto [at, made] = next.buckets.try_emplace(bucket);
@@ -100,7 +105,7 @@ void CassandraMarks::commit(Plan plan, TimeMs now) {
     const auto supersede = [&](Kind kind, const std::vector<std::int64_t>& before,
                                const std::vector<std::int64_t>& after) {
       for (std::size_t at = 0; at < before.size() && at < after.size(); ++at) {
-        if (before[at] == 0 || before[at] == after[at]) continue;
+        if (before[at] == kNoVersion || before[at] == after[at]) continue;
         superseded_.push_back({now, id, kind, static_cast<std::int32_t>(at), after[at]});
       }
     };

@@ -37,6 +37,7 @@ inline constexpr std::size_t kChainPieceBytes = 64 * 1024;
 
 /// Versions rise with the offset; up to this many for one offset, so that what is written twice has two versions.
 inline constexpr unsigned kVersionBits = 20;
+inline constexpr std::int64_t kNoVersion = 0;  ///< Of a bucket that was never written.
 
 /// Appends the mark as one value: a frozen tuple of the offset and both lists.
 void put_mark(CassandraValues& out, const CassandraMark& mark);

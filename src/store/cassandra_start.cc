@@ -62,7 +62,7 @@ Result<std::optional<std::vector<std::string>>> read_buckets(CassandraSession& s
                                                              const std::vector<std::int64_t>& versions) {
   CassandraValues keys;
   for (std::size_t at = 0; at < versions.size(); ++at) {
-    if (versions[at] != 0) put_bucket_key(keys, generation, partition, kind, at, versions[at]);
+    if (versions[at] != kNoVersion) put_bucket_key(keys, generation, partition, kind, at, versions[at]);
   }
   if (keys.executions() == 0) return std::vector<std::string>(0);
   const auto answer = session.call(statements.get_bucket, keys, kReadsAtOnce);

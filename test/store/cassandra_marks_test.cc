@@ -99,6 +99,15 @@ TEST(CassandraMarks, AVersionIsNeverGivenTwiceAlsoAfterAFailure) {
   EXPECT_EQ(tables.mark.chains[0], (10 << kVersionBits) + 1);
 }
 
+TEST(CassandraMarks, SourcesBeforeTheFirstMarkHaveAVersion) {
+  CassandraMarks marks(Generation{1}, kBase);
+  Tables tables;
+  tables.apply(marks.plan(write_of(0, "", {source(2, 6, 8)})));
+  ASSERT_EQ(tables.mark.sources.size(), kSourceBuckets);
+  EXPECT_EQ(tables.mark.sources[2], 1) << "0 says that the bucket was never written";
+  EXPECT_EQ(tables.mark.sources[0], 0);
+}
+
 TEST(CassandraMarks, AnOlderMarkIsLeftOutWithItsSources) {
   CassandraMarks marks(Generation{1}, kBase);
   marks.commit(marks.plan(write_of(20, "new", {source(1, 9, 19)})), 0);
