@@ -183,6 +183,7 @@ void World::take_turn() {
   } else if (at < settings_.disk_weight + settings_.store_weight + settings_.engine_weight) {
     engine_step(!random_.one_in(settings_.commit_held));
   } else {
+    engine_->tick(now());
     clients_.act();
   }
 }
@@ -272,7 +273,9 @@ bool World::drive(std::uint64_t turns, const std::string& what, const std::funct
   for (std::uint64_t i = 0; i < turns && !trace_.failed(); ++i) {
     if (done()) return true;
     prompt_turn();
-    if (engine_ && !quiet_) clients_.act();
+    if (!engine_ || quiet_) continue;
+    engine_->tick(now());
+    clients_.act();
   }
   if (!trace_.failed()) trace_.violation("a wait without end: " + what + "; " + clients_.waiting_for());
   return false;

@@ -221,11 +221,18 @@ void DistributedWorld::step_worker(std::size_t number) {
   }
 }
 
+void DistributedWorld::tick_nodes() {
+  for (auto& machine : nodes_) {
+    if (machine.process) machine.process->node().tick(wall(machine.clock_ahead));
+  }
+}
+
 void DistributedWorld::take_turn() {
   const auto what = random_.below(100);
   const auto node = random_.below(nodes_.size());
   const auto worker = random_.below(workers_.size());
   if (what < 25) {
+    tick_nodes();
     callers_.act();
   } else if (what < 55) {
     if (!nodes_[node].process && random_.one_in(10)) start_node(node);

@@ -54,6 +54,7 @@ class DistributedWorld {
   void damage_log();
   void look_at_log();
   void take_turn();
+  void tick_nodes();
   void step_node(std::size_t number);
   void step_worker(std::size_t number);
   void start_node(std::size_t number);

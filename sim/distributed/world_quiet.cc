@@ -105,6 +105,7 @@ void DistributedWorld::settle() {
   for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed(); ++i) {
     if (serving() && callers_.settled()) break;
     prompt_turn(kTurnMs);
+    tick_nodes();
     callers_.act();
   }
   if (trace_.failed()) return;

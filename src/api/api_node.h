@@ -85,6 +85,7 @@ class ApiNode final : public CounterService {
   /// Reads the store's settings (this waits for the store), and serves. kDamaged where they can not be read.
   Result<void> start(TimeMs now);
 
+  void tick(TimeMs now) override { now_ = now; }
   TimeMs step(TimeMs now, bool may_commit = true) override;
   void drain() override;
   bool submit(Batch& batch, BatchClient& client) override;

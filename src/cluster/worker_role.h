@@ -30,6 +30,7 @@ class WorkerRole final : public CounterService {
   /// to do. Errors say what to do.
   static Result<std::unique_ptr<WorkerRole>> open(const Config& config, const std::function<void()>& wake);
 
+  void tick(TimeMs) override {}  ///< It takes nothing.
   /// kStopped as soon as all that were drained have ended.
   TimeMs step(TimeMs now, bool may_commit = true) override;
   void drain() override;

@@ -47,10 +47,14 @@ class CounterService {
   const HashSecret& secret() const { return *shown_.secret; }
   NamespaceRegistry& namespaces() { return *shown_.namespaces; }
   const NamespaceRegistry& namespaces() const { return *shown_.namespaces; }
-  /// The time of the last step, in milliseconds since 1970.
+  /// The time as it was last told, in milliseconds since 1970.
   TimeMs now() const { return *shown_.now; }
   /// Why nobody can ask this process for counters, and whom to ask; empty where one can.
   std::string_view no_counters() const { return no_counters_; }
+
+  /// The time of what is submitted until the next step. Without it that would be of the last step's, and a total would
+  /// seem younger by as long as the thread slept since.
+  virtual void tick(TimeMs now) = 0;
 
   /// Does everything that can be done at `now`, and never waits. Answers when it wants to be called again if nothing
   /// else happens before: `now` means at once. With `may_commit` false the frames that are being filled wait for more.

@@ -41,6 +41,7 @@ class Engine final : public CounterService {
   /// together.
   Result<void> start(TimeMs now);
 
+  void tick(TimeMs now) override { core_.now = now; }
   /// Completions, commits, flushes, a stretch of a replay. `may_commit`: see CommitPacer.
   TimeMs step(TimeMs now, bool may_commit = true) override;
   void drain() override;

@@ -118,14 +118,17 @@ void EventLoop::wake() {
   if (!parts_->woken.exchange(true) && parts_->waiting.load()) ring(parts_->bell);
 }
 
-void EventLoop::turn(std::chrono::microseconds wait) {
+void EventLoop::wait(std::chrono::microseconds limit) {
   parts_->waiting = true;
-  if (parts_->woken) wait = std::chrono::microseconds{0};
-  const int count = parts_->wait(std::max(wait, std::chrono::microseconds{0}));
+  if (parts_->woken) limit = std::chrono::microseconds{0};
+  const int count = parts_->wait(std::max(limit, std::chrono::microseconds{0}));
   parts_->waiting = false;
   // Before anything is looked at: who rings from now on means the next turn.
   parts_->woken = false;
   if (count > 0) parts_->pending = std::span(parts_->events).first(static_cast<std::size_t>(count));
+}
+
+void EventLoop::serve() {
   while (!parts_->pending.empty()) {
     const epoll_event event = parts_->pending.front();
     parts_->pending = parts_->pending.subspan(1);

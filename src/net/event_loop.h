@@ -35,8 +35,15 @@ class EventLoop {
   /// Makes the current or the next `turn` return. Any thread; many calls before a turn are one.
   void wake();
 
-  /// Serves everything that is ready, and waits at most so long for it.
-  void turn(std::chrono::microseconds wait);
+  /// Waits until something is ready, at most so long.
+  void wait(std::chrono::microseconds limit);
+  /// Serves what was ready then.
+  void serve();
+  /// Both.
+  void turn(std::chrono::microseconds limit) {
+    wait(limit);
+    serve();
+  }
 
   /// SIGTERM and SIGINT call `stop` in a turn from now on, each time one comes. One loop of a process may ask for it.
   void on_stop_signal(std::function<void()> stop);

@@ -142,7 +142,9 @@ int Host::run() {
 void Host::turn() {
   CounterService& service = served_->service;
   const auto wait = milliseconds(std::clamp<std::int64_t>(next_step_ - wall_clock_ms(), 0, 1'000));
-  loop_->turn(commit_wait_us_ > 0 ? std::min<microseconds>(wait, microseconds(commit_wait_us_)) : wait);
+  loop_->wait(commit_wait_us_ > 0 ? std::min<microseconds>(wait, microseconds(commit_wait_us_)) : wait);
+  service.tick(wall_clock_ms());
+  loop_->serve();
   if (served_->commit_wait_us) commit_wait_us_ = served_->commit_wait_us(steady_clock_us());
   next_step_ = service.step(wall_clock_ms(), commit_wait_us_ == 0);
   each_server([&](TcpServer& server) {

@@ -172,6 +172,18 @@ TEST_F(ApiNodeTotals, SaysHowOldATotalMayBe) {
   EXPECT_GE(now - value.lag_ms, flushed_at - 100);
 }
 
+TEST_F(ApiNodeTotals, ATotalIsAsOldAsWhenItWasAskedForAndNotAsAtTheLastStep) {
+  start();
+  run(add("a", 3));
+  flush();
+  const auto before = run(get("a"));
+  now += 400;  // The thread slept.
+  node->tick(now);
+  const auto value = run(get("a"));
+  EXPECT_EQ(value.value, 3);
+  EXPECT_GE(value.lag_ms, before.lag_ms + 400U);
+}
+
 TEST_F(ApiNodeTotals, NeverSaysThatATotalOfTheCacheIsNewerThanItIs) {
   start();
   run(add("a", 3));

@@ -42,6 +42,8 @@ LIFE_SECONDS = (5.0, 90.0)
 READ_AT_ONCE = 1_000
 # Reached within minutes, so that checkpoints are made, segments removed and ids forgotten for most of the run.
 SETTINGS = {"log.retain_bytes": "512MiB", "base.log_bytes": "256MiB", "idempotency.window": "2000"}
+# Far younger than that window is long, beyond which a repeat counts again.
+REPEAT_OF_LAST = 1_000
 
 
 def names():
@@ -114,7 +116,7 @@ class Soak:
     def __init__(self, context, server, arguments):
         self.server = server
         self.ledger = Ledger(arguments.seed, context.say)
-        self.load = Load(self.ledger, arguments.seed, HABITS, PAUSE_SECONDS)
+        self.load = Load(self.ledger, arguments.seed, HABITS, PAUSE_SECONDS, repeat_of_last=REPEAT_OF_LAST)
         self.random = random.Random(arguments.seed)
         self.samples = Samples(server)
         self.seconds = arguments.minutes * 60.0

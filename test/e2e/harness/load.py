@@ -17,14 +17,14 @@ HABITS = ("plain", "plain", "bulk", "once", "transactions", "single", "batches",
 class Load:
     """What the workers share. `start` after every start of the server, `finish` when it is dead or to be calm."""
 
-    def __init__(self, ledger, seed, habits=HABITS, pause=0.0, long_names=1000):
+    def __init__(self, ledger, seed, habits=HABITS, pause=0.0, long_names=1000, repeat_of_last=5000):
         self.ledger = ledger
         self.random = random.Random(seed)
         self.pause = pause  # Seconds between two turns of a worker, at most.
         self.long_names = long_names  # How many counters with long names take turns.
         self.events_again = collections.deque()  # Events with ids whose fate is unknown.
         self.views_again = collections.deque()
-        self.answered = collections.deque(maxlen=5000)  # Events with ids that were acknowledged: sent again for spite.
+        self.answered = collections.deque(maxlen=repeat_of_last)  # With ids, acknowledged: sent again for spite.
         self.tallies = {resend: [Tally(b"%s-video-%d-%d" % (ledger.prefix, resend, n), resend) for n in range(8)]
                         for resend in (False, True)}
         ledger.tallies += self.tallies[False] + self.tallies[True]
