@@ -89,19 +89,45 @@ CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
         put_bucket(plan, id, Kind::kSources, bucket, version, source_bucket_bytes(sorted));
       }
     }
-    plan.marks.begin(4);
-    plan.marks.put_int(static_cast<std::int32_t>(generation_.value));
-    plan.marks.put_int(id.value);
-    put_mark(plan.marks, next.mark);
-    plan.marks.put_bigint(timestamp_base_ + static_cast<std::int64_t>(next.mark.offset.value));
+    put_mark_row(plan.marks, id.value, next.mark);
   }
   return plan;
 }
 
-void CassandraMarks::commit(Plan plan, TimeMs now) {
+void CassandraMarks::put_mark_row(CassandraValues& out, std::int32_t partition, const CassandraMark& mark) const {
+  out.begin(4);
+  out.put_int(static_cast<std::int32_t>(generation_.value));
+  out.put_int(partition);
+  put_mark(out, mark);
+  out.put_bigint(timestamp_base_ + static_cast<std::int64_t>(mark.offset.value));
+}
+
+void CassandraMarks::commit(Plan plan) {
   for (auto& [id, next] : plan.partitions_) {
     Partition& known = partitions_[id];
     if (next.mark.offset < known.mark.offset) continue;
+    known.mark = std::move(next.mark);
+    known.forget_given();
+    known.chains = std::move(next.chains);
+    if (!known.mark.sources.empty()) known.sources.resize(kSourceBuckets);
+    for (auto& [bucket, content] : next.buckets) known.sources[bucket] = std::move(content);
+  }
+}
+
+CassandraMarks::Durable CassandraMarks::plan_durable() const {
+  Durable durable;
+  for (const auto& [id, known] : partitions_) {
+    if (known.mark == known.durable || known.mark.offset < known.durable.offset) continue;
+    durable.marks_[id] = known.mark;
+    put_mark_row(durable.values, kDurableMarks + id.value, known.mark);
+  }
+  return durable;
+}
+
+void CassandraMarks::commit_durable(const Durable& durable, TimeMs now) {
+  for (const auto& [id, mark] : durable.marks_) {
+    CassandraMark& known = partitions_[id].durable;
+    if (mark.offset < known.offset) continue;
     const auto supersede = [&](Kind kind, const std::vector<std::int64_t>& before,
                                const std::vector<std::int64_t>& after) {
       for (std::size_t at = 0; at < before.size() && at < after.size(); ++at) {
@@ -109,14 +135,15 @@ void CassandraMarks::commit(Plan plan, TimeMs now) {
         superseded_.push_back({now, id, kind, static_cast<std::int32_t>(at), after[at]});
       }
     };
-    supersede(Kind::kChains, known.mark.chains, next.mark.chains);
-    supersede(Kind::kSources, known.mark.sources, next.mark.sources);
-    known.mark = std::move(next.mark);
-    known.forget_given();
-    known.chains = std::move(next.chains);
-    if (!known.mark.sources.empty()) known.sources.resize(kSourceBuckets);
-    for (auto& [bucket, content] : next.buckets) known.sources[bucket] = std::move(content);
+    supersede(Kind::kChains, known.chains, mark.chains);
+    supersede(Kind::kSources, known.sources, mark.sources);
+    known = mark;
   }
+}
+
+void CassandraMarks::load_durable(PartitionId partition, const CassandraMark& mark) {
+  CassandraMark& known = partitions_[partition].durable;
+  if (mark.offset >= known.offset) known = mark;
 }
 
 bool CassandraMarks::is_news(PartitionId partition, const CassandraMark& mark) const {

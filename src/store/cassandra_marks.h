@@ -20,9 +20,12 @@ namespace quipu {
 ///
 ///   plan(write) ─► buckets that changed, as new versions ─► then the marks ─► commit
 ///
-/// Nothing that a mark in the store may name is overwritten, so a mark is right whenever it is there, and one that
-/// loses against a newer one leaves buckets that nobody names. Those are dropped when their successors are old enough
-/// that no reader or earlier owner can still go by an older mark.
+///   when all of that is surely on disk:  plan_durable ─► the mark once more, as the durable one ─► commit_durable
+///
+/// Nothing that a mark in the store may name is overwritten, so a mark is right whenever it is there with its buckets,
+/// and one that loses against a newer one leaves buckets that nobody names. Nodes whose power fails one after another
+/// may keep a mark and forget a bucket that it names: then the durable one holds. Buckets are dropped when a durable
+/// mark names their successors, and those are old enough that no reader or earlier owner can still go by an older mark.
 class CassandraMarks {
  public:
   enum class Kind : std::int32_t { kChains = 0, kSources = 1 };
@@ -50,7 +53,21 @@ class CassandraMarks {
   Plan plan(const StoreWrite& write);
   /// What `plan` said is in the store now, but for partitions of which a newer mark was loaded since: there ours lost.
   /// Of an older one that was loaded since, the buckets that the plan leaves alone hold the same.
-  void commit(Plan plan, TimeMs now);
+  void commit(Plan plan);
+
+  /// The marks that are known now and are not the durable ones yet.
+  struct Durable {
+    CassandraValues values;  ///< Executions of put_mark.
+
+   private:
+    friend class CassandraMarks;
+    std::map<PartitionId, CassandraMark> marks_;
+  };
+  Durable plan_durable() const;
+  /// They are in the store.
+  void commit_durable(const Durable& durable, TimeMs now);
+  /// The store has this durable mark.
+  void load_durable(PartitionId partition, const CassandraMark& mark);
 
   /// Whether what the store has for a partition is news: its owner was another one meanwhile.
   bool is_news(PartitionId partition, const CassandraMark& mark) const;
@@ -58,7 +75,7 @@ class CassandraMarks {
   void load(PartitionId partition, const CassandraMark& mark, std::vector<std::string> chains,
             const std::vector<SourceRow>& sources);
 
-  /// Executions of drop_buckets for the versions whose successors were committed before `before`; at most `max`.
+  /// Executions of drop_buckets for the versions whose successors were durable before `before`; at most `max`.
   CassandraValues take_obsolete(TimeMs before, std::size_t max);
 
   Generation generation() const { return generation_; }
@@ -68,6 +85,7 @@ class CassandraMarks {
  private:
   struct Partition {
     CassandraMark mark;
+    CassandraMark durable;  // As far as is known here.
     std::vector<std::string> chains;
     std::vector<std::map<Hash128, SourceRow>> sources;  // kSourceBuckets, or none.
     std::map<Offset, std::int64_t> given;               // The newest version at each offset that can still be written.
@@ -85,6 +103,7 @@ class CassandraMarks {
   };
 
   void plan_chains(Plan& plan, PartitionId id, const Partition& known, std::int64_t version, ByteView chains) const;
+  void put_mark_row(CassandraValues& out, std::int32_t partition, const CassandraMark& mark) const;
   void put_bucket(Plan& plan, PartitionId id, Kind kind, std::size_t bucket, std::int64_t version,
                   std::string_view content) const;
 

@@ -39,6 +39,9 @@ inline constexpr std::size_t kChainPieceBytes = 64 * 1024;
 inline constexpr unsigned kVersionBits = 20;
 inline constexpr std::int64_t kNoVersion = 0;  ///< Of a bucket that was never written.
 
+/// Added to a partition's number: where its durable mark stands.
+inline constexpr std::int32_t kDurableMarks = 1 << 16;
+
 /// Appends the mark as one value: a frozen tuple of the offset and both lists.
 void put_mark(CassandraValues& out, const CassandraMark& mark);
 Result<CassandraMark> read_mark(std::string_view value);

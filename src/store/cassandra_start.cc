@@ -75,45 +75,59 @@ Result<std::optional<std::vector<std::string>>> read_buckets(CassandraSession& s
   return contents;
 }
 
-struct FoundMark {
-  PartitionId partition{};
-  CassandraMark mark;
+struct FoundMarks {
+  std::map<PartitionId, CassandraMark> newest;
+  std::map<PartitionId, CassandraMark> durable;
 };
 
-Result<std::vector<FoundMark>> read_marks(CassandraSession& session, const CassandraStatements& statements,
-                                          Generation generation) {
+Result<FoundMarks> read_marks(CassandraSession& session, const CassandraStatements& statements, Generation generation) {
   const auto answer = session.call(statements.all_marks, generation_values(generation));
   if (auto result = answer.result(); !result) return std::unexpected(result.error());
   CassandraReader rows(answer.rows());
-  std::vector<FoundMark> found;
+  FoundMarks found;
   for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
-    const auto partition = rows.take_int();
+    const auto number = rows.take_int();
     auto mark = read_mark(rows.take_bytes());
-    if (!rows.ok() || partition < 0 || partition > std::numeric_limits<std::uint16_t>::max()) {
+    if (!rows.ok() || number < 0 || number >= 2 * kDurableMarks) {
       return failure(Code::kDamaged, "a row of marks that is none");
     }
     if (!mark) return std::unexpected(mark.error());
-    found.push_back({PartitionId{static_cast<std::uint16_t>(partition)}, *std::move(mark)});
+    auto& marks = number < kDurableMarks ? found.newest : found.durable;
+    marks[PartitionId{static_cast<std::uint16_t>(number % kDurableMarks)}] = *std::move(mark);
   }
   return found;
 }
 
 /// Whether all buckets of the mark were there.
-Result<bool> load_mark(CassandraSession& session, const CassandraStatements& statements, const FoundMark& found,
-                       CassandraMarks& marks) {
-  auto chains = read_buckets(session, statements, marks.generation(), found.partition, CassandraMarks::Kind::kChains,
-                             found.mark.chains);
+Result<bool> load_mark(CassandraSession& session, const CassandraStatements& statements, PartitionId partition,
+                       const CassandraMark& mark, CassandraMarks& marks) {
+  auto chains =
+      read_buckets(session, statements, marks.generation(), partition, CassandraMarks::Kind::kChains, mark.chains);
   if (!chains) return std::unexpected(chains.error());
-  const auto buckets = read_buckets(session, statements, marks.generation(), found.partition,
-                                    CassandraMarks::Kind::kSources, found.mark.sources);
+  const auto buckets =
+      read_buckets(session, statements, marks.generation(), partition, CassandraMarks::Kind::kSources, mark.sources);
   if (!buckets) return std::unexpected(buckets.error());
-  if (!*chains || !*buckets || (**chains).size() != found.mark.chains.size()) return false;
+  if (!*chains || !*buckets || (**chains).size() != mark.chains.size()) return false;
   std::vector<SourceRow> sources;
   for (const std::string& bucket : **buckets) {
-    if (auto read = read_source_bucket(found.partition, bucket, sources); !read) return std::unexpected(read.error());
+    if (auto read = read_source_bucket(partition, bucket, sources); !read) return std::unexpected(read.error());
   }
-  marks.load(found.partition, found.mark, std::move(**chains), sources);
+  marks.load(partition, mark, std::move(**chains), sources);
   return true;
+}
+
+/// The newest mark of a partition names what nodes have forgotten that started again one after another: what is known
+/// of it here, or its durable mark, is as right, and older.
+Result<void> go_by_durable(CassandraSession& session, const CassandraStatements& statements, PartitionId partition,
+                           const CassandraMark& durable, CassandraMarks& marks) {
+  if (!marks.is_news(partition, durable)) return {};
+  const auto loaded = load_mark(session, statements, partition, durable, marks);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (*loaded) return {};
+  // The nodes that have them may not be up: it may be later.
+  return busy("the durable watermark of partition " + std::to_string(partition.value) +
+                  " in Cassandra names buckets that no quorum has now",
+              kBucketsRetryMs);
 }
 
 }  // namespace
@@ -184,21 +198,26 @@ std::uint32_t sync_wait_of_nodes(CassandraSession& session, std::uint32_t limit_
 }
 
 Result<void> refresh_marks(CassandraSession& session, const CassandraStatements& statements, CassandraMarks& marks) {
+  FoundMarks broken;
   for (int attempt = 0; attempt < kMarkReadsMax; ++attempt) {
-    const auto found = read_marks(session, statements, marks.generation());
+    auto found = read_marks(session, statements, marks.generation());
     if (!found) return std::unexpected(found.error());
-    bool whole = true;
-    for (const FoundMark& one : *found) {
-      if (!marks.is_news(one.partition, one.mark)) continue;
-      const auto loaded = load_mark(session, statements, one, marks);
+    for (const auto& [partition, mark] : found->durable) marks.load_durable(partition, mark);
+    broken = FoundMarks{};
+    for (const auto& [partition, mark] : found->newest) {
+      if (!marks.is_news(partition, mark)) continue;
+      const auto loaded = load_mark(session, statements, partition, mark, marks);
       if (!loaded) return std::unexpected(loaded.error());
-      whole = whole && *loaded;
+      if (!*loaded) broken.newest[partition] = mark;
     }
-    // Where a bucket was gone, its owner has written a newer mark meanwhile.
-    if (whole) return {};
+    // Where a bucket was gone, its owner may have written a newer mark meanwhile.
+    if (broken.newest.empty()) return {};
+    broken.durable = std::move(found->durable);
   }
-  // A node that started again may have forgotten them, and the one that has them not be up: it may be later.
-  return busy("a watermark in Cassandra names buckets that no quorum has now", kBucketsRetryMs);
+  for (const auto& [partition, mark] : broken.newest) {
+    if (auto gone = go_by_durable(session, statements, partition, broken.durable[partition], marks); !gone) return gone;
+  }
+  return {};
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> read_settings(CassandraSession& session,

@@ -61,16 +61,16 @@ Result<void> CassandraStore::State::begin_generation(Generation generation) {
   if (auto refreshed = refresh(); !refreshed) return refreshed;
   const auto lists = bases_->lists();
   if (!lists) return std::unexpected(lists.error());
+  const auto found = std::make_shared<Settled>(settling());
   if (options_.settle_at_open) {
     if (auto settled = health_->settle_now(); !settled) return settled;
-    note_durable(written());
     bases_->note_durable(*lists);
-    return {};
+    return put_durable_now(*found);
   }
-  health_->settle([this, generation, found = written(), lists = *lists](const Result<void>& settled) {
+  health_->settle([this, generation, found, lists = *lists](const Result<void>& settled) {
     if (!settled || marks_->generation() != generation) return;
-    note_durable(found);
     bases_->note_durable(lists);
+    put_durable(found, [](const Result<void>&) {});
   });
   return {};
 }
@@ -211,10 +211,10 @@ void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
   auto& [partition, base] = std::get<CassandraBaseTask>(task->what);
   bases_->write(
       partition, std::move(base), [this] { return timestamp(); },
-      [this, task, offsets = written()](Result<void> made) {
+      [this, task, settled = std::make_shared<Settled>(settling())](Result<void> made) {
         if (made && task->overtaken) made = std::unexpected(forgotten());
-        if (made) note_durable(offsets);
-        tasks_.finish_base(task, std::move(made));
+        if (!made) return tasks_.finish_base(task, std::move(made));
+        put_durable(settled, [this, task](Result<void> put) { tasks_.finish_base(task, std::move(put)); });
       });
 }
 
@@ -224,10 +224,6 @@ std::map<PartitionId, Offset> CassandraStore::State::written() const {
   std::map<PartitionId, Offset> offsets;
   for (const Watermark& mark : marks_->watermarks()) offsets[mark.partition] = mark.offset;
   return offsets;
-}
-
-void CassandraStore::State::note_durable(const std::map<PartitionId, Offset>& offsets) {
-  for (const auto& [partition, offset] : offsets) durable_[partition] = std::max(durable_[partition], offset);
 }
 
 Offset CassandraStore::State::durable(PartitionId partition) const {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -74,7 +75,17 @@ class CassandraStore::State {
 
   void drop_obsolete();
   std::map<PartitionId, Offset> written() const;
-  void note_durable(const std::map<PartitionId, Offset>& offsets);
+  /// These marks are surely on disk, with all that was written before.
+  struct Settled {
+    CassandraMarks::Durable marks;
+    std::map<PartitionId, Offset> offsets;
+  };
+  Settled settling() const { return {marks_->plan_durable(), written()}; }
+  /// Makes them the ones that hold whatever nodes forget.
+  void put_durable(const std::shared_ptr<Settled>& settled, const std::function<void(Result<void>)>& then);
+  /// The same; waits.
+  Result<void> put_durable_now(const Settled& settled);
+  void believe(const Settled& settled);
   /// Later than every one before it, for what is ordered by time alone.
   std::int64_t timestamp();
   TimeMs steady_ms() const;

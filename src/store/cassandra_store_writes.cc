@@ -134,13 +134,38 @@ void CassandraStore::State::put_marks(const CassandraTaskPtr& task) {
 }
 
 void CassandraStore::State::marked(const CassandraTaskPtr& task) {
-  marks_->commit(std::move(task->plan), steady_ms());
+  marks_->commit(std::move(task->plan));
   if (!std::get<StoreWrite>(task->what).sync) return tasks_.finish(task, {});
-  health_->settle([this, task, offsets = written()](Result<void> settled) {
-    if (settled && !task->overtaken) note_durable(offsets);
+  health_->settle([this, task, marks = std::make_shared<Settled>(settling())](Result<void> settled) {
     if (settled && task->overtaken) settled = std::unexpected(forgotten());
-    tasks_.finish(task, std::move(settled));
+    if (!settled) return tasks_.finish(task, std::move(settled));
+    put_durable(marks, [this, task](Result<void> put) { tasks_.finish(task, std::move(put)); });
   });
+}
+
+void CassandraStore::State::put_durable(const std::shared_ptr<Settled>& settled,
+                                        const std::function<void(Result<void>)>& then) {
+  const auto committed = [this, settled, then, generation = marks_->generation()](Result<void> put) {
+    if (put && marks_->generation() == generation) believe(*settled);
+    then(std::move(put));
+  };
+  if (settled->marks.values.executions() == 0) return committed({});
+  requests_->submit(statements_.put_mark, settled->marks.values, options_.connection.requests_in_flight,
+                    [committed](const CassandraAnswer& answer) { committed(answer.result()); });
+}
+
+Result<void> CassandraStore::State::put_durable_now(const Settled& settled) {
+  if (settled.marks.values.executions() > 0) {
+    auto put = requests_->session().call(statements_.put_mark, settled.marks.values).result();
+    if (!put) return put;
+  }
+  believe(settled);
+  return {};
+}
+
+void CassandraStore::State::believe(const Settled& settled) {
+  marks_->commit_durable(settled.marks, steady_ms());
+  for (const auto& [partition, offset] : settled.offsets) durable_[partition] = std::max(durable_[partition], offset);
 }
 
 // What nobody needs any more.

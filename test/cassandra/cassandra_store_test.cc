@@ -173,6 +173,49 @@ TEST(CassandraStore, ANewOwnerOfAPartitionTakesOverWhatTheFormerOneLeft) {
   EXPECT_THAT(bench.store().sources().value(), UnorderedElementsAre(one, two));
 }
 
+// Nodes whose power fails one after another may keep a mark and have forgotten a bucket that it names.
+TEST(CassandraStore, AMarkWhoseBucketsAreForgottenGivesWayToTheDurableOne) {
+  CassandraBench bench;
+  const SourceRow old{PartitionId{3}, {1, 1}, 5, Offset{9}};
+  auto durable = write_mark(3, 10, "durable");
+  durable.sources = {old};
+  durable.sync = true;
+  ASSERT_TRUE(bench.write(durable).result);
+  EXPECT_EQ(bench.store().durable_watermark(PartitionId{3}), Offset{10});
+  auto lost = write_mark(3, 20, "lost");
+  lost.sources = {SourceRow{PartitionId{3}, {1, 1}, 6, Offset{19}}};
+  ASSERT_TRUE(bench.write(lost).result);
+  bench.run(
+      "DELETE FROM KS.buckets USING TIMESTAMP 9000000000000000000 WHERE generation = 1 AND partition = 3 AND "
+      "kind = 1 AND bucket = 1 AND version = " +
+      std::to_string(20 << kVersionBits));
+  EXPECT_EQ(bench.store().watermarks().value(), lost.watermarks) << "its owner knows it all the same";
+  bench.reopen();
+  EXPECT_EQ(bench.store().watermarks().value(), durable.watermarks);
+  EXPECT_THAT(bench.store().sources().value(), ElementsAre(old));
+  // Its owner goes on from there, and passes the one that is broken.
+  ASSERT_TRUE(bench.write(write_mark(3, 15, "again")).result);
+  EXPECT_EQ(bench.store().watermarks().value(), write_mark(3, 15, "again").watermarks);
+  ASSERT_TRUE(bench.write(write_mark(3, 30, "passed")).result);
+  bench.reopen();
+  EXPECT_EQ(bench.store().watermarks().value(), write_mark(3, 30, "passed").watermarks);
+  EXPECT_THAT(bench.store().sources().value(), ElementsAre(old));
+}
+
+TEST(CassandraStore, WaitsWhereTheDurableMarkIsNotWholeEither) {
+  CassandraBench bench;
+  auto durable = write_mark(3, 10, "durable");
+  durable.sync = true;
+  ASSERT_TRUE(bench.write(durable).result);
+  ASSERT_TRUE(bench.write(write_mark(3, 20, "newest")).result);
+  bench.run("TRUNCATE KS.buckets");
+  auto options = options_for(contact_points(), bench.keyspace());
+  const auto next = CassandraStore::open(options);
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code, Code::kBusy);
+  EXPECT_THAT(next.error().what, HasSubstr("partition 3"));
+}
+
 TEST(CassandraStore, EveryGenerationHasMarksAndBasesOfItsOwn) {
   CassandraBench bench;
   ASSERT_TRUE(bench.write(write_mark(0, 1'000, "old")).result);

@@ -73,7 +73,7 @@ TEST(CassandraMarks, WritesTheBucketsThatChangedAsNewVersions) {
   const auto put = [&](const StoreWrite& write) {
     auto plan = marks.plan(write);
     tables.apply(plan);
-    marks.commit(std::move(plan), 0);
+    marks.commit(std::move(plan));
   };
   put(write_of(10, "abc", {source(1, 5, 9), source(2, 6, 8), source(1 + kSourceBuckets, 7, 7)}));
   EXPECT_EQ(tables.buckets_of_last, 1u + 2u);
@@ -95,7 +95,7 @@ TEST(CassandraMarks, AVersionIsNeverGivenTwiceAlsoAfterAFailure) {
   EXPECT_THAT(marks.watermarks(), IsEmpty()) << "what was not committed is not known";
   auto plan = marks.plan(write_of(10, "other"));
   tables.apply(plan);
-  marks.commit(std::move(plan), 0);
+  marks.commit(std::move(plan));
   EXPECT_EQ(tables.mark.chains[0], (10 << kVersionBits) + 1);
 }
 
@@ -110,7 +110,7 @@ TEST(CassandraMarks, SourcesBeforeTheFirstMarkHaveAVersion) {
 
 TEST(CassandraMarks, AnOlderMarkIsLeftOutWithItsSources) {
   CassandraMarks marks(Generation{1}, kBase);
-  marks.commit(marks.plan(write_of(20, "new", {source(1, 9, 19)})), 0);
+  marks.commit(marks.plan(write_of(20, "new", {source(1, 9, 19)})));
   const auto plan = marks.plan(write_of(10, "old", {source(1, 5, 9)}));
   EXPECT_EQ(plan.marks.executions(), 0u);
   EXPECT_EQ(plan.buckets.executions(), 0u);
@@ -133,13 +133,13 @@ class CassandraMarksLoaded : public testing::Test {
   void put(const StoreWrite& write) {
     auto plan = marks_.plan(write);
     tables_.apply(plan);
-    marks_.commit(std::move(plan), 0);
+    marks_.commit(std::move(plan));
   }
   void put_while_loaded(const StoreWrite& write, const CassandraMark& loaded) {
     auto plan = marks_.plan(write);
     tables_.apply(plan);
     marks_.load(kPartition, loaded, {"theirs"}, {source(1, 8, 12)});
-    marks_.commit(std::move(plan), 0);
+    marks_.commit(std::move(plan));
   }
 
   CassandraMarks marks_{Generation{1}, kBase};
@@ -182,7 +182,7 @@ TEST(CassandraMarks, PiecesOfChainsAreNeverTakenAway) {
   for (const auto& chains : {std::string(kChainPieceBytes + 1, 'a'), std::string("short"), std::string()}) {
     auto plan = marks.plan(write_of(10, chains));
     tables.apply(plan);
-    marks.commit(std::move(plan), 0);
+    marks.commit(std::move(plan));
     EXPECT_EQ(tables.mark.chains.size(), 2u);
     EXPECT_EQ(marks.watermarks(), write_of(10, chains).watermarks);
   }
@@ -190,14 +190,14 @@ TEST(CassandraMarks, PiecesOfChainsAreNeverTakenAway) {
 
 TEST(CassandraMarks, ForgottenSourcesLeaveTheirBucket) {
   CassandraMarks marks(Generation{1}, kBase);
-  marks.commit(marks.plan(write_of(10, "", {source(1, 5, 9), source(2, 6, 8)})), 0);
+  marks.commit(marks.plan(write_of(10, "", {source(1, 5, 9), source(2, 6, 8)})));
   auto gone = source(1, 5, 9);
   gone.forgotten = true;
   auto never = source(77, 1, 1);
   never.forgotten = true;
   const auto plan = marks.plan(write_of(20, "", {gone, never}));
   EXPECT_EQ(plan.buckets.executions(), 1u);
-  marks.commit(plan, 0);
+  marks.commit(plan);
   EXPECT_THAT(marks.sources(), ElementsAre(source(2, 6, 8)));
 }
 
@@ -208,21 +208,62 @@ TEST(CassandraMarks, OnlyNewsIsLoadedAndGoesOnFromThere) {
   marks.load(kPartition, theirs, {"chains"}, {});
   EXPECT_FALSE(marks.is_news(kPartition, theirs));
   EXPECT_EQ(marks.watermarks(), write_of(20, "chains").watermarks);
-  marks.commit(marks.plan(write_of(30, "ours")), 0);
+  marks.commit(marks.plan(write_of(30, "ours")));
   EXPECT_FALSE(marks.is_news(kPartition, theirs)) << "ours is on its way";
   EXPECT_TRUE(marks.is_news(kPartition, {Offset{40}, {40 << kVersionBits}, {}}));
 }
 
-TEST(CassandraMarks, OldVersionsAreDroppedWhenTheirSuccessorsAreOld) {
-  CassandraMarks marks(Generation{1}, kBase);
-  marks.commit(marks.plan(write_of(10, "a", {source(1, 1, 1)})), 100);
-  marks.commit(marks.plan(write_of(20, "b", {source(1, 2, 2)})), 200);
-  marks.commit(marks.plan(write_of(30, "c")), 300);
-  EXPECT_EQ(marks.take_obsolete(200, 10).executions(), 0u) << "not yet, and the first versions had no forerunner";
-  EXPECT_EQ(marks.take_obsolete(201, 1).executions(), 1u) << "bounded";
-  const auto drops = marks.take_obsolete(1'000, 10);
+class CassandraMarksDurable : public testing::Test {
+ protected:
+  void put(const StoreWrite& write) { marks_.commit(marks_.plan(write)); }
+  void settle(TimeMs now) { marks_.commit_durable(marks_.plan_durable(), now); }
+
+  CassandraMarks marks_{Generation{1}, kBase};
+};
+
+TEST_F(CassandraMarksDurable, StandsBesideTheNewestAndIsWrittenOnce) {
+  EXPECT_EQ(marks_.plan_durable().values.executions(), 0u);
+  put(write_of(10, "a"));
+  const auto ten = marks_.plan_durable();
+  put(write_of(20, "b"));
+  ASSERT_EQ(ten.values.executions(), 1u);
+  CassandraReader row(std::string_view(ten.values.bytes()).substr(2));
+  EXPECT_EQ(row.take_int(), 1);
+  EXPECT_EQ(row.take_int(), kDurableMarks + kPartition.value);
+  EXPECT_EQ(read_mark(row.take_bytes()).value(), (CassandraMark{Offset{10}, {10 << kVersionBits}, {}}));
+  EXPECT_EQ(row.take_bigint(), kBase + 10);
+  marks_.commit_durable(ten, 0);
+  EXPECT_EQ(marks_.watermarks(), write_of(20, "b").watermarks);
+  settle(0);
+  EXPECT_EQ(marks_.plan_durable().values.executions(), 0u);
+  marks_.commit_durable(ten, 0);
+  EXPECT_EQ(marks_.plan_durable().values.executions(), 0u) << "an older one comes too late";
+}
+
+TEST_F(CassandraMarksDurable, OneThatIsInTheStoreIsNotWrittenAgain) {
+  const CassandraMark theirs{Offset{20}, {20 << kVersionBits}, {}};
+  marks_.load(kPartition, theirs, {"theirs"}, {});
+  EXPECT_EQ(marks_.plan_durable().values.executions(), 1u);
+  marks_.load_durable(kPartition, theirs);
+  EXPECT_EQ(marks_.plan_durable().values.executions(), 0u);
+  marks_.load_durable(kPartition, {Offset{10}, {10 << kVersionBits}, {}});
+  EXPECT_EQ(marks_.plan_durable().values.executions(), 0u) << "an older one is no news";
+}
+
+TEST_F(CassandraMarksDurable, OldVersionsAreDroppedWhenTheirDurableSuccessorsAreOld) {
+  put(write_of(10, "a", {source(1, 1, 1)}));
+  settle(100);
+  put(write_of(20, "b", {source(1, 2, 2)}));
+  EXPECT_EQ(marks_.take_obsolete(1'000, 10).executions(), 0u) << "the durable mark names the first versions";
+  settle(200);
+  put(write_of(25, "between"));
+  put(write_of(30, "c"));
+  settle(300);
+  EXPECT_EQ(marks_.take_obsolete(200, 10).executions(), 0u) << "not yet, and the first versions had no forerunner";
+  EXPECT_EQ(marks_.take_obsolete(201, 1).executions(), 1u) << "bounded";
+  const auto drops = marks_.take_obsolete(1'000, 10);
   EXPECT_EQ(drops.executions(), 2u);
-  EXPECT_EQ(marks.take_obsolete(1'000, 10).executions(), 0u);
+  EXPECT_EQ(marks_.take_obsolete(1'000, 10).executions(), 0u);
   // The last one: everything of piece 0 of the chains below the version of offset 30.
   CassandraReader last(std::string_view(drops.bytes()).substr(drops.bytes().size() - (12 + 4 * 8 + 12)));
   EXPECT_EQ(last.take_bigint(), kBase + 30);
