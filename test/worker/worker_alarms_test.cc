@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "aggregate/aggregator.h"
+#include "aggregate/base_windows.h"
 #include "worker/worker_fixture.h"
 
 namespace quipu::testing_worker {
@@ -137,6 +140,31 @@ TEST_F(WorkerTest, BeginsAgainWhereItReadOnAndAnotherWorkerIsAhead) {
   EXPECT_EQ(health(kFirst).alarm, "");
   EXPECT_EQ(process_->worker.stats().returns, 2u);
   EXPECT_EQ(row(kFirst, "a")->total, 7);
+}
+
+// The watermark stays while another worker, which is at the same place, makes bases and trims the log behind them.
+TEST_F(WorkerTest, ANewerBaseAloneIsAPlaceToBeginAgainAt) {
+  for (std::uint64_t id = 1; id <= 4; ++id) append(kFirst, {with_id("a", id)});
+  start({kFirst});
+  mark();
+  const auto base = [&](std::uint64_t offset) {
+    const Aggregator empty({Generation{1}, kFirst}, {.ids_max = options_.ids_max});
+    BaseWindows windows(std::span(&empty, 1));
+    while (!windows.copy(1 << 20)) continue;
+    store_.write_base(kFirst, {Offset{offset}, windows.take()});
+  };
+  base(1);
+  log_.trim(kFirst, Offset{5});
+  start({kFirst});
+  for (std::uint64_t returns = 0; returns < 3; ++returns) {
+    for (int i = 0; i < 200 && process_->worker.stats().returns == returns; ++i) turns(1);
+    ASSERT_EQ(process_->worker.stats().returns, returns + 1) << health(kFirst).alarm;
+    base(returns + 2);
+  }
+  append(kFirst, {with_id("a", 5)});
+  mark();
+  EXPECT_EQ(health(kFirst).alarm, "");
+  EXPECT_EQ(row(kFirst, "a")->total, 5);
 }
 
 }  // namespace
