@@ -41,6 +41,9 @@ struct EngineOptions {
   std::int64_t flush_interval_ms = 1'000;
   std::int64_t sync_interval_ms =
       60'000;  ///< How often a flush ends with the store's own sync, which bounds the replay.
+  /// Beyond so many rows that are not synced, and nothing else to do for a flush's interval, it does so at once: the
+  /// store's buffers go, and a start has nothing to replay.
+  std::uint64_t idle_sync_rows = 100'000;
   std::int64_t base_interval_ms = 3'600'000;
   std::size_t base_log_bytes = std::size_t{4} << 30;  ///< A base is made after so much log, too.
   /// What a start reads the log through; null: the log's own walk.

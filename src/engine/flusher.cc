@@ -34,6 +34,12 @@ bool Flusher::changed() const {
   return core_.newest > flushed_ || core_.totals.dirty_shards() > 0 || core_.spaces.size() > spaces_stored_;
 }
 
+/// Whether so much was flushed since the last sync that the store should not keep it in its buffers when all is quiet.
+bool Flusher::burst_unsynced() const {
+  return flushed_ > synced_ && failure_.empty() &&
+         core_.stats.rows_flushed - rows_at_sync_ >= core_.options.idle_sync_rows;
+}
+
 void Flusher::step() {
   // The clock may jump back; an interval then begins anew.
   last_start_ = std::min(last_start_, core_.now);
@@ -46,7 +52,9 @@ void Flusher::step() {
     // What is flushed is synced in time where nothing changes any more, too: a start then has less to read, and the
     // store's buffers are empty.
     const bool unsynced = flushed_ > synced_ && core_.now - last_sync_ >= core_.options.sync_interval_ms;
-    if (requested_ || (due && changed()) || unsynced) start();
+    const bool burst_over = due && !changed() && burst_unsynced();
+    requested_sync_ |= burst_over;
+    if (requested_ || (due && changed()) || unsynced || burst_over) start();
   }
   if (flight_) {
     if (core_.at_edge()) copy_chunk();
@@ -80,7 +88,10 @@ void Flusher::start() {
     base_log_bytes_ = core_.stats.bytes_written;
     log_bytes_before_ = 0;
   }
-  if (flight.sync) last_sync_ = core_.now;
+  if (flight.sync) {
+    last_sync_ = core_.now;
+    rows_at_sync_ = core_.stats.rows_flushed;
+  }
   last_start_ = core_.now;
   requested_ = false;
   flight_ = std::move(flight);

@@ -56,7 +56,8 @@ class Flusher {
   const std::string& last_failure() const { return failure_; }
   /// When a step is needed, in the engine's time, if nothing else happens before: never, where nothing has changed.
   TimeMs due() const {
-    return changed() ? last_start_ + core_.options.flush_interval_ms : std::numeric_limits<TimeMs>::max();
+    return changed() || burst_unsynced() ? last_start_ + core_.options.flush_interval_ms
+                                         : std::numeric_limits<TimeMs>::max();
   }
 
   /// The largest of each: the chunk that is copied at one edge, and the chunks that may wait.
@@ -90,6 +91,7 @@ class Flusher {
   };
 
   bool changed() const;
+  bool burst_unsynced() const;
   void start();
   void copy_chunk();
   void give_chunks();
@@ -108,6 +110,7 @@ class Flusher {
   TimeMs last_start_ = 0;
   TimeMs last_sync_ = 0;
   TimeMs last_base_ = 0;
+  std::uint64_t rows_at_sync_ = 0;      // stats.rows_flushed when the last sync was begun.
   std::uint64_t base_log_bytes_ = 0;    // stats.bytes_written when the newest base was begun.
   std::uint64_t log_bytes_before_ = 0;  // Behind the newest base when the process started.
   std::size_t spaces_stored_ = 0;       // How many namespaces the store knows of.

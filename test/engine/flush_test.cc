@@ -55,6 +55,21 @@ TEST_F(EngineFlush, LetsTheProcessSleepWhereNothingChanges) {
   EXPECT_LE(world.engine->step(world.now), world.now + 1) << "the flush was due long ago";
 }
 
+TEST_F(EngineFlush, SyncsTheStoreWhenABurstIsOver) {
+  world.options.idle_sync_rows = 20;
+  world.options.sync_interval_ms = 1'000'000;
+  world.restart();
+  add_many(0, 19);
+  world.flush();
+  world.turns(5, world.options.flush_interval_ms + 1);
+  EXPECT_GT(world.store.unsynced(), 0u) << "too little for a sync of its own";
+  add_many(0, 1);
+  world.flush();
+  world.turns(5, world.options.flush_interval_ms + 1);
+  EXPECT_EQ(world.store.unsynced(), 0u);
+  EXPECT_GE(world.engine->step(world.now), world.now + 500) << "once is enough";
+}
+
 TEST_F(EngineFlush, TakesNothingToTheStoreThatTheLogDoesNotHave) {
   world.run(world.add("a", 3));
   world.step(2'000);
