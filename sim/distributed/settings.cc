@@ -66,6 +66,7 @@ void draw_node(Random& random, ApiNodeOptions& node) {
   node.reader.absent_ms = node.reader.local_ms / 2;
   node.reader.keys_per_request = random.pick<std::size_t>({1, 256});
   node.reader.retry_ms = 10;
+  node.store_news_ms = 200;
   node.source_settle_ms = random.pick<std::int64_t>({500, 10'000});
   node.base_wait_ms = random.pick<std::int64_t>({20, 500});
   node.settings_ms = random.pick<std::int64_t>({20, 1'000});

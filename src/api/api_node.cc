@@ -44,10 +44,10 @@ ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& sto
       settings_(settings),
       sources_(sources),
       cache_(cache),
-      calls_(store),
+      calls_(store, [this] { marks_.forgot(now_); }),
       store_(store),
       spaces_(options.namespaces_max, options.namespaces_auto_create, options.secret.low),
-      marks_(log),
+      marks_(log, options.store_news_ms),
       frames_(log.identity(), partitions_),
       producer_(options.producer, log),
       hot_(options.hot),
@@ -70,10 +70,10 @@ Result<void> ApiNode::start(TimeMs now) {
     spaces_.restore(name);
   }
   announced_ = spaces_.size();  // These exist on every node.
+  settings_asked_at_ = now;
   const auto settings = store_.settings();
   if (!settings) return std::unexpected(settings.error());
   if (auto taken = take_settings(*settings, true); !taken) return taken;
-  settings_asked_at_ = now;
   state_ = EngineState::kServing;
   return {};
 }
@@ -84,7 +84,7 @@ Result<void> ApiNode::take_settings(const SettingsReader::Settings& settings, bo
     const auto mark = parse_flushed(name, text);
     if (!mark) return std::unexpected(mark.error());
     if (*mark) {
-      marks_.take(**mark);
+      marks_.take(**mark, settings_asked_at_);
       continue;
     }
     const auto open = parse_open_partitions(name, text);

@@ -56,6 +56,8 @@ struct ApiNodeOptions {
   /// has just written: it is answered as busy for so long, then refused.
   std::int64_t source_settle_ms = 10'000;
   std::int64_t base_wait_ms = 500;  ///< A write waits for the first base of its counter for so long, then does without.
+  /// Within so long every worker hears that the store may have forgotten: until then no mark of theirs is believed.
+  std::int64_t store_news_ms = 11'000;
   std::int64_t settings_ms = 1'000;     ///< How often the store's settings are read ...
   std::int64_t settings_wait_ms = 100;  ///< ... and how often while a read waits for a position.
 };

@@ -13,13 +13,20 @@
 
 namespace quipu {
 
-/// How far the rows in the store are, by what the workers say of each partition. The log may get more of them. Pure.
+/// How far the rows in the store are, by what the workers say of each partition. The log may get more of them.
+///
+/// Where the store may have forgotten rows, what was said before is not believed any more: workers hear of it within
+/// `news_ms`, read their partitions again, and say something else when the rows are there again. Pure.
 class FlushedMarks {
  public:
-  explicit FlushedMarks(const EventLog& log) : log_(log) {}
+  /// `log` must outlive this.
+  FlushedMarks(const EventLog& log, std::int64_t news_ms) : log_(log), news_ms_(news_ms) {}
 
-  /// Takes a mark of this generation; others are of logs that are not read any more.
-  void take(const FlushedMark& mark);
+  /// Takes a mark of this generation; others are of logs that are not read any more. `asked_at`: the store was asked
+  /// for it then, or later.
+  void take(const FlushedMark& mark, TimeMs asked_at);
+  /// The store may have forgotten what it acknowledged.
+  void forgot(TimeMs now);
 
   /// Whether rows in the store surely include these positions. kConflict: of another generation; kRefused: of a
   /// partition that the log does not have.
@@ -33,9 +40,16 @@ class FlushedMarks {
   Offset offset(PartitionId partition) const;
 
  private:
+  struct Told {
+    std::optional<FlushedMark> mark;
+    std::optional<FlushedMark> doubted;  // Said before the store may have forgotten.
+  };
+
   const EventLog& log_;
+  const std::int64_t news_ms_;
+  std::optional<TimeMs> forgot_at_;
   // Of the partitions of which something was said; shorter than the log where there was nothing.
-  std::vector<std::optional<FlushedMark>> marks_;
+  std::vector<Told> told_;
 };
 
 }  // namespace quipu

@@ -16,7 +16,8 @@ class StoreCalls {
  public:
   using Done = std::function<void(StoreCompletion&)>;
 
-  explicit StoreCalls(CounterStore& store) : store_(store) {}
+  /// `forgot` is called where the store may have forgotten what it acknowledged.
+  StoreCalls(CounterStore& store, std::function<void()> forgot) : store_(store), forgot_(std::move(forgot)) {}
 
   void write(StoreWrite request, Done done) {
     request.token = expect(std::move(done));
@@ -36,8 +37,12 @@ class StoreCalls {
     completions_.clear();
     store_.take_completions(completions_);
     for (StoreCompletion& completion : completions_) {
+      if (completion.kind == StoreCompletion::Kind::kForgot) {
+        forgot_();
+        continue;
+      }
       const auto waiting = waiting_.find(completion.token);
-      if (waiting == waiting_.end()) continue;  // Such as that the store may have forgotten: nothing is kept here.
+      if (waiting == waiting_.end()) continue;
       const auto done = std::move(waiting->second);
       waiting_.erase(waiting);
       done(completion);
@@ -53,6 +58,7 @@ class StoreCalls {
   }
 
   CounterStore& store_;
+  std::function<void()> forgot_;
   std::unordered_map<std::uint64_t, Done> waiting_;
   std::uint64_t next_token_ = 1;
   std::vector<StoreCompletion> completions_;

@@ -32,6 +32,8 @@ ApiNodeOptions node_options(const Config& config, const ClusterIdentity& identit
   options.linger_ms = config.cluster.kafka_linger_ms;
   options.hot.events_per_second = config.cluster.hot_events_per_second;
   options.hot.partitions = config.cluster.hot_partitions;
+  // The store's nodes are asked every second, and one that does not answer a second time.
+  options.store_news_ms = 1'000 + 2 * config.cluster.cassandra_request_timeout_ms;
   return options;
 }
 

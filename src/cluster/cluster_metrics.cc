@@ -34,6 +34,7 @@ void add_api_metrics(MetricFamilies& out, const ApiNode& node, const KafkaLogSta
 
 void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& workers) {
   WorkerStats sum;
+  std::uint64_t repeats = 0;
   std::uint64_t dropped = 0;
   bool cache_reachable = true;
   TimeMs silent_ms = 0;
@@ -52,6 +53,7 @@ void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& wo
     sum.returns += stats.returns;
     sum.pauses += stats.pauses;
     sum.forced_releases += stats.forced_releases;
+    repeats += worker.store_repeats;
     dropped += worker.cache.dropped;
     cache_reachable &= worker.cache.reachable;
     silent_ms = std::max(silent_ms, worker.silent_ms);
@@ -66,6 +68,8 @@ void add_worker_metrics(MetricFamilies& out, const std::vector<WorkerReport>& wo
   out.counter("quipu_worker_resets_passed_on_total", "Resets that all partitions have.", sum.resets_passed_on);
   out.counter("quipu_worker_saturations_total", "Totals held at an end of 64 bits.", sum.saturations);
   out.counter("quipu_worker_store_failures_total", "Requests that had to be made again.", sum.store_failures);
+  out.counter("quipu_worker_store_repeats_total", "Requests made again as they were, for want of an answer in time.",
+              repeats);
   out.counter("quipu_worker_returns_total", "Returns to a watermark, because the store may have forgotten.",
               sum.returns);
   out.counter("quipu_worker_pauses_total", "Times that reading paused for a slow store or full memory.", sum.pauses);

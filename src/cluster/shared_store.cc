@@ -54,6 +54,7 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   if (!opened) return std::unexpected(opened.error());
   auto& store = **opened;
   auto shared = shared_by(std::move(*opened));
+  shared.repeats = [&store] { return store.stats().repeats; };
   shared.begin_generation = [&store](Generation generation) { return store.begin_generation(generation); };
   shared.bases.newest = [&store](PartitionId partition, Offset offset) {
     return store.newest_base_of(partition, offset);

@@ -22,6 +22,8 @@ struct SharedStore {
   /// Waits. Of which generation the watermarks and bases are that are meant from now on.
   std::function<Result<void>(Generation)> begin_generation;
   PartitionBaseCalls bases;
+  /// How many requests it has made again by itself, as they were, since no answer came in time.
+  std::function<std::uint64_t()> repeats = [] { return std::uint64_t{0}; };
 };
 
 /// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits up to 30 s for one

@@ -82,11 +82,8 @@ class WorkerThread::Parts {
   Worker& worker() { return *worker_; }
   std::uint16_t number() const { return number_; }
   WorkerReport report() const {
-    return {worker_->health(),
-            worker_->stats(),
-            cache_->stats(),
-            worker_->alarm(),
-            std::max(shared_.log->stats().silent_ms, group_->silent_ms()),
+    return {worker_->health(),       worker_->stats(), cache_->stats(),
+            shared_.store.repeats(), worker_->alarm(), std::max(shared_.log->stats().silent_ms, group_->silent_ms()),
             steady_clock_ms()};
   }
   /// Leaves the group and everything else.

@@ -22,7 +22,8 @@ struct WorkerReport {
   std::vector<PartitionHealth> partitions;
   WorkerStats stats;
   TotalsCache::Stats cache;
-  std::string alarm;  ///< Why it reads nothing at all; empty if that is not so.
+  std::uint64_t store_repeats = 0;  ///< Requests that the store made again by itself.
+  std::string alarm;                ///< Why it reads nothing at all; empty if that is not so.
   /// How long ago the worker heard Kafka answer its log or its membership. One that waits for a store hears nothing:
   /// `report` adds how old the last turn is.
   TimeMs silent_ms = 0;

@@ -165,4 +165,9 @@ void MemoryStore::crash(std::size_t kept) {
   state_ = durable_;
 }
 
+void MemoryStore::restart(std::size_t kept) {
+  crash(kept);
+  completions_.push_back({StoreCompletion::Kind::kForgot, 0, {}, {}, {}});
+}
+
 }  // namespace quipu

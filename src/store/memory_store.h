@@ -53,6 +53,8 @@ class MemoryStore final : public CounterStore {
   /// A power cut: requests that wait and completions that were not taken are lost, and of the unsynced writes all but
   /// the first `kept`.
   void crash(std::size_t kept);
+  /// The same of a server whose owner lives on, and is told by kForgot.
+  void restart(std::size_t kept);
   /// How many rows were given that were older than the row in the store, and lost against it. An owner that writes in
   /// order never causes one.
   std::uint64_t older_rows() const { return older_rows_; }

@@ -158,6 +158,25 @@ TEST_F(ApiNodeTotals, WaitsForAPositionUntilTheWorkersHaveFlushedIt) {
             Code::kRefused);
 }
 
+TEST_F(ApiNodeTotals, DoesNotBelieveWhatWasFlushedBeforeTheStoreForgot) {
+  options.store_news_ms = 2'000;
+  start();
+  const auto outcome = run(add("a", 3));
+  const std::vector<Position> after{{Generation{1}, outcome.partition, outcome.offset}};
+  flush();
+  steps(1'100);
+  ASSERT_TRUE(node->reach(after)->reached);
+  store.restart(store.unsynced());  // Of a replica that has all of it: the mark is there as it was.
+  steps(1);
+  EXPECT_FALSE(node->reach(after)->reached);
+  steps(4'000);
+  EXPECT_FALSE(node->reach(after)->reached) << "nobody has said it since";
+  EXPECT_GE(run(get("a")).lag_ms, 4'000U) << "nor how old what is there is";
+  flush();
+  steps(250);
+  EXPECT_TRUE(node->reach(after)->reached);
+}
+
 TEST_F(ApiNodeTotals, SaysHowOldATotalMayBe) {
   with_cache = false;
   start();

@@ -185,7 +185,7 @@ class KnownTotalsTest : public testing::Test {
     log.deliver(log.bounds(kPartition).end.value + 100);
   }
   MemoryLog log{log_options()};
-  FlushedMarks marks{log};
+  FlushedMarks marks{log, 5'000};
 };
 
 TEST_F(KnownTotalsTest, TakesEachOwnEventAsInItsBaseOrNot) {
@@ -246,7 +246,7 @@ TEST_F(KnownTotalsTest, TakesNoBaseThatMayHaveAnEarlierCopyOfAFrame) {
   total.shards = {{{Generation{1}, kPartition}, {10, 1, Epoch{}, Offset{5}, 0}}};
   known.rebase(counter, total, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), std::nullopt);
-  marks.take({kPartition, Generation{1}, Offset{8}, kNow});
+  marks.take({kPartition, Generation{1}, Offset{8}, kNow}, kNow);
   const auto reading = known.fresh_base_asked(counter, marks);
   known.rebase(counter, total, reading, marks, kNow);
   EXPECT_EQ(known.value(counter), 10) << "both copies are flushed, so one of them is in it";
@@ -281,7 +281,7 @@ TEST_F(KnownTotalsTest, TakesNoEventForLackingThatWasFlushedAndMovedNoRow) {
   total.shards = {{{Generation{1}, kPartition}, {10, 1, Epoch{}, Offset{3}, 0}}};
   known.rebase(counter, total, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 20) << "for all that is known it may be in the next flush";
-  marks.take({kPartition, Generation{1}, Offset{5}, kNow});
+  marks.take({kPartition, Generation{1}, Offset{5}, kNow}, kNow);
   known.rebase(counter, total, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 20) << "a cache may be behind";
   EXPECT_FALSE(known.add(counter, 1, kPartition, 2, 2, kNow + 99).wants_base);
@@ -302,7 +302,7 @@ TEST_F(KnownTotalsTest, TakesWhatWasFlushedAfterABaseWasAskedForAsLackingInIt) {
   known.add(counter, 10, kPartition, 1, 1, kNow);
   known.frame_done(1, Offset{5});
   const auto earlier = known.fresh_base_asked(counter, marks);
-  marks.take({kPartition, Generation{1}, Offset{5}, kNow});
+  marks.take({kPartition, Generation{1}, Offset{5}, kNow}, kNow);
   const auto later = known.fresh_base_asked(counter, marks);
   known.rebase(counter, {}, earlier, marks, kNow);
   EXPECT_EQ(known.value(counter), 10);
@@ -349,20 +349,20 @@ class FlushedMarksTest : public testing::Test {
     return options;
   }
   MemoryLog log{log_options()};
-  FlushedMarks marks{log};
+  FlushedMarks marks{log, 5'000};
 };
 
 TEST_F(FlushedMarksTest, AreReachedInEveryPartition) {
-  marks.take({PartitionId{0}, Generation{3}, Offset{10}, kNow});
+  marks.take({PartitionId{0}, Generation{3}, Offset{10}, kNow}, kNow);
   const Position first{Generation{3}, PartitionId{0}, Offset{10}};
   const Position second{Generation{3}, PartitionId{1}, Offset{1}};
   EXPECT_EQ(marks.reached(std::vector{first}), true);
   EXPECT_EQ(marks.reached(std::vector{first, second}), false);
-  marks.take({PartitionId{1}, Generation{2}, Offset{99}, kNow});  // Of the log before.
+  marks.take({PartitionId{1}, Generation{2}, Offset{99}, kNow}, kNow);  // Of the log before.
   EXPECT_EQ(marks.reached(std::vector{second}), false);
-  marks.take({PartitionId{1}, Generation{3}, Offset{1}, kNow});
+  marks.take({PartitionId{1}, Generation{3}, Offset{1}, kNow}, kNow);
   EXPECT_EQ(marks.reached(std::vector{first, second}), true);
-  marks.take({PartitionId{7}, Generation{3}, Offset{1}, kNow});  // There is no such partition.
+  marks.take({PartitionId{7}, Generation{3}, Offset{1}, kNow}, kNow);  // There is no such partition.
   const Position none{Generation{3}, PartitionId{7}, Offset{1}};
   EXPECT_EQ(marks.reached(std::vector{none}).error().code, Code::kRefused);
 }
@@ -370,7 +370,7 @@ TEST_F(FlushedMarksTest, AreReachedInEveryPartition) {
 TEST(FlushedMarks, TakeThoseOfPartitionsThatWereAdded) {
   SharedLog shared(2);
   LogView log(shared);
-  FlushedMarks marks(log);
+  FlushedMarks marks(log, 5'000);
   const auto generation = log.identity().generation;
   shared.add_partition();
   const PartitionId added{2};
@@ -379,9 +379,35 @@ TEST(FlushedMarks, TakeThoseOfPartitionsThatWereAdded) {
   shared.append(added, ByteView());
   EXPECT_EQ(marks.as_of(kNow, 2), kNow) << "it takes no events, so a total lacks nothing of it";
   EXPECT_EQ(marks.as_of(kNow, 3), 0);
-  marks.take({added, generation, Offset{1}, kNow - 30});
+  marks.take({added, generation, Offset{1}, kNow - 30}, kNow);
   EXPECT_EQ(marks.reached(std::vector{Position{generation, added, Offset{1}}}), true);
   EXPECT_EQ(marks.as_of(kNow, 3), kNow - 30);
+}
+
+TEST_F(FlushedMarksTest, AreDoubtedWhereTheStoreMayHaveForgottenUntilTheirWorkersHaveHeardOfIt) {
+  const FlushedMark before{PartitionId{0}, Generation{3}, Offset{10}, kNow};
+  const FlushedMark unheard{PartitionId{0}, Generation{3}, Offset{12}, kNow + 2};
+  const FlushedMark after{PartitionId{0}, Generation{3}, Offset{12}, kNow + 9'000};
+  const std::vector position{Position{Generation{3}, PartitionId{0}, Offset{10}}};
+  marks.take(before, kNow);
+  marks.forgot(kNow);
+  EXPECT_EQ(marks.reached(position), false);
+  EXPECT_EQ(marks.offset(PartitionId{0}), kNoOffset);
+  marks.take(before, kNow + 6'000);
+  EXPECT_EQ(marks.reached(position), false) << "it was said before";
+  marks.take(unheard, kNow + 4'999);
+  EXPECT_EQ(marks.reached(position), false) << "its worker may not have heard of it";
+  marks.take(unheard, kNow + 5'000);
+  EXPECT_EQ(marks.reached(position), false) << "it is the same still";
+  marks.take(after, kNow + 10'000);
+  EXPECT_EQ(marks.reached(position), true);
+}
+
+TEST_F(FlushedMarksTest, ADoubtEndsWhereTheClockJumpsBack) {
+  marks.forgot(kNow);
+  const FlushedMark after{PartitionId{0}, Generation{3}, Offset{12}, kNow};
+  marks.take(after, kNow - 60'000);
+  EXPECT_EQ(marks.offset(PartitionId{0}), Offset{12});
 }
 
 TEST_F(FlushedMarksTest, AreAsOldAsTheOldest) {
@@ -395,8 +421,8 @@ TEST_F(FlushedMarksTest, AreAsOldAsTheOldest) {
   log.commit();
   log.deliver(1);
   EXPECT_EQ(marks.as_of(kNow, 2), 0);  // Nobody says how far that partition is.
-  marks.take({PartitionId{1}, Generation{3}, Offset{1}, kNow - 50});
-  marks.take({PartitionId{0}, Generation{3}, Offset{0}, kNow - 70});
+  marks.take({PartitionId{1}, Generation{3}, Offset{1}, kNow - 50}, kNow);
+  marks.take({PartitionId{0}, Generation{3}, Offset{0}, kNow - 70}, kNow);
   EXPECT_EQ(marks.as_of(kNow, 2), kNow - 70);
 }
 
