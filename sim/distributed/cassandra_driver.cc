@@ -263,7 +263,9 @@ SimCassandra::Answer SimCassandraSession::select(const CassandraStatement& state
     auto columns = values_of(std::string_view(key).substr(statement.table.size() + 1));
     columns.emplace_back(cell.value);
     std::string row;
-    for (const auto column : statement.selected) row += columns.at(column);
+    for (const auto column : statement.selected) {
+      row += column == CassandraStatement::kWriteTime ? wire_bigint(cell.timestamp) : std::string(columns.at(column));
+    }
     if (scan) {
       const auto token = token_of(columns[0], columns[1]);
       by_token.emplace(token, wire_bigint(token) + row);

@@ -107,7 +107,10 @@ CassandraStatement parse_statement(std::string_view cql, bool repeatable) {
   QUIPU_CHECK(cql.starts_with("SELECT "));
   const bool scan = cql.starts_with("SELECT token(");
   auto names = between(cql, scan ? "), " : "SELECT ", " FROM");
-  for (const auto name : parts(names, ", ")) statement.selected.push_back(place(statement.table, name));
+  for (const auto name : parts(names, ", ")) {
+    const bool time = name.starts_with("WRITETIME(");
+    statement.selected.push_back(time ? CassandraStatement::kWriteTime : place(statement.table, name));
+  }
   if (scan) {
     statement.kind = CassandraStatement::Kind::kScan;
   } else {

@@ -18,7 +18,8 @@ struct CassandraStatement {
   std::vector<std::string> given;
   bool timestamp = false;             ///< One is bound: of kInsert the last, of kDelete the first.
   bool below = false;                 ///< kDelete: what is bound last is a bound, not a part of the key.
-  std::vector<std::size_t> selected;  ///< kSelect, kScan: which columns of the table.
+  static constexpr std::size_t kWriteTime = SIZE_MAX;
+  std::vector<std::size_t> selected;  ///< kSelect, kScan: which columns of the table, or the time of the value.
   bool repeatable = true;
   bool writes() const { return kind == Kind::kInsert || kind == Kind::kClaim || kind == Kind::kDelete; }
 };

@@ -207,6 +207,13 @@ void WorkerThread::run() {
 
 /// Says what an operator must know, once for each time that it changes.
 void WorkerThread::tell_news(const WorkerReport& report) {
+  if (report.stats.store_forgot != told_forgot_) {
+    told_forgot_ = report.stats.store_forgot;
+    spdlog::warn(
+        "worker {}: the store went away or started again, and may have forgotten rows that it acknowledged: the {} "
+        "partitions are read again from their watermarks, and the rows written again",
+        parts_->number(), report.partitions.size());
+  }
   for (const PartitionHealth& partition : report.partitions) {
     const auto at = partition.partition.value;
     if (told_.size() <= at) told_.resize(at + 1U);

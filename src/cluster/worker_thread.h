@@ -61,6 +61,7 @@ class WorkerThread {
   std::unique_ptr<Parts> parts_;
   std::function<void()> ended_;
   std::vector<std::string> told_;  // Of each partition, what was said of it last.
+  std::uint64_t told_forgot_ = 0;  // How often was said that the store may have forgotten.
 
   mutable std::mutex mutex_;
   std::condition_variable rung_;

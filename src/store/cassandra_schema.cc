@@ -147,6 +147,7 @@ Result<CassandraStatements> open_schema(CassandraSession& session, const Cassand
   prepare_rows(prepare, form, all);
   all.put_setting = prepare("INSERT INTO KS.settings (part, name, value) VALUES (0, ?, ?) USING TIMESTAMP ?");
   all.all_settings = prepare("SELECT name, value FROM KS.settings WHERE part = 0");
+  all.setting_times = prepare("SELECT WRITETIME(value) FROM KS.settings WHERE part = 0");
   all.claim_setting = prepare("INSERT INTO KS.settings (part, name, value) VALUES (0, ?, ?) IF NOT EXISTS");
   all.put_mark = prepare("INSERT INTO KS.marks (generation, partition, mark) VALUES (?, ?, ?) USING TIMESTAMP ?");
   all.all_marks = prepare("SELECT partition, mark FROM KS.marks WHERE generation = ?");

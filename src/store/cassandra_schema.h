@@ -23,7 +23,7 @@ enum class CassandraRowForm : std::uint8_t {
 /// The statements of the store (docs/formats/cassandra.md).
 struct CassandraStatements {
   CassandraSession::Statement put_shard{}, load_counter{}, scan_counters{};
-  CassandraSession::Statement put_setting{}, all_settings{}, claim_setting{};
+  CassandraSession::Statement put_setting{}, all_settings{}, setting_times{}, claim_setting{};
   CassandraSession::Statement put_mark{}, all_marks{}, put_bucket{}, get_bucket{}, drop_buckets{};
   CassandraSession::Statement put_bases{}, all_bases{}, put_chunk{}, get_chunks{}, drop_chunks{};
   CassandraSession::Statement put_probe{}, get_probe{};

@@ -62,6 +62,7 @@ class CassandraStore::State {
   void begin(const CassandraTaskPtr& task, const StoreWrite& write);
   void put_rows(const CassandraTaskPtr& task, const RowBatch& rows);
   void put_columns(const CassandraTaskPtr& task, const RowBatch& rows);
+  void put_settings(const CassandraTaskPtr& task, const StoreWrite& write);
   void acknowledged(const CassandraTaskPtr& task, Result<void> result);
   void stored(const CassandraTaskPtr& task);
   void write_marks(const CassandraTaskPtr& task);

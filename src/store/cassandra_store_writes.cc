@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -11,6 +12,8 @@ constexpr std::int64_t kRetryMs = 1'000;
 /// How long a bucket's version stays after its successor: longer than any reader needs, and than any former owner of a
 /// partition goes on writing.
 constexpr TimeMs kObsoleteAfterMs = 10 * 60 * 1'000;
+/// What is written by hand with a time beyond this stays.
+constexpr std::int64_t kSettingTimeMax = std::int64_t{1} << 62;
 constexpr std::size_t kDropsInAll = 1'024;
 constexpr std::uint32_t kDropsAtOnce = 4;
 
@@ -38,16 +41,30 @@ void CassandraStore::State::begin(const CassandraTaskPtr& task, const StoreWrite
       put_columns(task, write.rows);
     }
   }
-  if (write.settings.empty()) return;
-  CassandraValues values;
-  for (const auto& [name, text] : write.settings) {
-    values.begin(3);
-    values.put_bytes(name);
-    values.put_bytes(text);
-    values.put_bigint(timestamp());
-  }
-  requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight,
-                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
+  if (!write.settings.empty()) put_settings(task, write);
+}
+
+/// The last who writes a setting is right, also where the clock of one before runs ahead: so the times that are there
+/// are asked for first.
+void CassandraStore::State::put_settings(const CassandraTaskPtr& task, const StoreWrite& write) {
+  CassandraValues none;
+  none.begin(0);
+  requests_->submit(statements_.setting_times, none, 1, [this, task, &write](const CassandraAnswer& times) {
+    if (auto result = times.result(); !result) return acknowledged(task, std::move(result));
+    CassandraReader reader(times.rows());
+    for (std::uint32_t at = 0; at < times.row_count(); ++at) {
+      last_timestamp_ = std::max(last_timestamp_, std::min(reader.take_bigint(), kSettingTimeMax));
+    }
+    CassandraValues values;
+    for (const auto& [name, text] : write.settings) {
+      values.begin(3);
+      values.put_bytes(name);
+      values.put_bytes(text);
+      values.put_bigint(timestamp());
+    }
+    requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight,
+                      [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
+  });
 }
 
 void CassandraStore::State::put_rows(const CassandraTaskPtr& task, const RowBatch& rows) {

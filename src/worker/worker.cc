@@ -80,6 +80,7 @@ void Worker::assign(PartitionId partition, std::optional<RestoredPlace> trimmed_
 void Worker::forgot() {
   QUIPU_MARK("worker: the store may have forgotten");
   if (QUIPU_PLANTED("store-start-ignored")) return;
+  ++core_.stats.store_forgot;
   for (auto& [id, owned] : partitions_) {
     if (!owned.partition->alarm().empty()) continue;
     ++core_.stats.returns;

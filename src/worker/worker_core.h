@@ -38,6 +38,7 @@ struct WorkerStats {
   std::uint64_t saturations = 0;       ///< Totals that were held at an end of 64 bits.
   std::uint64_t store_failures = 0;    ///< Requests that had to be made again.
   std::uint64_t returns = 0;           ///< To the watermark: the store may have forgotten, or the place was trimmed.
+  std::uint64_t store_forgot = 0;      ///< Times that the store may have forgotten what it acknowledged.
   std::uint64_t pauses = 0;            ///< Of reading, because the store is slow or memory full.
   std::uint64_t forced_releases = 0;   ///< Revoked partitions that were given up before they were flushed.
 };

@@ -309,6 +309,29 @@ TEST(CassandraStore, ASettingIsClaimedByOneOfAllThatAsk) {
   EXPECT_EQ(bench.store().claim_setting("log", "another").value(), "mine");
 }
 
+TEST(CassandraStore, TheLastWriterOfASettingIsRightWhateverTheClocksSay) {
+  CassandraBench bench;
+  auto ahead = options_for(contact_points(), bench.keyspace());
+  Waker waker;
+  ahead.wake = [&waker] { waker.wake(); };
+  ahead.wall_us = [] { return std::int64_t{4'000'000'000} * 1'000'000; };  // In the year 2096.
+  const auto other = CassandraStore::open(ahead);
+  ASSERT_TRUE(other) << other.error().what;
+  StoreWrite first;
+  first.settings = {{"flushed/0", "of the one whose clock is ahead"}};
+  (*other)->write(std::move(first));
+  std::vector<StoreCompletion> done;
+  while (done.empty()) {
+    waker.wait();
+    (*other)->take_completions(done);
+  }
+  ASSERT_TRUE(done[0].result);
+  StoreWrite second;
+  second.settings = {{"flushed/0", "of the next"}};
+  ASSERT_TRUE(bench.write(second).result);
+  EXPECT_EQ(bench.store().settings().value(), second.settings);
+}
+
 TEST(CassandraStore, WaitsForTheDiskAsLongAsTheNodesSay) {
   CassandraBench bench(contact_points(), [](CassandraStoreOptions& options) {
     options.sync_wait_ms = std::nullopt;

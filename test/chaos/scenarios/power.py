@@ -97,7 +97,10 @@ def cut_under_cassandra(context, stem, mains):
         after = events_in(cluster)
         for worker in cluster.workers:
             os.kill(worker.pid, signal.SIGCONT)
-        finish(context, cluster, traffic)
+        finish(context, cluster, traffic, stop=False)
+        told = [line for worker in cluster.workers for line in worker.output().splitlines() if "may have forgotten rows" in line]
+        expect(len(told) >= len(cluster.workers), f"the workers do not say that Cassandra may have forgotten rows: {told}")
+        cluster.stop()
         context.note(f"{before} events stood in the rows before the cut, {after} after it")
         return before, after
 
