@@ -9,18 +9,24 @@
 #include "cluster/epoch_writer.h"
 #include "cluster/shared_parts.h"
 #include "cluster/waiting_store.h"
+#include "event/frame.h"
 #include "ingest/policy_text.h"
 #include "node/bring_in.h"
 #include "node/data_directory.h"
 #include "node/doorbell.h"
 #include "node/embedded.h"
 #include "node/log_lines.h"
+#include "node/node_clock.h"
 
 namespace quipu {
 namespace {
 
 /// One write of rows; as many as a store takes at a time without being slow.
 constexpr std::size_t kRowsPerWrite = 1'000;
+constexpr Offset kFirstOffset{1};
+constexpr std::int64_t kReadMsMax = 30'000;  // For one frame of a partition.
+constexpr std::int64_t kTurnMs = 50;
+constexpr std::int64_t kRetryMs = 1'000;
 
 Result<std::unique_ptr<KafkaLog>> open_next(const Config& config, Generation before, Doorbell& bell) {
   if (before.value >= kGenerationMax) return failure(Code::kRefused, "there were as many logs as can be counted");
@@ -28,6 +34,35 @@ Result<std::unique_ptr<KafkaLog>> open_next(const Config& config, Generation bef
   if (!options) return std::unexpected(options.error());
   options->generation = Generation{before.value + 1};
   return KafkaLog::open(std::move(*options));
+}
+
+/// A topic in which another log's frames stand, such as those of a node that went on while it was made anew, is no
+/// beginning: workers would stop at them. Frames of its own are there where this was interrupted before.
+Result<void> expect_own_frames(KafkaLog& log, const std::string& topic, Doorbell& bell) {
+  const auto refused = [&](PartitionId partition, const std::string& what) {
+    return failure(Code::kRefused, "topic " + topic + ", partition " + std::to_string(partition.value) + " " + what +
+                                       ": it is no new log. Stop all nodes and workers, and name another topic by "
+                                       "kafka.topic, or make this one anew");
+  };
+  for (std::uint16_t p = 0; p < log.partitions(); ++p) {
+    const PartitionId partition{p};
+    const auto bounds = log.bounds(partition);
+    if (bounds.end <= kFirstOffset) continue;
+    if (bounds.begin > kFirstOffset) return refused(partition, "has lost its first records");
+    log.seek(partition, kFirstOffset);
+    LogRead read;
+    for (const auto until = steady_clock_ms() + kReadMsMax; read.frames.empty();) {
+      if (steady_clock_ms() > until) return busy("topic " + topic + " can not be read now", kRetryMs);
+      bell.wait(kTurnMs);
+      log.tick(wall_clock_ms());
+      auto some = log.read(partition, kFirstOffset, 1);
+      if (!some) return std::unexpected(some.error());
+      read = std::move(*some);
+    }
+    const auto frame = decode_frame(read.frame(read.frames.front()));
+    if (!frame || frame->header().identity != log.identity()) return refused(partition, "has frames of another log");
+  }
+  return {};
 }
 
 /// Brings everything that a directory's log has into its store, and ends.
@@ -98,6 +133,7 @@ Result<BegunLog> adopt_topic(const Config& config) {
                                        " is the one that the store counts from: there is nothing to adopt. Where it is "
                                        "damaged, name another topic by kafka.topic, or remove this one first");
   }
+  if (auto own = expect_own_frames(**log, config.cluster.kafka_topic, bell); !own) return std::unexpected(own.error());
   WaitingStore waiting(*store->store, bell);
   auto told = write_epochs(waiting, **log, PartitionId{0}, bell);
   if (!told) return std::unexpected(told.error());
@@ -141,6 +177,7 @@ Result<BegunLog> migrate_store(const Config& config) {
   }
   auto log = open_next(config, report.before.log.generation, bell);
   if (!log) return std::unexpected(log.error());
+  if (auto own = expect_own_frames(**log, config.cluster.kafka_topic, bell); !own) return std::unexpected(own.error());
   WaitingStore from(**old_store, old_bell);
   WaitingStore to(*store->store, bell);
   if (auto copied = copy_rows(from, to, report); !copied) return std::unexpected(copied.error());

@@ -140,6 +140,9 @@ class KafkaGroup::Member {
   void give_up_revoked();
   void unassign(const rd_kafka_topic_partition_list_t* list);
   void trouble(rd_kafka_event_t& event);
+  void complain(const char* what, const KafkaError& wrong) const;
+  void complain(const char* what, rd_kafka_resp_err_t wrong) const;
+  void hints_committed(rd_kafka_event_t& event);
   void commit_hints(bool all);
   void listen();
   void leave();
@@ -159,6 +162,7 @@ class KafkaGroup::Member {
   KafkaPartitions revoked_;  ///< Taken away, and not given up yet.
   std::int64_t release_by_ = 0;
   std::int64_t hinted_at_ = 0;
+  rd_kafka_resp_err_t hints_failed_ = RD_KAFKA_RESP_ERR_NO_ERROR;  ///< What the last ones were answered.
 
   mutable std::mutex mutex_;  // All below are under it.
   std::vector<Change> changes_;
@@ -183,7 +187,7 @@ void KafkaGroup::Member::tell(Change::Kind kind, const std::set<PartitionId>& pa
 void KafkaGroup::Member::run(const std::stop_token& stop) {
   const KafkaPartitions topics(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(topics.get(), kafka_.topic.c_str(), RD_KAFKA_PARTITION_UA);
-  rd_kafka_subscribe(client_.get(), topics.get());
+  complain("cannot subscribe", rd_kafka_subscribe(client_.get(), topics.get()));
   admin_.stop_with(stop);
   while (!stop.stop_requested()) {
     listen();
@@ -203,6 +207,7 @@ void KafkaGroup::Member::run(const std::stop_token& stop) {
       if (!event) break;
       if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) rebalance(*event);
       if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) trouble(*event);
+      if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_OFFSET_COMMIT) hints_committed(*event);
     }
     give_up_revoked();
     commit_hints(false);
@@ -223,7 +228,7 @@ void KafkaGroup::Member::assign(rd_kafka_topic_partition_list_t* list) {
   // Frames are not read by this client. Its partitions are put to their ends, so that it asks for no offset of the
   // group's, and paused.
   for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = RD_KAFKA_OFFSET_END;
-  const KafkaError wrong(rd_kafka_incremental_assign(client_.get(), list));
+  complain("cannot take partitions", KafkaError(rd_kafka_incremental_assign(client_.get(), list)));
   rd_kafka_pause_partitions(client_.get(), list);
   const auto partitions = partitions_of(list);
   owned_.insert(partitions.begin(), partitions.end());
@@ -272,7 +277,22 @@ void KafkaGroup::Member::give_up_revoked() {
 
 void KafkaGroup::Member::unassign(const rd_kafka_topic_partition_list_t* list) {
   for (const auto partition : partitions_of(list)) owned_.erase(partition);
-  const KafkaError wrong(rd_kafka_incremental_unassign(client_.get(), list));
+  complain("cannot give partitions up", KafkaError(rd_kafka_incremental_unassign(client_.get(), list)));
+}
+
+void KafkaGroup::Member::complain(const char* what, const KafkaError& wrong) const {
+  if (wrong) kafka_.say("group " + options_.group + " " + what + ": " + rd_kafka_error_string(wrong.get()));
+}
+
+void KafkaGroup::Member::complain(const char* what, rd_kafka_resp_err_t wrong) const {
+  if (wrong != 0) kafka_.say("group " + options_.group + " " + what + ": " + rd_kafka_err2str(wrong));
+}
+
+/// Said when it changes: hints that fail are made again with the next watermarks, and nothing goes by them.
+void KafkaGroup::Member::hints_committed(rd_kafka_event_t& event) {
+  const auto wrong = rd_kafka_event_error(&event);
+  if (wrong == std::exchange(hints_failed_, wrong)) return;
+  complain("cannot commit how far it is", wrong);
 }
 
 void KafkaGroup::Member::trouble(rd_kafka_event_t& event) {

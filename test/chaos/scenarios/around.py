@@ -5,12 +5,14 @@ from fleet.traffic import Traffic
 from harness.context import eventually, expect
 from harness.wire import Lost, Resp
 
+from .lost import adopt
+from .moves import quipu
 from .workers import finish
 
 
 def redis_and_topic(context):
     """Redis flushed and killed under traffic and reads; then the topic is deleted and made anew: named, and refused by those that
-    run and by one that starts."""
+    run and by one that starts; adopted when it is empty, and no earlier."""
     random = context.random()
     servers = context.servers
     with Cluster(context, "around") as cluster:
@@ -38,10 +40,7 @@ def redis_and_topic(context):
 def made_anew(context, cluster):
     """Offsets mean nothing in another topic, even of the same name and length."""
     before = cluster.stored()
-    cluster.servers.kafka_tool("TopicCommand", "--delete", "--topic", cluster.stem)
-    eventually(lambda: cluster.servers.kafka_tool("TopicCommand", "--list").split().count(cluster.stem) == 0, 30, "the topic goes")
-    cluster.servers.kafka_tool("TopicCommand", "--create", "--topic", cluster.stem, "--partitions", cluster.partitions,
-                               "--replication-factor", 1)
+    make_anew(cluster)
     for worker in cluster.workers:
         eventually(lambda: "log adopt" in worker.output(), 30, f"{worker.name} says that the topic is another one")
     for node in cluster.nodes:
@@ -54,6 +53,22 @@ def made_anew(context, cluster):
     expect(cluster.stored() == before, "totals changed after the topic was made anew")
     cluster.stop()
     context.note("another topic under the same name was refused by 2 nodes, 5 workers and one that started; totals stayed")
+    servers = cluster.servers
+    servers.kafka_program("ProducerPerformance", "--topic", cluster.stem, "--num-records", 1, "--record-size", 100, "--throughput",
+                          "-1", "--producer-props", f"bootstrap.servers={servers.address['kafka']}")
+    refused = context.run(quipu(cluster, "log", "adopt"), code=None)
+    expect(refused.returncode != 0, f"a topic with a record that is no frame of its own was adopted: {refused.stdout}")
+    make_anew(cluster)
+    adopt(context, cluster, cluster.stem)
+
+
+def make_anew(cluster):
+    """The topic under its name, without any record."""
+    servers = cluster.servers
+    servers.kafka_tool("TopicCommand", "--delete", "--topic", cluster.stem)
+    eventually(lambda: servers.kafka_tool("TopicCommand", "--list").split().count(cluster.stem) == 0, 30, "the topic goes")
+    servers.kafka_tool("TopicCommand", "--create", "--topic", cluster.stem, "--partitions", cluster.partitions,
+                       "--replication-factor", 1)
 
 
 def refuses(node):

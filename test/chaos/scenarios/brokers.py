@@ -111,7 +111,7 @@ def unclean(context):
         brokers.up(f"kafka-{leader}")
         context.note(f"partitions {', '.join(map(str, torn))} are led by a broker that was away for what it lacks")
         loss_is_named(context, cluster, traffic, torn)
-        adopt(context, cluster)
+        adopt(context, cluster, cluster.stem + "-next")
 
 
 MORE = (("broker-of-three", one_of_three), ("unclean-election", unclean))

@@ -83,11 +83,11 @@ def judge_loss(traffic, stored):
     return missing
 
 
-def adopt(context, cluster):
+def adopt(context, cluster, topic):
     """`quipu log adopt` of another topic: the totals stay, and from there on all is exact."""
     before = cluster.stored()
     for settings in [cluster.settings, *(role.settings for role in cluster.processes())]:
-        settings["kafka.topic"] = cluster.stem + "-next"
+        settings["kafka.topic"] = topic
     adopted = json.loads(context.run(quipu(cluster, "log", "adopt", "--json")).stdout)
     expect_equal(adopted["generation"], 2, "the generation that the adoption begins")
     cluster.start()

@@ -153,7 +153,7 @@ def kafka_by_default(context):
             mains.cut()
             mains.up()
             loss_is_named(context, cluster, traffic)
-            adopt(context, cluster)
+            adopt(context, cluster, cluster.stem + "-next")
 
 
 TESTS = ()
