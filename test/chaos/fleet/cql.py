@@ -8,7 +8,7 @@ ERROR, READY, RESULT = 0x00, 0x02, 0x08
 STARTUP, QUERY = 0x01, 0x07
 ROWS = 2
 PAGE_ROWS = 5000
-QUORUM_OF_ONE = 0x0001  # ONE
+QUORUM = 0x0004
 HAS_PAGE_SIZE, HAS_PAGE_STATE = 0x04, 0x08
 MORE_PAGES, NO_METADATA, GLOBAL_TABLE = 0x02, 0x04, 0x01
 
@@ -80,7 +80,7 @@ class Cql(Connection):
         while True:
             body = struct.pack(">i", len(text)) + text
             flags = HAS_PAGE_SIZE | (HAS_PAGE_STATE if state else 0)
-            body += struct.pack(">HBi", QUORUM_OF_ONE, flags, PAGE_ROWS)
+            body += struct.pack(">HBi", QUORUM, flags, PAGE_ROWS)
             if state:
                 body += struct.pack(">i", len(state)) + state
             data = self.ask(QUERY, body, RESULT)

@@ -23,9 +23,10 @@ class Servers:
     """The servers in one directory. `address` has their addresses by name: kafka, cassandra, redis, postgres.
     `settings`: lines of their configuration, as `kafka.NAME=VALUE`. `java`: of the environment."""
 
-    def __init__(self, directory, brokers=1, settings=(), java=JVM):
+    def __init__(self, directory, brokers=1, settings=(), java=JVM, cassandra=1):
         self.directory = pathlib.Path(directory)
         self.brokers = brokers
+        self.cassandra = cassandra
         self.settings = [word for setting in settings for word in ("--set", setting)]
         self.java = java
         self.address = {}
@@ -41,7 +42,8 @@ class Servers:
     def up(self, *only):
         """Starts what does not run yet; each comes back on its own port, with its data."""
         names = ["--only", ",".join(only)] if only else []
-        for line in self.run("up", "--brokers", str(self.brokers), *self.settings, *names).splitlines():
+        for line in self.run("up", "--brokers", str(self.brokers), "--cassandra", str(self.cassandra), *self.settings,
+                             *names).splitlines():
             name, _, value = shlex.split(line)[0].partition("=")
             self.address[name.removeprefix("QUIPU_TEST_").lower()] = value
 

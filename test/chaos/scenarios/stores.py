@@ -4,6 +4,7 @@ import time
 
 from fleet.cluster import Cluster
 from fleet.cql import Cql
+from fleet.servers import Servers
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
 
@@ -39,6 +40,50 @@ def cassandra(context):
         finish(context, cluster, traffic)
         context.note(f"after the {len(found)} kills workers returned to their watermarks in "
                      f"{' and '.join(f'{count:.0f}' for count in found)} partitions")
+
+
+class ThreeNodes(Servers):
+    """`with`: three nodes of Cassandra of the scenario's own, that each keep all rows."""
+
+    def __init__(self, context):
+        super().__init__(context.directory / "nodes", cassandra=3)
+
+    def __enter__(self):
+        try:
+            self.up("cassandra")
+        except BaseException:  # Whatever it is, no node outlives it.
+            self.down()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.down()
+
+
+def one_of_three(context):
+    """SIGKILL of each node of Cassandra in turn, which comes back; the other two go on meanwhile, and workers see every start."""
+    random = context.random()
+    with ThreeNodes(context) as nodes, Cluster(context, "three_nodes", {
+            "cassandra.contact_points": nodes.address["cassandra"], "cassandra.replication": 3,
+            "cassandra.request_timeout": "2s"}) as cluster:
+        cluster.cassandra_port = nodes.port("cassandra")
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds * 2).start()
+        gone, back = 0, 0
+        for turn, number in enumerate(random.sample((1, 2, 3), 3)):
+            traffic.wait_for((turn + random.uniform(0.1, 0.3)) / 3)
+            before = returns(cluster)
+            nodes.kill(f"cassandra-{number}")
+            eventually(lambda: returns(cluster) > before, 60, f"workers see that node {number} went away")
+            flushed = sum(worker.metric("quipu_worker_rows_flushed_total") for worker in cluster.workers)
+            eventually(lambda: sum(worker.metric("quipu_worker_rows_flushed_total") for worker in cluster.workers) > flushed
+                       or not traffic.running(), 60, f"rows are written without node {number}")
+            between = returns(cluster)
+            nodes.up(f"cassandra-{number}")
+            eventually(lambda: returns(cluster) > between, 60, f"workers see that node {number} has started again")
+            gone, back = gone + between - before, back + returns(cluster) - between
+        finish(context, cluster, traffic)
+        context.note(f"3 nodes were killed one after the other; workers returned to their watermarks in {gone:.0f} partitions when one "
+                     f"went away, in {back:.0f} when it was back")
 
 
 def repeated(cluster):
@@ -104,4 +149,5 @@ def delete_some(port, keyspace):
 
 
 TESTS = (("cassandra-kills", cassandra),)
-MORE = (("cassandra-slow", slow), ("postgres-worker-kills", postgres), ("stray-delete", stray_delete))
+MORE = (("cassandra-slow", slow), ("cassandra-of-three", one_of_three), ("postgres-worker-kills", postgres),
+        ("stray-delete", stray_delete))
