@@ -44,6 +44,11 @@ bench-distributed: ## Measures over real Kafka, Cassandra and Redis, writes docs
 	@tools/build release quipu bench_cassandra -j $(JOBS)
 	@bench/distributed/run.py --seconds $(or $(SECONDS),60) $(if $(SECONDS),,--write docs/results/distributed.md)
 
+bench-services:  ## Measures PostgreSQL and Redis behind the store and beside an UPDATE for each event, writes docs/results/services.md
+	@tools/install build services bench
+	@tools/build release bench_services -j $(JOBS)
+	@bench/services/run.py --write docs/results/services.md
+
 bench-micro:     ## Measures single parts (codec, parsers, table, log), writes docs/benchmarks.md
 	@tools/install build bench
 	@tools/build release bench_micro -j $(JOBS)
@@ -132,4 +137,4 @@ coverage:        ## What the tests and the simulator run of the core; writes doc
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: soak chaos coverage histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-distributed faults faults-long faults-pairs
+.PHONY: soak chaos coverage histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-services bench-distributed faults faults-long faults-pairs

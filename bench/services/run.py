@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What PostgreSQL and Redis carry behind the store and the cache, beside what people do with PostgreSQL today.
 
-    bench/services/run.py [--rounds N]      needs: tools/install build services bench; tools/build release bench_services
+    bench/services/run.py [--rounds N] [--write PAGE]       make bench-services
+
+needs: tools/install build services bench; tools/build release bench_services
 
 Starts servers of its own. postgres-row is one row a counter, updated once an event; postgres-shards has ten rows a counter,
 of which each event updates a random one: both by pgbench, 32 clients, prepared statements, every commit synced. "hot" is one
@@ -20,10 +22,31 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "test" / "e2e"))
+
+from harness.origin import where  # noqa: E402  (the path is set just above)
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 COUNTERS = 100_000
 SECONDS = 5
+PAGE = """# PostgreSQL and Redis behind the service
+
+Written by `make bench-services` ([bench/services/](../../bench/services/run.py)). What people do today is one statement for each event:
+`postgres-row` updates one row a counter, `postgres-shards` a random one of ten rows a counter, by pgbench with 32 clients, prepared
+statements and every commit synced. *Hot* is one counter for all, *uniform* are {counters:,}. The store writes one row for all events that a
+counter had since the last flush, many in one statement, so its rows are not events: a flush of a hot counter is one row, however many
+events it stands for.
+
+Median of {rounds} alternating rounds (lowest to highest), a second; pgbench for {seconds} s each.
+
+| | a second |
+|---|---:|
+{rows}
+
+Measured at {where}.
+"""
 PGBENCH = "/usr/lib/postgresql/15/bin/pgbench"
 
 
@@ -43,7 +66,9 @@ def events_per_second(url, mode, counters):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--write", metavar="PAGE", type=pathlib.Path)
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # The servers are taken down then, too.
     services = ROOT / "deploy/local/services"
     found = {}
@@ -78,6 +103,11 @@ def main():
     print("\nmedian (lowest to highest)")
     for name, rates in found.items():
         print(f"  {name:34} {statistics.median(rates):12,.0f} ({min(rates):,.0f} to {max(rates):,.0f})")
+    if arguments.write:
+        rows = "\n".join(f"| {name} | {statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f}) |"
+                         for name, rates in found.items())
+        arguments.write.write_text(PAGE.format(counters=COUNTERS, seconds=SECONDS, rounds=rounds, rows=rows, where=where()),
+                                   encoding="utf-8")
     return 0
 
 
