@@ -34,10 +34,13 @@ class ConfigFlags {
   void add_to(CLI::App& verb, Role role = Role::kOneProcess) {
     verb_ = &verb;
     role_ = role;
-    verb.add_option("--config", file_, "Read settings from this TOML file")->type_name("FILE");
-    if (role == Role::kOneProcess || role == Role::kMigrate) {
-      add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
-    }
+    const bool moves = role == Role::kMigrate;
+    verb.add_option(moves ? "--config,--to" : "--config", file_,
+                    moves ? "Read settings from this TOML file: those of the store to bring it to"
+                          : "Read settings from this TOML file")
+        ->type_name("FILE");
+    if (moves) add(verb, "--data,--from", "data.dir", "DIR", "The data directory to bring");
+    if (role == Role::kOneProcess) add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
     if (role == Role::kLook || role == Role::kGrow || role == Role::kMigrate) {
       add(verb, "--topic", "kafka.topic", "TOPIC", "The topic that is the log");
     } else if (role == Role::kWorker) {
@@ -95,7 +98,7 @@ class ConfigFlags {
   };
 
   void add(CLI::App& verb, const std::string& flag, const std::string& key, const char* type, const char* what) {
-    shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{flag, key, ""}));
+    shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{flag.substr(0, flag.find(',')), key, ""}));
     verb.add_option(flag, shortcuts_.back()->value, what)->type_name(type);
   }
 

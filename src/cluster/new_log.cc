@@ -71,6 +71,9 @@ Result<void> flush_directory(const Config& config) {
   {
     const auto directory = DataDirectory::hold(config.data_dir);
     if (!directory) return std::unexpected(directory.error());
+    const auto left = directory->left();
+    if (!left) return std::unexpected(left.error());
+    if (*left) return {};  // By this, interrupted after it was flushed; nobody has served it since.
     own.log_partitions = directory->partitions();
     own.resp_namespaces = directory->resp_namespaces();
   }
@@ -191,6 +194,13 @@ Result<BegunLog> migrate_store(const Config& config) {
   report.after = report.before;
   report.after.log = (*log)->identity();
   report.after.id_partitions = (*log)->partitions();
+  // Before the store counts from its topic: a directory that went on would count what nobody brings over.
+  const auto& cluster = config.cluster;
+  const auto& place =
+      cluster.store_kind == "postgres" ? std::string("PostgreSQL") : "keyspace " + cluster.cassandra_keyspace;
+  if (auto left = directory->leave("topic " + cluster.kafka_topic + " and " + place); !left) {
+    return std::unexpected(left.error());
+  }
   if (auto put = put_identity(to, *store->store, report); !put) return std::unexpected(put.error());
   return report;
 }

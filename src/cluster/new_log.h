@@ -28,8 +28,8 @@ struct BegunLog {
 Result<BegunLog> adopt_topic(const Config& config);
 
 /// `quipu store migrate`: brings the totals of a data directory, whose service is stopped, into the shared store that
-/// `config` names, which must not be in use, and begins to count from its topic. The directory stays as it is, and must
-/// not be served any more. Ids and sources are not brought over. Waits.
+/// `config` names, which must not be in use, and begins to count from its topic. The directory keeps what it
+/// has, and is refused by `quipu serve` from then on. Ids and sources are not brought over. Waits.
 ///
 /// Promise: from its begin until all is through no process can start on the store; it may be called again. kRefused
 /// where the store is in use, the directory is, or `store.kind` counts at least once.

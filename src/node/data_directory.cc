@@ -22,6 +22,7 @@ namespace {
 
 /// What may come to an identity after it was made: more digits, and another place.
 constexpr std::size_t kIdentityGrowthBytes = 4096;
+constexpr std::size_t kLeftBytesMax = 16 * 1024;
 constexpr std::array<std::string_view, 3> kFolders = {"log", "store", "bases"};
 /// What may stand in a directory that has no identity yet: what its making leaves behind, and the root of a disk.
 constexpr std::array<std::string_view, 3> kHarmless = {"LOCK", "identity.tmp", "lost+found"};
@@ -42,6 +43,8 @@ Result<void> randomize(T& value) {
 }
 
 std::string identity_path(const std::string& path) { return path + "/identity"; }
+
+std::string left_path(const std::string& path) { return path + "/left"; }
 
 std::string aside_path(const std::string& path, Generation generation) {
   return path + "/log.generation-" + std::to_string(generation.value);
@@ -155,6 +158,13 @@ Result<void> check(const std::string& path, const DirectoryIdentity& identity, c
                                        "]: the list is fixed when it is made, since keys of RESP would become other "
                                        "counters");
   }
+  const auto left = read_file(left_path(path), kLeftBytesMax);
+  if (left) {
+    return failure(Code::kRefused, path + " was left: its totals were brought to " + std::string(as_text(*left)) +
+                                       ". What it counted now would not be there. Where that was given up, remove " +
+                                       left_path(path));
+  }
+  if (left.error().code != Code::kNotFound) return std::unexpected(left.error());
   const auto aside = aside_path(path, identity.log.generation);
   const auto unfinished = exists(aside);
   if (!unfinished) return std::unexpected(unfinished.error());
@@ -265,6 +275,12 @@ Result<DataDirectory> DataDirectory::hold(const std::string& path) {
   if (!identity) return std::unexpected(identity.error());
   return DataDirectory(std::move(*full), std::move(*lock), std::move(*identity));
 }
+
+Result<void> DataDirectory::leave(std::string_view where) const {
+  return replace_file(left_path(path_), as_bytes(where.substr(0, kLeftBytesMax)));
+}
+
+Result<bool> DataDirectory::left() const { return exists(left_path(path_)); }
 
 std::string DataDirectory::aside_dir() const { return aside_path(path_, identity_.log.generation); }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,7 @@ class DirectoryLock {
 ///
 ///   LOCK       held by the process that serves
 ///   identity   what the directory is, and where (docs/formats/identity.md)
+///   left       where its totals were brought, if they were
 ///   log/  store/  bases/
 ///
 /// Promise: two processes never serve one directory, and a copy is not taken for the original: both would give out the
@@ -53,8 +55,8 @@ class DirectoryLock {
 class DataDirectory {
  public:
   /// Opens a directory, or makes it (mode 0700; its parent must exist). kRefused: it is in use, is no data directory
-  /// but has something in it, was made with other partitions or namespaces, was copied or moved to this place, or would
-  /// be made with more names of namespaces than an identity holds.
+  /// but has something in it, was made with other partitions or namespaces, was copied or moved to this place, was left
+  /// for a shared store, or would be made with more names of namespaces than an identity holds.
   /// kDamaged: its identity is unreadable or missing beside a log.
   static Result<DataDirectory> open(const std::string& path, const DirectoryOptions& options);
 
@@ -101,6 +103,11 @@ class DataDirectory {
   Result<std::string> set_aside_log() const;
   /// The same with `hold`.
   static Result<std::string> set_aside_log(const std::string& path);
+
+  /// Notes that what it counted goes on elsewhere, in these words: `open` refuses it from then on. May be repeated.
+  Result<void> leave(std::string_view where) const;
+  /// Whether that was noted.
+  Result<bool> left() const;
 
  private:
   DataDirectory(std::string path, DirectoryLock lock, DirectoryIdentity identity)

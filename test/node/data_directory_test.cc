@@ -222,6 +222,24 @@ TEST_F(DataDirectoryTest, RefusesAnIdentityWithAnyByteAltered) {
   EXPECT_EQ(refusal().code, Code::kDamaged);
 }
 
+TEST_F(DataDirectoryTest, RefusesOneThatWasLeftUntilTheNoteIsRemoved) {
+  ASSERT_TRUE(open());
+  {
+    const auto held = DataDirectory::hold(data());
+    ASSERT_TRUE(held) << held.error().what;
+    EXPECT_EQ(held->left(), false);
+    ASSERT_TRUE(held->leave("topic events and keyspace quipu"));
+    ASSERT_TRUE(held->leave("topic events and keyspace quipu")) << "it may be noted again";
+    EXPECT_EQ(held->left(), true);
+  }
+  const auto error = refusal();
+  EXPECT_EQ(error.code, Code::kRefused);
+  EXPECT_THAT(error.what, HasSubstr("topic events and keyspace quipu"));
+  EXPECT_THAT(error.what, HasSubstr(data() + "/left"));
+  fs::remove(data() + "/left");
+  EXPECT_TRUE(open());
+}
+
 TEST_F(DataDirectoryTest, RefusesADirectoryWithoutItsLog) {
   ASSERT_TRUE(open());
   fs::remove(data() + "/log");

@@ -95,13 +95,15 @@ def move(context):
     """`quipu store migrate`, killed on the way and run again; then `quipu log adopt` for another topic."""
     data, totals = count_in_one_process(context)
     cluster = Cluster(context, "moved", workers=2)
-    migrate = quipu(cluster, "store", "migrate", "--data", str(data), "--json")
+    migrate = quipu(cluster, "store", "migrate", "--from", str(data), "--json")
     interrupt_migration(cluster, migrate)
     moved = json.loads(context.run(migrate).stdout)
     expect_equal((moved["generation_before"], moved["generation"], moved["counters"], moved["counters_reset"]),
                  (1, 2, COUNTERS, RESET), "what the migration says")
     again = context.run(migrate, code=1)
     expect(b"the store is in use" in again.stdout, f"a second migration said {again.stdout}")
+    served = context.run([*cluster.command, "serve", "--data", str(data)], code=None)
+    expect(served.returncode != 0 and b"was left" in served.stderr, f"the directory that was left is served: {served.stderr[-500:]}")
     with cluster:
         agree(cluster, totals)
         count_on(cluster, totals)
