@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace quipu {
 
@@ -280,13 +282,21 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
 void TopicWatch::look_at_settings() {
   auto settings = admin_.settings();
   checked_at_ = now_ms();
-  const std::lock_guard lock(mutex_);
-  if (!settings) {
-    silence_ = settings.error().what;
-    return;
+  std::vector<std::string> news;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!settings) {
+      silence_ = settings.error().what;
+      return;
+    }
+    topic_.settings = std::move(*settings);
+    const auto before = std::exchange(findings_, judge_topic(options_, topic_));
+    for (const KafkaFinding& finding : findings_) {
+      const bool known = std::ranges::find(before, finding.what, &KafkaFinding::what) != before.end();
+      if (!known) news.push_back(finding.what);
+    }
   }
-  topic_.settings = std::move(*settings);
-  findings_ = judge_topic(options_, topic_);
+  for (const std::string& what : news) options_.say(what);
 }
 
 void TopicWatch::trim_now() {

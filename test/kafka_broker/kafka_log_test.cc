@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
+#include <string>
 
 #include "event/frame.h"
 #include "kafka/kafka_reader.h"
@@ -145,6 +147,12 @@ TEST_F(KafkaLogTest, ASingleReplicaIsWarnedOf) {
 }
 
 TEST_F(KafkaLogTest, ASettingThatTurnsUnsafeStopsWritingUntilItIsSetRight) {
+  std::mutex mutex;
+  std::string said;
+  options_.say = [&](const std::string& text) {
+    const std::lock_guard lock(mutex);
+    said += text + "\n";
+  };
   open();
   fill(3);
   administrator_.set(options_.topic, "retention.ms", "1000000");
@@ -152,12 +160,19 @@ TEST_F(KafkaLogTest, ASettingThatTurnsUnsafeStopsWritingUntilItIsSetRight) {
   const auto error = log_->room_error();
   EXPECT_EQ(error.code, Code::kBusy);
   EXPECT_THAT(error.what, HasSubstr("retention.ms = 1000000"));
+  wait(
+      [&] {
+        const std::lock_guard lock(mutex);
+        return said.find("retention.ms = 1000000") != std::string::npos;
+      },
+      "it was said");
   EXPECT_EQ(log_->submit(kFirst, sample_frame(0, 4), 4).error().code, Code::kBusy);
   EXPECT_EQ(numbers(*log_, wakes_, 0), (Numbers{1, 2, 3})) << "what is there is counted on";
   administrator_.set(options_.topic, "retention.ms", "-1");
   wait([&] { return log_->room_bytes() > 0; }, "it was set right");
   send(*log_, 0, 4);
   EXPECT_TRUE(take(*log_, wakes_, 1)[0].offset);
+  log_.reset();  // Nobody says anything more.
 }
 
 TEST_F(KafkaLogTest, AnEndBeforeWhatTheStoreHasCountedIsDamage) {
