@@ -82,6 +82,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(Surroundings& around
   bases.newest = [&cassandra](PartitionId partition, Offset offset) {
     return cassandra.newest_base_of(partition, offset);
   };
+  bases.sure_watermark = [&cassandra](PartitionId partition) { return cassandra.sure_watermark_of(partition); };
   bases.write = [&cassandra](PartitionId partition, Base base, std::uint64_t token) {
     cassandra.write_base_of(partition, std::move(base), token);
   };

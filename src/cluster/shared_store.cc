@@ -59,6 +59,7 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   shared.bases.newest = [&store](PartitionId partition, Offset offset) {
     return store.newest_base_of(partition, offset);
   };
+  shared.bases.sure_watermark = [&store](PartitionId partition) { return store.sure_watermark_of(partition); };
   shared.bases.write = [&store](PartitionId partition, Base base, std::uint64_t token) {
     store.write_base_of(partition, std::move(base), token);
   };

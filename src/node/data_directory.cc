@@ -139,6 +139,13 @@ std::string unfinished_text(const std::string& path, const std::string& aside) {
 
 Result<void> check(const std::string& path, const DirectoryIdentity& identity, const DirectoryPlace& here,
                    const DirectoryOptions& options) {
+  const auto left = read_file(left_path(path), kLeftBytesMax);
+  if (left) {
+    return failure(Code::kRefused, path + " was left: its totals were brought to " + std::string(as_text(*left)) +
+                                       ". What it counted now would not be there. Where that was given up, remove " +
+                                       left_path(path));
+  }
+  if (left.error().code != Code::kNotFound) return std::unexpected(left.error());
   if (const auto differs = differences(identity.place, here); !differs.empty()) {
     return failure(Code::kRefused,
                    path + " was copied or moved to this place (" + differs +
@@ -158,13 +165,6 @@ Result<void> check(const std::string& path, const DirectoryIdentity& identity, c
                                        "]: the list is fixed when it is made, since keys of RESP would become other "
                                        "counters");
   }
-  const auto left = read_file(left_path(path), kLeftBytesMax);
-  if (left) {
-    return failure(Code::kRefused, path + " was left: its totals were brought to " + std::string(as_text(*left)) +
-                                       ". What it counted now would not be there. Where that was given up, remove " +
-                                       left_path(path));
-  }
-  if (left.error().code != Code::kNotFound) return std::unexpected(left.error());
   const auto aside = aside_path(path, identity.log.generation);
   const auto unfinished = exists(aside);
   if (!unfinished) return std::unexpected(unfinished.error());

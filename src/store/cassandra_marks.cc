@@ -141,6 +141,11 @@ void CassandraMarks::commit_durable(const Durable& durable, TimeMs now) {
   }
 }
 
+Offset CassandraMarks::durable(PartitionId partition) const {
+  const auto known = partitions_.find(partition);
+  return known == partitions_.end() ? kNoOffset : known->second.durable.offset;
+}
+
 void CassandraMarks::load_durable(PartitionId partition, const CassandraMark& mark) {
   CassandraMark& known = partitions_[partition].durable;
   if (mark.offset >= known.offset) known = mark;

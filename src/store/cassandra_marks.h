@@ -66,6 +66,8 @@ class CassandraMarks {
   Durable plan_durable() const;
   /// They are in the store.
   void commit_durable(const Durable& durable, TimeMs now);
+  /// Of the durable mark that the store has, as far as is known here; kNoOffset: of none.
+  Offset durable(PartitionId partition) const;
   /// The store has this durable mark.
   void load_durable(PartitionId partition, const CassandraMark& mark);
 

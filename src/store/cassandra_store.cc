@@ -269,6 +269,7 @@ void CassandraStore::take_completions(std::vector<StoreCompletion>& out) { state
 std::size_t CassandraStore::pending() const { return state_->pending(); }
 Offset CassandraStore::durable_watermark(PartitionId partition) const { return state_->durable(partition); }
 Offset CassandraStore::oldest_base_of(PartitionId partition) const { return state_->bases().oldest(partition); }
+Offset CassandraStore::sure_watermark_of(PartitionId partition) const { return state_->marks().durable(partition); }
 Result<std::string> CassandraStore::claim_setting(const std::string& name, const std::string& value) {
   return state_->claim_setting(name, value);
 }

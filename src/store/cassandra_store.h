@@ -97,6 +97,9 @@ class CassandraStore final : public CounterStore {
   void write_base_of(PartitionId partition, Base base, std::uint64_t token);
   Offset oldest_base_of(PartitionId partition) const;
 
+  /// Where the partition's durable mark stands, as of the last call of `watermarks`: it holds whatever nodes forget.
+  Offset sure_watermark_of(PartitionId partition) const;
+
   /// Waits. Puts a setting there unless it is there, and answers what stands there now: the same for all who ask at
   /// once.
   Result<std::string> claim_setting(const std::string& name, const std::string& value);

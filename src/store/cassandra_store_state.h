@@ -98,6 +98,7 @@ class CassandraStore::State {
   CassandraTaskQueue tasks_;
   std::map<PartitionId, Offset> durable_;
   std::int64_t last_timestamp_ = 0;
+  std::int64_t last_setting_time_ = 0;  // Others give the same; `timestamp` keeps to the own clock, to be its own.
   CassandraDeltas deltas_{kCassandraShardsKnownMax};
   std::unique_ptr<CassandraMarks> marks_;
   std::unique_ptr<CassandraRequests> requests_;

@@ -53,14 +53,15 @@ void CassandraStore::State::put_settings(const CassandraTaskPtr& task, const Sto
     if (auto result = times.result(); !result) return acknowledged(task, std::move(result));
     CassandraReader reader(times.rows());
     for (std::uint32_t at = 0; at < times.row_count(); ++at) {
-      last_timestamp_ = std::max(last_timestamp_, std::min(reader.take_bigint(), kSettingTimeMax));
+      last_setting_time_ = std::max(last_setting_time_, std::min(reader.take_bigint(), kSettingTimeMax));
     }
     CassandraValues values;
     for (const auto& [name, text] : write.settings) {
       values.begin(3);
       values.put_bytes(name);
       values.put_bytes(text);
-      values.put_bigint(timestamp());
+      last_setting_time_ = std::max(timestamp(), last_setting_time_ + 1);
+      values.put_bigint(last_setting_time_);
     }
     requests_->submit(statements_.put_setting, values, options_.connection.requests_in_flight,
                       [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });

@@ -19,7 +19,7 @@ void OwnedPartition::step(bool may_read) {
   }
   if (!flush_restored_ && reader_.state() != PartitionReader::State::kRestoring) {
     flush_restored_ = true;
-    flush_.restored(reader_.base());
+    flush_.restored(reader_.sure_base());
   }
   core_.relay.step();
   flush_.step();

@@ -25,7 +25,7 @@ class PartitionBases {
  public:
   explicit PartitionBases(PartitionCore& core) : core_(core), last_(core.worker.steady) {}
 
-  /// The base that a partition began with. Nothing is made before this is called.
+  /// The base that a partition began with, if the log may be trimmed behind it. Nothing is made before this is called.
   void restored(std::optional<Offset> base);
 
   /// A flush begins, and will be followed by a watermark at `offset`: takes the window as of now, if a base is due.

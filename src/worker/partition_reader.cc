@@ -75,6 +75,7 @@ Result<void> PartitionReader::take_over(PartitionRestored& restored) {
   }
   QUIPU_MARK("worker: ids from a base");
   base_ = restored.base->offset;
+  base_sure_ = restored.base_sure;
   next_ = Offset{base_->value + 1};
   core_.worker.parts.group.seek(core_.shard.partition, next_);
   return restore_windows(restored.base->windows, std::span(&aggregator, 1));

@@ -51,8 +51,8 @@ class PartitionReader {
   bool begin_again() const { return begin_again_; }
   /// What the store had when this partition was taken over.
   RestoredPlace restored_from() const { return {restored_at_, base_}; }
-  /// The base that it began with.
-  std::optional<Offset> base() const { return base_; }
+  /// The base that it began with, where the log may be trimmed behind it.
+  std::optional<Offset> sure_base() const { return base_sure_ ? base_ : std::nullopt; }
   /// The oldest offset that is not read yet.
   Offset next() const { return next_; }
   /// When a step is needed if nothing else happens, by the steady clock.
@@ -87,6 +87,7 @@ class PartitionReader {
   bool begin_again_ = false;
   Offset restored_at_{};
   std::optional<Offset> base_;
+  bool base_sure_ = false;
   Offset next_{1};
   Offset first_{1};                      // Where the window is rebuilt from, without a base ...
   std::uint64_t back_ = 0;               // ... which was to be so many frames before the watermark.

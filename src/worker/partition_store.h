@@ -18,6 +18,8 @@ struct PartitionRestored {
   std::vector<SourceRow> sources;
   /// The newest base at or below the watermark.
   std::optional<Base> base;
+  /// The log may be trimmed behind the base: a watermark at or above it holds whatever the store's servers forget.
+  bool base_sure = true;
 };
 
 /// What a worker asks of the store for a partition as a whole, while it works on others.

@@ -26,6 +26,7 @@ Result<PartitionRestored> StartPartitionStore::restored(PartitionId partition) {
     auto base = bases_.newest(partition, out.watermark->offset);
     if (!base) return std::unexpected(base.error());
     out.base = std::move(*base);
+    out.base_sure = !out.base || !bases_.sure_watermark || bases_.sure_watermark(partition) >= out.base->offset;
   }
   return out;
 }

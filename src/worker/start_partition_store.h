@@ -10,11 +10,14 @@
 
 namespace quipu {
 
-/// How a store that keeps bases by partition is asked for them; both or neither.
+/// How a store that keeps bases by partition is asked for them; the first two or neither.
 struct PartitionBaseCalls {
   std::function<Result<std::optional<Base>>(PartitionId, Offset)> newest;
   /// Completed by the CounterStore itself, with this token.
   std::function<void(PartitionId, Base, std::uint64_t)> write;
+  /// Up to where a watermark was there, when they were last asked for, that holds whatever the store's servers forget.
+  /// Null: each does.
+  std::function<Offset(PartitionId)> sure_watermark = nullptr;
 };
 
 /// A PartitionStore over what a CounterStore answers at start, for stores that may be asked that at any time.
