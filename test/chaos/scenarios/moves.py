@@ -103,7 +103,7 @@ def move(context):
     again = context.run(migrate, code=1)
     expect(b"the store is in use" in again.stdout, f"a second migration said {again.stdout}")
     served = context.run([*cluster.command, "serve", "--data", str(data)], code=None)
-    expect(served.returncode != 0 and b"was left" in served.stderr, f"the directory that was left is served: {served.stderr[-500:]}")
+    expect(served.returncode != 0 and b"was left" in served.stdout, f"the directory that was left is served: {served.stdout[-500:]}")
     with cluster:
         agree(cluster, totals)
         count_on(cluster, totals)
