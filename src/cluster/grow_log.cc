@@ -201,7 +201,7 @@ class Growth {
     if (!now) return std::unexpected(now.error());
     if (*now >= partitions_) return {};
     return failure(Code::kBusy,
-                   "the store still says what it said before: this machine's clock is behind; run this again");
+                   "the store does not say what was written: another process wrote at the same moment; run this again");
   }
 
   static std::unexpected<Error> ended() {

@@ -106,15 +106,14 @@ Result<void> copy_rows(WaitingStore& from, WaitingStore& to, BegunLog& report) {
   });
 }
 
-/// Makes `report.after` what all processes go by, and sees that it is: what stands there is ordered by the clocks of
-/// those who wrote it.
+/// Makes `report.after` what all processes go by, and sees that it is: another may write at the same moment.
 Result<void> put_identity(WaitingStore& waiting, CounterStore& store, const BegunLog& report) {
   if (auto put = waiting.write({}, {{std::string(kClusterSetting), cluster_text(report.after)}}, true); !put)
     return put;
   const auto there = known_identity(store);
   if (there && *there == report.after) return {};
   return failure(Code::kBusy,
-                 "the store still says what it said before: this machine's clock is behind; run this again");
+                 "the store does not say what was written: another process wrote at the same moment; run this again");
 }
 
 }  // namespace

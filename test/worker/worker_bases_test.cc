@@ -81,6 +81,25 @@ TEST_F(WorkerTest, BeginsNoBaseWhileOneOfADroppedPartitionIsWithTheStore) {
   EXPECT_GT(log_.bounds(kSecond).begin, Offset{1});
 }
 
+TEST_F(WorkerTest, ABaseIsSureWhereAWatermarkThatHoldsIsNotBelowIt) {
+  StoreHandle handle(store_, late_);
+  Offset sure{};
+  StartPartitionStore plain(handle,
+                            {[](PartitionId, Offset) -> Result<std::optional<Base>> { return Base{Offset{1}, {}}; },
+                             [](PartitionId, const Base&, std::uint64_t) {}, [&](PartitionId) { return sure; }});
+  append(kFirst, {add("a")});
+  start();
+  mark();
+  plain.restore(kFirst, 1);
+  sure = Offset{1};
+  plain.restore(kFirst, 2);
+  std::vector<PartitionStore::Answer> answers;
+  plain.take_answers(answers);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_FALSE(answers[0].restored->base_sure);
+  EXPECT_TRUE(answers[1].restored->base_sure);
+}
+
 TEST_F(WorkerTest, TrimsNothingWhereTheStoreKeepsNoBases) {
   StoreHandle handle(store_, late_);
   StartPartitionStore plain(handle);

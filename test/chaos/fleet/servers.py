@@ -90,3 +90,22 @@ class Servers:
         wish.write_text(json.dumps({"version": 1, "partitions": [
             {"topic": topic, "partition": partition, "offset": offset} for partition, offset in offsets.items()]}))
         return self.kafka_tool("DeleteRecordsCommand", "--offset-json-file", wish)
+
+
+class OwnServers(Servers):
+    """`with`: servers of one scenario alone, of one kind; none of them outlives it."""
+
+    def __init__(self, context, kind, **more):
+        super().__init__(context.directory / f"own-{kind}", **more)
+        self.kind = kind
+
+    def __enter__(self):
+        try:
+            self.up(self.kind)
+        except BaseException:  # Whatever it is, no server outlives it.
+            self.down()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.down()

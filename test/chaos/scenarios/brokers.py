@@ -3,30 +3,12 @@
 import json
 
 from fleet.cluster import Cluster
-from fleet.servers import Servers
+from fleet.servers import OwnServers
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
 
 from .lost import adopt, loss_is_named
 from .workers import finish
-
-
-class Three(Servers):
-    """`with`: three brokers of the scenario's own."""
-
-    def __init__(self, context, settings=()):
-        super().__init__(context.directory / "brokers", brokers=3, settings=settings)
-
-    def __enter__(self):
-        try:
-            self.up("kafka")
-        except BaseException:  # Whatever it is, no broker outlives it.
-            self.down()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.down()
 
 
 def over(context, stem, brokers, settings=None):
@@ -57,7 +39,7 @@ def copies(brokers, topic):
 def one_of_three(context):
     """SIGKILL of each broker in turn, which comes back; the other two go on meanwhile."""
     random = context.random()
-    with Three(context) as brokers, over(context, "three", brokers) as cluster:
+    with OwnServers(context, "kafka", brokers=3) as brokers, over(context, "three", brokers) as cluster:
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
         moved = 0
         for turn, number in enumerate(random.sample((1, 2, 3), 3)):
@@ -91,7 +73,7 @@ def elect(brokers, topic, partitions):
 def unclean(context):
     """A follower that was away is made leader (two copies of each partition, an unclean election): what it lacks was
     acknowledged and is gone. That is found and named, and `quipu log adopt` goes on."""
-    with Three(context) as brokers, over(context, "unclean", brokers, {"kafka.replication": 2}) as cluster:
+    with OwnServers(context, "kafka", brokers=3) as brokers, over(context, "unclean", brokers, {"kafka.replication": 2}) as cluster:
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds * 4).start()
         traffic.wait_for(0.05)
         now = copies(brokers, cluster.stem)

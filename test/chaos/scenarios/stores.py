@@ -4,7 +4,7 @@ import time
 
 from fleet.cluster import Cluster
 from fleet.cql import Cql
-from fleet.servers import Servers
+from fleet.servers import OwnServers
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
 
@@ -42,28 +42,10 @@ def cassandra(context):
                      f"{' and '.join(f'{count:.0f}' for count in found)} partitions")
 
 
-class ThreeNodes(Servers):
-    """`with`: three nodes of Cassandra of the scenario's own, that each keep all rows."""
-
-    def __init__(self, context):
-        super().__init__(context.directory / "nodes", cassandra=3)
-
-    def __enter__(self):
-        try:
-            self.up("cassandra")
-        except BaseException:  # Whatever it is, no node outlives it.
-            self.down()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.down()
-
-
 def one_of_three(context):
     """SIGKILL of each node of Cassandra in turn, which comes back; the other two go on meanwhile, and workers see every start."""
     random = context.random()
-    with ThreeNodes(context) as nodes, Cluster(context, "three_nodes", {
+    with OwnServers(context, "cassandra", cassandra=3) as nodes, Cluster(context, "three_nodes", {
             "cassandra.contact_points": nodes.address["cassandra"], "cassandra.replication": 3,
             "cassandra.request_timeout": "2s"}) as cluster:
         cluster.cassandra_port = nodes.port("cassandra")
