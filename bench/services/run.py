@@ -47,6 +47,15 @@ Median of {rounds} alternating rounds (lowest to highest), a second; pgbench for
 
 Measured at {where}.
 """
+NAMES = {"postgres_rows/100": "PostgreSQL, rows written, 100 a flush",
+         "postgres_rows/1000": "PostgreSQL, rows written, 1,000 a flush",
+         "postgres_rows/10000": "PostgreSQL, rows written, 10,000 a flush",
+         "postgres_loads/1": "PostgreSQL, counters read, one a request",
+         "postgres_loads/100": "PostgreSQL, counters read, 100 a request",
+         "redis_gets/1": "Redis, totals read, one a request",
+         "redis_gets/64": "Redis, totals read, 64 a request",
+         "redis_updates/1": "Redis, rows of a flush, counters in the cache",
+         "redis_updates/0": "Redis, rows of a flush, counters not in the cache"}
 PGBENCH = "/usr/lib/postgresql/15/bin/pgbench"
 
 
@@ -75,7 +84,7 @@ def main():
 
     def note(name, rate):
         found.setdefault(name, []).append(rate)
-        print(f"  {name:34} {rate:12,.0f} a second", flush=True)
+        print(f"  {name:50} {rate:12,.0f} a second", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="quipu-bench-") as work:
         place = ["--dir", f"{work}/place"]
@@ -97,12 +106,12 @@ def main():
                         note(f"postgres-{mode} {case}, events", events_per_second(url, mode, counters))
                 said = output_of(ROOT / "build/release/bench_services", "--benchmark_format=json", env=env)
                 for one in json.loads(said)["benchmarks"]:
-                    note(one["name"].split("/min_time")[0], one["items_per_second"])
+                    note(NAMES[one["name"].split("/min_time")[0]], one["items_per_second"])
         finally:
             subprocess.run([services, "down", "--kill", "--purge", *place], check=False)
     print("\nmedian (lowest to highest)")
     for name, rates in found.items():
-        print(f"  {name:34} {statistics.median(rates):12,.0f} ({min(rates):,.0f} to {max(rates):,.0f})")
+        print(f"  {name:50} {statistics.median(rates):12,.0f} ({min(rates):,.0f} to {max(rates):,.0f})")
     if arguments.write:
         rows = "\n".join(f"| {name} | {statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f}) |"
                          for name, rates in found.items())
