@@ -51,7 +51,8 @@ CounterKey key_of(std::uint64_t number) {
   return {number * 0x9e3779b97f4a7c15, "views", "video-" + std::to_string(number)};
 }
 
-/// An offset above all that earlier runs wrote, which rows keep by: the milliseconds since 2024, for an offset has 40 bits.
+/// An offset above all that earlier runs wrote, which rows keep by: the milliseconds since 2024, for an offset has 40
+/// bits.
 std::uint64_t first_offset() {
   const std::chrono::sys_days since{std::chrono::January / 1 / 2024};
   return static_cast<std::uint64_t>((std::chrono::system_clock::now() - since) / std::chrono::milliseconds{1});
