@@ -10,9 +10,10 @@
 namespace quipu {
 namespace {
 
-constexpr std::size_t kPageRows = 4'096;
+constexpr std::size_t kPageRows = 512;  // Few: reads wait behind a page.
 constexpr std::int64_t kBusyMs = 100;
 constexpr std::int64_t kCountMs = 10'000;
+constexpr std::int64_t kCountShare = 20;  // Counting takes a twentieth of the time at most.
 /// A cursor has no room for the lowest two bits of a routing hash: Redis's clients take 63 bits at most.
 constexpr unsigned kCursorShift = 2;
 
@@ -112,7 +113,12 @@ std::uint64_t StoreWalks::count(const std::vector<NamespaceId>& spaces) {
 }
 
 void StoreWalks::step(TimeMs now) {
-  if (!count_wanted_ || count_runs_ || (counted_at_ != 0 && now - counted_at_ < kCountMs && now >= counted_at_)) return;
+  if (count_runs_) {
+    count_took_ = std::max<std::int64_t>(now - counted_at_, 0);
+    return;
+  }
+  const auto pause = std::max(kCountMs, kCountShare * count_took_);
+  if (!count_wanted_ || (counted_at_ != 0 && now - counted_at_ < pause && now >= counted_at_)) return;
   count_wanted_ = false;
   count_runs_ = true;
   counted_at_ = now;

@@ -30,7 +30,8 @@ class StoreWalks {
   /// The largest totals of a namespace.
   void top(NamespaceId space, std::size_t limit, Done done);
 
-  /// How many counters of these namespaces the last whole walk has met; asks for another one now and then.
+  /// How many counters of these namespaces the last whole walk has met; asks for another one, every 10 s at most, and
+  /// so seldom that walks take a twentieth of the time.
   std::uint64_t count(const std::vector<NamespaceId>& spaces);
   /// Begins that walk where it is due.
   void step(TimeMs now);
@@ -51,6 +52,7 @@ class StoreWalks {
   bool count_wanted_ = true;
   bool count_runs_ = false;
   TimeMs counted_at_ = 0;
+  std::int64_t count_took_ = 0;  // In ms, of the last walk.
 };
 
 }  // namespace quipu

@@ -1,77 +1,77 @@
 #include "store/cassandra_scan.h"
 
 #include <algorithm>
-#include <tuple>
-#include <vector>
 
 namespace quipu {
 namespace {
 
-constexpr std::int32_t kRowsAtOnce = 4'096;
-constexpr std::int32_t kRowsAtOnceMax = 1 << 20;
+constexpr std::size_t kRowsAtOnce = 4'096;
+constexpr std::int32_t kRowsAtOnceMax = 1 << 20;  // Far more than a counter has shards.
+
+constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
+
+/// Positions are unsigned, tokens are not: the smallest token is position 0.
+std::int64_t token_at(std::uint64_t position) { return static_cast<std::int64_t>(position ^ kSign); }
+std::uint64_t position_of(std::int64_t token) { return static_cast<std::uint64_t>(token) ^ kSign; }
 
 }  // namespace
 
-CassandraScan::CassandraScan(const StoreScan& scan, ReadRow read_row) : scan_(scan), read_row_(read_row) {
-  ask_.rows = kRowsAtOnce;
+CassandraScan::CassandraScan(const StoreScan& scan, ReadRow read_row)
+    : rows_max_(std::max<std::size_t>(scan.rows_max, 1)), read_row_(read_row) {
+  ask_ = {token_at(scan.from), rows_to_ask()};
+}
+
+/// One more than there is room for: it shows that a counter is whole.
+std::int32_t CassandraScan::rows_to_ask() const {
+  return static_cast<std::int32_t>(std::min(kRowsAtOnce, rows_max_ - page_.size())) + 1;
 }
 
 Result<bool> CassandraScan::take(std::string_view rows, std::uint32_t count) {
   CassandraReader answer(rows);
   RowBatch of_token;
-  bool first = true;
-  std::int64_t begun = ask_.token;
+  std::int64_t token = ask_.token;
+  bool taken = false;
   const bool full = count >= static_cast<std::uint32_t>(ask_.rows);
   for (std::uint32_t at = 0; at < count; ++at) {
-    const auto token = answer.take_bigint();
-    if (!first && token != begun) {
-      add(of_token);
+    const auto of_row = answer.take_bigint();
+    if (of_row != token && !of_token.empty()) {
+      if (!add(token, of_token)) return false;
+      taken = true;
       of_token.clear();
     }
-    begun = first ? token : std::max(begun, token);
-    first = false;
+    token = of_row;
     if (auto read = read_row_(answer, of_token); !read) return std::unexpected(read.error());
   }
   if (!answer.ok() || !answer.at_end()) return failure(Code::kDamaged, "a page of counters that ends too early");
   if (!full) {
-    add(of_token);
+    add(token, of_token);
     return false;
   }
-  // The last token's rows may go on behind this answer: they are asked for again, whole.
-  ask_.rows = begun == ask_.token ? std::min(ask_.rows * 2, kRowsAtOnceMax) : kRowsAtOnce;
-  ask_.token = begun;
+  if (!taken && ask_.rows >= kRowsAtOnceMax) return failure(Code::kDamaged, "a counter of more shards than there are");
+  next_ = token;
+  if (!page_.empty() && page_.size() + of_token.size() >= rows_max_) return false;
+  ask_ = {token, taken ? rows_to_ask() : ask_.rows * 2};
   return true;
 }
 
-void CassandraScan::add(const RowBatch& rows) {
+/// The rows of one token, all of them. Answers whether they had room; if not, the next page begins with them.
+bool CassandraScan::add(std::int64_t token, const RowBatch& rows) {
+  next_.reset();
+  if (rows.empty()) return true;
+  if (page_.size() >= rows_max_) {
+    next_ = token;
+    return false;
+  }
   for (const auto& item : rows.items()) {
-    if (item.routing < scan_.from || (dropped_ && item.routing >= *dropped_)) continue;
-    groups_[item.routing].add(item.routing, rows.space(item), rows.counter(item), item.shard, item.row);
-    ++rows_;
+    page_.add(item.routing, rows.space(item), rows.counter(item), item.shard, item.row);
   }
-  const auto rows_max = std::max<std::size_t>(scan_.rows_max, 1);
-  while (!groups_.empty()) {
-    const auto last = std::prev(groups_.end());
-    if (rows_ - last->second.size() < rows_max) return;
-    rows_ -= last->second.size();
-    dropped_ = last->first;
-    groups_.erase(last);
-  }
+  return true;
 }
 
 std::optional<std::uint64_t> CassandraScan::finish(RowBatch& page) {
-  for (const auto& [routing, rows] : groups_) {
-    std::vector<const RowBatch::Item*> order;
-    for (const auto& item : rows.items()) order.push_back(&item);
-    std::ranges::sort(order, [&rows](const auto* left, const auto* right) {
-      return std::tuple(rows.space(*left), rows.counter(*left), left->shard) <
-             std::tuple(rows.space(*right), rows.counter(*right), right->shard);
-    });
-    for (const auto* item : order) {
-      page.add(item->routing, rows.space(*item), rows.counter(*item), item->shard, item->row);
-    }
-  }
-  return dropped_;
+  page = std::move(page_);
+  if (!next_) return std::nullopt;
+  return position_of(*next_);
 }
 
 }  // namespace quipu

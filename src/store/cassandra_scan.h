@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <string_view>
 
@@ -13,10 +12,9 @@
 
 namespace quipu {
 
-/// One page of the store in the order of routing hashes, gathered from rows in the order of Cassandra's tokens. Pure.
+/// One page of the store, gathered from rows in the order of Cassandra's tokens, which are its positions. Pure.
 ///
-/// Nothing leads from one order to the other, so a page looks at every row of the store, and keeps those of the
-/// smallest hashes: at most a page of them, and those of the last hash.
+/// No counter is cut: an answer that is full may lack rows of its last token, which are asked for again, whole.
 class CassandraScan {
  public:
   /// What is asked of Cassandra next: rows from this token on, at most so many.
@@ -36,18 +34,18 @@ class CassandraScan {
   /// is more to ask.
   Result<bool> take(std::string_view rows, std::uint32_t count);
 
-  /// The page, in order, and where the next one begins.
+  /// Gives the page away, and answers where the next one begins.
   std::optional<std::uint64_t> finish(RowBatch& page);
 
  private:
-  void add(const RowBatch& rows);
+  bool add(std::int64_t token, const RowBatch& rows);
+  std::int32_t rows_to_ask() const;
 
-  const StoreScan scan_;
+  const std::size_t rows_max_;
   const ReadRow read_row_;
   Ask ask_;
-  std::map<std::uint64_t, RowBatch> groups_;  // By routing hash.
-  std::size_t rows_ = 0;
-  std::optional<std::uint64_t> dropped_;  // The smallest hash that had no place.
+  RowBatch page_;
+  std::optional<std::int64_t> next_;
 };
 
 }  // namespace quipu

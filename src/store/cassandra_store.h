@@ -63,8 +63,7 @@ struct CassandraStoreOptions {
 /// - Completions of writes, loads and scans in order, and a load sees all before it (CassandraTaskQueue).
 /// - `sync`, and a base, wait until what was written is on the nodes' disks: sync_wait_ms, and then an acknowledged
 ///   write and a look at the nodes. A base does not hold up what comes behind it.
-/// - A scan reads every row of the store for each page, in Cassandra's order, and gives those of the smallest routing
-///   hashes: for operators and migration. Rows that others write meanwhile are in it or not.
+/// - A scan goes in the order of Cassandra's tokens. Rows that others write meanwhile are in it or not.
 /// - Bases and watermarks are of one partition each. Those of CounterStore without a partition are of partition 0.
 /// Threads: the driver's. All calls on the owner's thread, which does the work of the store within them.
 class CassandraStore final : public CounterStore {

@@ -116,12 +116,12 @@ struct StoreLoad {
   std::vector<CounterKey> keys;
 };
 
-/// A page of the store in the order of (routing hash, namespace, counter, generation, partition): all shards of a
-/// counter, and all counters of one routing hash, are on one page.
+/// A page of the store, in an order of the store's own: of routing hashes, or of Cassandra's tokens. All shards of a
+/// counter stand together, on one page, and all counters of one position are on one page.
 struct StoreScan {
   std::uint64_t token = 0;
-  std::uint64_t from = 0;       ///< The routing hash to begin at.
-  std::size_t rows_max = 4096;  ///< Passed only to complete the last routing hash.
+  std::uint64_t from = 0;       ///< The position to begin at: 0, or where an earlier page said that the next begins.
+  std::size_t rows_max = 4096;  ///< Passed only to complete the last position.
 };
 
 struct StoreCompletion {

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "contract/counter_store_contract.h"
 
@@ -14,14 +17,19 @@ std::vector<StoreCompletion> take_all(StoreBench& bench) {
 }
 
 std::string text_of(const RowBatch& rows) {
-  std::ostringstream text;
+  std::vector<std::string> lines;  // In an order that no store's scan decides.
   for (const auto& item : rows.items()) {
+    std::ostringstream text;
     text << item.routing << ' ' << rows.space(item) << '/' << rows.counter(item) << " g" << item.shard.generation.value
          << " p" << item.shard.partition.value << " total " << item.row.total << " events " << item.row.events
          << " epoch " << item.row.epoch.value << " applied " << item.row.applied.value << " flags "
          << int{item.row.flags} << '\n';
+    lines.push_back(text.str());
   }
-  return text.str();
+  std::ranges::sort(lines);
+  std::string all;
+  for (const auto& line : lines) all += line;
+  return all;
 }
 
 }  // namespace quipu::testing_contract
