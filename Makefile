@@ -130,7 +130,7 @@ planted:         ## Plants each known bug and has the simulator catch it; writes
 	@tools/install build
 	@test/sim/run.py --bugs-only --write docs/results/planted.md
 
-coverage:        ## What the tests and the simulator run of the core; writes docs/results/coverage.md
+coverage:        ## What the unit tests and the simulator run, and which test passes which rare branch; writes docs/results/coverage.md
 	@tools/install build test services coverage
 	@tools/coverage -j $(JOBS)
 

@@ -105,6 +105,8 @@ Result<std::string> read_password(const std::string& key, const std::string& fil
 
 Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake) {
   const auto until = std::chrono::steady_clock::now() + kStartMax;
+  // Said before, since servers that have just begun may take long to agree on the tables.
+  spdlog::info("opening the counter store ({})", config.store_kind);
   while (true) {
     auto opened = config.store_kind == "postgres" ? open_postgres(config, wake) : open_cassandra(config, wake);
     if (opened || (opened.error().code != Code::kBusy && opened.error().code != Code::kUnknown)) return opened;

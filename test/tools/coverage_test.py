@@ -130,6 +130,12 @@ class Marks(unittest.TestCase):
         output = "  disk is full             7\n  mark torn                         12\n  mark worker: gone      3\n3 seeds\n"
         self.assertEqual(coverage.passed_marks(output), {"torn": 12, "worker: gone": 3})
 
+    def test_a_mark_without_a_test_is_named(self):
+        tests = coverage.tests_of_marks("torn\tLog.All\ntorn\tLog.Torn\ncut\tLog.All\n")
+        marks = coverage.Marks({"torn": ["log/a.cc"], "cut": ["log/a.cc"], "gone": ["log/b.cc"]}, {}, tests)
+        self.assertEqual(marks.wrong(), ["no test passes the mark `gone` of log/b.cc"])
+        self.assertEqual(marks.test_of("torn"), "Log.Torn", "it passes the fewest others")
+        self.assertEqual(marks.test_of("cut"), "Log.All")
 
     def test_each_form_tells_of_the_marks_in_its_own_code(self):
         output = "  mark torn     12\n  mark worker: gone      3\n3 seeds\n"
@@ -139,16 +145,18 @@ class Marks(unittest.TestCase):
 
 class Page(unittest.TestCase):
     def test_the_page_names_every_uncovered_line_of_the_core(self):
-        others = [file(line(1, 1), path=f"src/{folder}/a.cc") for folder in coverage.CORE if folder != "log"]
+        others = [file(line(1, 1), path=f"src/{folder}/a.cc") for folder in (*coverage.CORE, "net") if folder != "log"]
         report = json.loads(json.dumps({"files": [OPENED, *others]}))
         stretches = coverage.stretches_of(OPENED, SOURCE)
         given, _ = coverage.judge(stretches, {"src/log/log.cc": {"no such": "nobody asks", "close()": "never"}})
-        page = coverage.page(coverage.by_folder(report), stretches, given, {"torn": ["log/a.cc"]}, {"torn": 5}, ["Head."])
+        marks = coverage.Marks({"torn": ["log/a.cc"]}, {"torn": 5}, {"torn": {"Log.CutsATornTail"}})
+        page = coverage.page(coverage.by_folder(report), stretches, given, marks, ["Head."])
         self.assertTrue(page.startswith("# Coverage\n\nHead.\n"))
         for row in ("| [`log`](#log) | 8 | 4 | 50.0 % | 2 | 1 | 50.0 % |", "| [`store`](#store) | 1 | 1 | 100.0 % | 0 | 0 |  |",
                     "| all | 13 | 9 | 69.2 % | 2 | 1 | 50.0 % |",
                     "| `log.cc` | `Log::open` | 3 | nobody asks |", "| `log.cc` | `Log::close` | 8, 10-11 | never |",
-                    "### event\n\nNone.\n", "| torn | `log/a.cc` | embedded | 5 |"):
+                    "### event\n\nNone.\n", "| `net` | 1 | 1 | 100.0 % | 0 | 0 |  |",
+                    "| torn | `log/a.cc` | `Log.CutsATornTail` | embedded | 5 |"):
             self.assertIn(row, page)
 
 
