@@ -20,19 +20,25 @@ std::string lag_text(const LogStatus::Partition& partition) {
   return fmt::format("{:.1f}", static_cast<double>(partition.lag_ms) / 1000);
 }
 
+std::string events_text(std::uint64_t events, bool all) { return fmt::format("{}{}", all ? "" : ">", events); }
+
 void print_text(const LogStatus& status, std::ostream& out) {
   out << fmt::format("topic {}, generation {}, {} partitions\n", status.topic, status.identity.generation.value,
                      status.partitions.size());
-  out << fmt::format("{:>9} {:>12} {:>12} {:>12} {:>12} {:>10} {:>9}\n", "partition", "begin", "end", "applied",
-                     "committed", "lag", "lag s");
+  out << fmt::format("{:>9} {:>12} {:>12} {:>12} {:>12} {:>10} {:>12} {:>9}\n", "partition", "begin", "end", "applied",
+                     "committed", "lag", "lag events", "lag s");
   std::uint64_t lag = 0;
+  std::uint64_t events = 0;
+  bool all = true;
   for (const auto& partition : status.partitions) {
     lag += partition.lag;
-    out << fmt::format("{:>9} {:>12} {:>12} {:>12} {:>12} {:>10} {:>9}\n", partition.partition.value,
+    events += partition.events;
+    all &= partition.all_events;
+    out << fmt::format("{:>9} {:>12} {:>12} {:>12} {:>12} {:>10} {:>12} {:>9}\n", partition.partition.value,
                        partition.begin.value, partition.end.value, partition.applied.value, partition.committed.value,
-                       partition.lag, lag_text(partition));
+                       partition.lag, events_text(partition.events, partition.all_events), lag_text(partition));
   }
-  out << fmt::format("{} frames are not in the store yet\n", lag);
+  out << fmt::format("{} frames, of {} events, are not in the store yet\n", lag, events_text(events, all));
   if (status.open_partitions < status.partitions.size()) {
     out << fmt::format("partitions {} and above take no events: `quipu log grow` opens them\n", status.open_partitions);
   }
@@ -47,7 +53,9 @@ void print_json(const LogStatus& status, std::ostream& out) {
                    {"end", partition.end.value},
                    {"applied", partition.applied.value},
                    {"committed", partition.committed.value},
-                   {"lag_frames", partition.lag}};
+                   {"lag_frames", partition.lag},
+                   {"lag_events", partition.events},
+                   {"lag_events_complete", partition.all_events}};
     if (partition.lag_ms < 0) {
       object["lag_ms"] = nullptr;
     } else {

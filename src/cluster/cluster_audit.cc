@@ -18,6 +18,7 @@
 #include "event/frame.h"
 #include "node/audit_table.h"
 #include "node/doorbell.h"
+#include "node/log_lines.h"
 #include "node/node_clock.h"
 
 namespace quipu {
@@ -27,9 +28,7 @@ constexpr std::size_t kStretchBytes = std::size_t{1} << 20;
 /// What a row takes at most while it is on its way from the store and in the table, with a name of the usual size.
 constexpr std::size_t kRowBytes = 1'024;
 constexpr std::size_t kRowsMin = 1'000;
-/// A page of Cassandra's looks at every row of the store.
-constexpr std::int64_t kPageMsMax = 1'800'000;
-constexpr std::size_t kPostgresPageRows = 100'000;
+constexpr std::size_t kPageRows = 10'000;
 /// A log that gives nothing for so long is taken for one that never will.
 constexpr std::int64_t kStallMs = 60'000;
 constexpr std::int64_t kLookMs = 50;
@@ -62,7 +61,7 @@ class ClusterAudit {
         if (auto counted = count(PartitionId{at}); !counted) return std::unexpected(counted.error());
       }
       table_->compare(watermarks_, newest_, report_);
-      report_.older_rows += std::ranges::count_if(older_, [this](auto routing) { return in_range(routing); });
+      report_.older_rows += older_.size();
     }
     return std::move(report_);
   }
@@ -100,7 +99,7 @@ class ClusterAudit {
   Result<void> replay(Reading& reading, const LogRead::Item& item, ByteView bytes);
   void count_frame(Reading& reading, const Frame& frame, Offset offset, bool certain, bool ids_alone);
   bool in_range(std::uint64_t routing) const { return routing >= from_ && (!to_ || routing < *to_); }
-  Result<void> bound_memory();
+  Result<void> bound_memory(std::size_t rows_max);
 
   const Config& config_;
   const std::function<void(std::uint64_t)>& progress_;
@@ -135,23 +134,25 @@ Result<void> ClusterAudit::read_store() {
   }
   last_ = watermarks_;
   older_.clear();
-  // Cassandra looks at all rows for each page; PostgreSQL has to answer each within its time.
-  const auto page_rows = config_.cluster.store_kind == "postgres" ? std::min(rows_max_, kPostgresPageRows) : rows_max_;
-  WaitingStore waiting(store, bell_, kPageMsMax, interrupted_);
-  to_ = from_;
-  for (std::size_t rows = 0; to_ && rows < rows_max_;) {
+  // The range is all that is left, until there is more of it than there is room for. PostgreSQL's order is that of
+  // ranges; Cassandra's is not: all of it is looked at for each.
+  to_.reset();
+  const bool ordered = config_.cluster.store_kind == "postgres";
+  WaitingStore waiting(store, bell_, WaitingStore::kAnswerMsMax, interrupted_);
+  for (std::optional<std::uint64_t> at = ordered ? from_ : 0; at && !(ordered && to_ && *at >= *to_);) {
     if (interrupted_()) return ended();
-    const auto page = waiting.page(*to_, std::min(page_rows, rows_max_ - rows));
+    const auto page = waiting.page(*at, kPageRows);
     if (!page) return std::unexpected(page.error());
     if (auto taken = take_rows(page->rows); !taken) return taken;
-    rows += page->rows.items().size();
-    to_ = page->next;
+    if (auto bounded = bound_memory(rows_max_); !bounded) return bounded;
+    at = page->next;
   }
   return {};
 }
 
 Result<void> ClusterAudit::take_rows(const RowBatch& rows) {
   for (const RowBatch::Item& item : rows.items()) {
+    if (!in_range(item.routing)) continue;
     if (item.shard.generation != generation()) {
       older_.push_back(item.routing);
       continue;
@@ -281,7 +282,8 @@ Result<bool> ClusterAudit::count_from(Reading& reading) {
       ++next.value;
       frames_left_ -= std::min<std::uint64_t>(frames_left_, 1);
     }
-    if (auto bounded = bound_memory(); !bounded) return std::unexpected(bounded.error());
+    // The log may name counters that the store does not have.
+    if (auto bounded = bound_memory(2 * rows_max_); !bounded) return std::unexpected(bounded.error());
     if (progress_) progress_(frames_left_);
   }
   log().forget(partition);
@@ -345,18 +347,18 @@ void ClusterAudit::count_frame(Reading& reading, const Frame& frame, Offset offs
   }
 }
 
-/// The log may name counters that the store does not have: where these are more than there is room for, the upper half
-/// of the range is left for later.
-Result<void> ClusterAudit::bound_memory() {
-  while (table_->size() > 2 * rows_max_) {
-    std::vector<std::uint64_t> all;
-    all.reserve(table_->size());
+/// Where there is more than room for `rows_max` rows, the upper half of the range is left for later.
+Result<void> ClusterAudit::bound_memory(std::size_t rows_max) {
+  while (table_->size() + older_.size() > rows_max) {
+    std::vector<std::uint64_t> all = older_;
+    all.reserve(all.size() + table_->size());
     table_->for_each([&](PartitionId, AuditTable::Audited& audited) { all.push_back(audited.routing); });
     const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
     std::ranges::nth_element(all, middle);
     if (*middle <= from_) return failure(Code::kTooLarge, "memory.table_bytes does not hold the rows of one counter");
     to_ = *middle;
-    table_->drop_if([this](const AuditTable::Audited& audited) { return audited.routing >= *to_; });
+    table_->drop_if([this](const AuditTable::Audited& audited) { return !in_range(audited.routing); });
+    std::erase_if(older_, [this](auto routing) { return !in_range(routing); });
   }
   return {};
 }
@@ -370,6 +372,7 @@ Result<AuditReport> audit_cluster(const Config& config, const std::function<void
                    "store.kind = \"cassandra-counters\": it counts at least once, and its rows do not say what of the "
                    "log they include");
   }
+  tell_on_standard_error();
   return ClusterAudit(config, progress, interrupted).run();
 }
 

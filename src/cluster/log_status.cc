@@ -2,16 +2,56 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "aggregate/partition_state.h"
 #include "cluster/shared_parts.h"
+#include "event/frame.h"
+#include "kafka/kafka_log.h"
+#include "node/doorbell.h"
+#include "node/log_lines.h"
 #include "node/node_clock.h"
 #include "store/flushed_mark.h"
 
 namespace quipu {
+namespace {
+
+constexpr std::size_t kStretchBytes = std::size_t{1} << 20;
+constexpr std::int64_t kCountMsMax = 5'000;
+constexpr std::int64_t kLookMs = 50;
+
+/// Reads the partition's frames from `next` on and adds their events up, until all are read or `until` is there.
+Result<void> count_events(KafkaLog& log, Doorbell& bell, Offset next, std::int64_t until, LogStatus::Partition& out) {
+  std::vector<LogCompletion> none;
+  log.seek(out.partition, next);
+  while (next < out.end && steady_clock_ms() < until) {
+    log.take_completions(none);
+    const auto stretch = log.read(out.partition, next, kStretchBytes);
+    if (!stretch) return std::unexpected(stretch.error());
+    if (stretch->frames.empty()) bell.wait(kLookMs);
+    for (const LogRead::Item& item : stretch->frames) {
+      if (item.offset >= out.end) break;
+      const auto frame = decode_frame(stretch->frame(item));
+      if (!frame) {
+        return failure(Code::kDamaged, "partition " + std::to_string(out.partition.value) + ", offset " +
+                                           std::to_string(item.offset.value) + ": " + frame.error().what);
+      }
+      out.events += frame->header().events;
+      next = Offset{item.offset.value + 1};
+    }
+  }
+  log.forget(out.partition);
+  out.all_events = next >= out.end;
+  return {};
+}
+
+}  // namespace
 
 Result<LogStatus> log_status(const Config& config) {
-  auto parts = SharedParts::open(config, [] {}, SharedParts::Use::kLook);
+  tell_on_standard_error();
+  Doorbell bell;
+  auto parts = SharedParts::open(config, [&bell] { bell.ring(); }, SharedParts::Use::kLook);
   if (!parts) return std::unexpected(parts.error());
   CounterStore& store = *parts->store.store;
   const auto generation = parts->identity.log.generation;
@@ -39,6 +79,7 @@ Result<LogStatus> log_status(const Config& config) {
   status.open_partitions = *open;
   for (const auto& finding : parts->log->stats().findings) status.findings.push_back(finding.what);
   const auto now = wall_clock_ms();
+  const auto until = steady_clock_ms() + kCountMsMax;
   for (std::uint16_t at = 0; at < parts->log->partitions(); ++at) {
     LogStatus::Partition& partition = status.partitions.emplace_back();
     partition.partition = PartitionId{at};
@@ -54,6 +95,11 @@ Result<LogStatus> log_status(const Config& config) {
       partition.lag_ms = 0;
     } else if (mark != flushed.end()) {
       partition.lag_ms = std::max<TimeMs>(now - mark->second.as_of, 0);
+    }
+    if (partition.lag == 0) continue;
+    const Offset first{bounds.end.value - partition.lag};
+    if (auto counted = count_events(*parts->log, bell, first, until, partition); !counted) {
+      return std::unexpected(counted.error());
     }
   }
   return status;

@@ -19,6 +19,8 @@ struct LogStatus {
     Offset applied{};          ///< Frames up to here are in the rows; 0: nothing has been told yet.
     Offset committed{};        ///< The watermark: recovery begins behind it.
     std::uint64_t lag = 0;     ///< Frames that are not in the rows.
+    std::uint64_t events = 0;  ///< The events in them, those that repeat what is counted too.
+    bool all_events = true;    ///< False where there are more: only so many could be read in the time there is.
     std::int64_t lag_ms = -1;  ///< How old the rows are, where something waits: -1 where nobody has said, 0 where not.
   };
   std::string topic;
@@ -29,7 +31,8 @@ struct LogStatus {
   std::vector<std::string> findings;  ///< What is weak or unsafe about the topic's settings.
 };
 
-/// Asks log and store; changes nothing. kNotFound where nothing was ever started on the store; else as they fail.
+/// Asks log and store, and reads for 5 s at most what is not in the rows; changes nothing. kNotFound where nothing was
+/// ever started on the store; else as they fail.
 Result<LogStatus> log_status(const Config& config);
 
 }  // namespace quipu

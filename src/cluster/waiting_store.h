@@ -28,10 +28,10 @@ class WaitingStore {
   /// Writes rows and settings; again, for a minute, where the store is busy.
   Result<void> write(const RowBatch& rows, const std::vector<std::pair<std::string, std::string>>& settings, bool sync);
 
-  /// Calls `page` with all rows in pages, in the order of their routing hashes; all rows of a counter are in one page.
+  /// Calls `page` with all rows in pages, in the store's own order; all rows of a counter are in one page.
   /// Ends with the first error.
   Result<void> scan(std::size_t rows_max, const std::function<Result<void>(const RowBatch&)>& page);
-  /// One page of that, from the routing hash `from` on: its rows, and where the next begins.
+  /// One page of that, from the position `from` on: its rows, and where the next begins.
   Result<StoreCompletion> page(std::uint64_t from, std::size_t rows_max);
 
   /// Whether who waits wants to end.

@@ -132,17 +132,21 @@ TEST_F(CommandLine, LogStatusSaysHowFarEachPartitionIs) {
   environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
   status_->topic = "events";
   status_->open_partitions = 1;
-  status_->partitions = {{PartitionId{0}, Offset{1}, Offset{101}, Offset{90}, Offset{80}, 10, 2'500},
-                         {PartitionId{1}, Offset{1}, Offset{1}, Offset{}, Offset{}, 3, -1}};
+  status_->partitions = {{PartitionId{0}, Offset{1}, Offset{101}, Offset{90}, Offset{80}, 10, 5'000, true, 2'500},
+                         {PartitionId{1}, Offset{1}, Offset{1}, Offset{}, Offset{}, 3, 70, false, -1}};
   EXPECT_EQ(run({"log", "status", "--topic", "events"}), kExitOk) << err_.str();
-  EXPECT_THAT(out_.str(), HasSubstr("0            1          101           90           80         10       2.5\n"));
-  EXPECT_THAT(out_.str(), HasSubstr("          3         ?\n"));
-  EXPECT_THAT(out_.str(), HasSubstr("13 frames are not in the store yet"));
+  EXPECT_THAT(out_.str(),
+              HasSubstr("0            1          101           90           80         10         5000       2.5\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("          3          >70         ?\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("13 frames, of >5070 events, are not in the store yet"));
   out_.str("");
   EXPECT_EQ(run({"log", "status", "--json"}), kExitOk);
   const auto object = nlohmann::json::parse(out_.str());
   EXPECT_EQ(object["partitions"][0]["applied"], 90);
   EXPECT_EQ(object["partitions"][0]["lag_ms"], 2'500);
+  EXPECT_EQ(object["partitions"][0]["lag_events"], 5'000);
+  EXPECT_EQ(object["partitions"][0]["lag_events_complete"], true);
+  EXPECT_EQ(object["partitions"][1]["lag_events_complete"], false);
   EXPECT_TRUE(object["partitions"][1]["lag_ms"].is_null());
 }
 

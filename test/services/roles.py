@@ -1,8 +1,10 @@
 """What the processes of the distributed form say to whom asks the wrong one, and about a configuration that is not the others'."""
 
+import json
 import unittest
 
 from given import ClusterCase
+from harness.context import eventually
 from harness.operations import NDJSON
 
 JSON = (("Content-Type", "application/json"),)
@@ -31,6 +33,32 @@ class Roles(ClusterCase):
                 self.assertEqual(http.json("POST", "/v1/counters/default/cat", {"delta": 1}, status=202)["value"], 1)
             cluster.must_live()
             cluster.stop()
+
+    def status(self, cluster, words=()):
+        settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
+        return self.context.run([*cluster.command, "log", "status", *words, *settings]).stdout.decode()
+
+    def test_log_status_says_how_many_events_wait(self):
+        cluster = self.cluster("status")
+        node = cluster.nodes[0]
+        try:
+            node.start()
+            lines = "\n".join(json.dumps({"counter": f"c{number}", "delta": 3} if number % 2 else {"counter": "c", "id": str(number)})
+                              for number in range(2_000))
+            with node.http() as http:
+                self.assertEqual(http.call("POST", "/v1/events", lines.encode(), NDJSON).status, 202)
+            waiting = json.loads(self.status(cluster, ["--json"]))["partitions"]
+            self.assertEqual(sum(partition["lag_events"] for partition in waiting), 2_000, waiting)
+            self.assertEqual({partition["lag_events_complete"] for partition in waiting}, {True})
+            self.assertGreater(sum(partition["lag_frames"] for partition in waiting), 0)
+            self.assertIn("of 2000 events, are not in the store yet", self.status(cluster))
+            for worker in cluster.workers:
+                worker.start()
+            eventually(lambda: "0 frames, of 0 events, are not" in self.status(cluster), 60, "the workers count what waited")
+            cluster.must_live()
+            cluster.stop()
+        finally:
+            cluster.abandon()
 
     def test_a_node_warns_of_other_namespaces_than_the_store_holds(self):
         cluster = self.cluster("spaces", {"resp.namespaces": "views,likes"})
