@@ -7,6 +7,8 @@ not be told to make.
         proxy.go_on()
         proxy.cut_after(10_000, TO_SERVER)            each connection is reset once so many more bytes went that way
         proxy.refuse()                                every connection is reset, also new ones, until go_on()
+        proxy.duplicate()                             each new connection's requests also reach the server over a second one, as
+                                                      when a balancer tries again: in their order, before or behind the first
 
 Bounds: 1,000 connections at a time (others are reset), 64 KiB a piece, and what a delay holds back: 100 pieces a direction of a
 connection, beyond which nothing more is read.
@@ -48,11 +50,13 @@ class FaultProxy:
         self.delay = {way: (0.0, 0.0) for way in BOTH}   # At least, and at most so much more.
         self.held = dict.fromkeys(BOTH, False)
         self.refusing = False
+        self.duplicating = False
         self.ending = False
         self.links = set()
         self.connections = 0   # Ever.
         self.cuts = 0          # Connections that were reset here.
         self.bytes = dict.fromkeys(BOTH, 0)
+        self.copied = 0        # Bytes that reached the server a second time.
         self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.listener.settimeout(TURN_SECONDS)
@@ -83,9 +87,13 @@ class FaultProxy:
         self.refusing = True
         self.cut()
 
+    def duplicate(self):
+        """What each connection made from now on sends reaches the server twice. Answers to the copies are dropped."""
+        self.duplicating = True
+
     def go_on(self):
-        """No fault any more. What was held arrives."""
-        self.refusing = False
+        """No fault any more. What was held arrives; connections whose requests are sent twice stay so to their end."""
+        self.refusing = self.duplicating = False
         for way in BOTH:
             self.held[way] = False
             self.delay[way] = (0.0, 0.0)
@@ -116,7 +124,7 @@ class FaultProxy:
                 self.count_cut()
                 reset(client)
                 continue
-            link = Link(self, client)
+            link = Link(self, client, self.duplicating)
             with self.lock:
                 self.links.add(link)
                 self.connections += 1
@@ -143,23 +151,43 @@ class Lane:
         self.source = source
         self.target = target
         self.pieces = collections.deque()
+        self.beside = None    # The lane that gets the same pieces.
         self.ended = False    # The source sends nothing more.
         self.closed = False   # The target was told so.
 
     def reads(self):
-        return not self.ended and len(self.pieces) < PIECES_MAX
+        return not self.ended and self.has_room() and (not self.beside or self.beside.has_room())
+
+    def has_room(self):
+        return len(self.pieces) < PIECES_MAX
 
     def ready(self, now):
         return bool(self.pieces) and self.pieces[0][0] <= now
 
 
-class Link(threading.Thread):
-    """A client's connection and the one to the server."""
+class Copy(Lane):
+    """What a client sends, once more, over a second connection to the server."""
 
-    def __init__(self, proxy, client):
+    def __init__(self, target):
+        super().__init__(None, target)
+        self.answered = False  # The server sends nothing more.
+
+    def reads(self):
+        return not self.answered
+
+    def drop_answers(self):
+        self.answered = not self.target.recv(PIECE_BYTES)
+
+
+class Link(threading.Thread):
+    """A client's connection and the one to the server, or two."""
+
+    def __init__(self, proxy, client, twice):
         super().__init__(daemon=True)
         self.proxy = proxy
         self.client = client
+        self.twice = twice
+        self.copy = None
         self.left = {}  # By direction: how many bytes go on before the cut.
         self.cutting = False
 
@@ -167,35 +195,40 @@ class Link(threading.Thread):
         self.cutting = True
 
     def run(self):
-        server = None
+        ends = [self.client]
         try:
-            server = socket.create_connection(self.proxy.server, timeout=CONNECT_SECONDS)
-            for one in (self.client, server):
+            for _ in range(2 if self.twice else 1):
+                ends.append(socket.create_connection(self.proxy.server, timeout=CONNECT_SECONDS))
+            for one in ends:
                 one.setblocking(False)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            lanes = {TO_SERVER: Lane(self.client, server), TO_CLIENT: Lane(server, self.client)}
-            while not all(lane.closed for lane in lanes.values()):
+            lanes = {TO_SERVER: Lane(self.client, ends[1]), TO_CLIENT: Lane(ends[1], self.client)}
+            if self.twice:
+                self.copy = Copy(ends[2])
+                lanes[TO_SERVER].beside = self.copy
+            while not (all(lane.closed for lane in lanes.values()) and (not self.copy or self.copy.answered)):
                 if self.cutting:
                     raise ConnectionResetError
                 self.turn(lanes)
         except OSError:
             if self.cutting:
                 self.proxy.count_cut()
-            for one in (self.client, server):
-                if one:
-                    reset(one)
+            for one in ends:
+                reset(one)
         finally:
-            for one in (self.client, server):
-                if one:
-                    one.close()
+            for one in ends:
+                one.close()
             self.proxy.ended(self)
 
     def turn(self, lanes):
         now = time.monotonic()
         due = {way: lane for way, lane in lanes.items() if not self.proxy.held[way]}
+        copy = self.copy if TO_SERVER in due else None
+        moving = [*due.values(), *([copy] if copy else [])]
         reading = [lane.source for lane in lanes.values() if lane.reads()]
-        writing = [lane.target for lane in due.values() if lane.ready(now)]
-        waits = [lane.pieces[0][0] - now for lane in due.values() if lane.pieces]
+        reading += [copy.target] if copy and copy.reads() else []
+        writing = [lane.target for lane in moving if lane.ready(now)]
+        waits = [lane.pieces[0][0] - now for lane in moving if lane.pieces]
         wait = max(0.0, min([TURN_SECONDS, *waits]))
         if not reading and not writing:
             time.sleep(wait or 0.001)
@@ -205,18 +238,31 @@ class Link(threading.Thread):
                 self.read(way, lane)
             if way in due and lane.target in writable and lane.ready(now):
                 self.write(way, lane)
-            if way in due and lane.ended and not lane.pieces and not lane.closed:
+        if copy and copy.target in readable:
+            copy.drop_answers()
+        if copy and copy.target in writable and copy.ready(now):
+            self.write_copy(copy)
+        for lane in moving:
+            if lane.ended and not lane.pieces and not lane.closed:
                 lane.closed = True
                 lane.target.shutdown(socket.SHUT_WR)
 
     def read(self, way, lane):
         data = lane.source.recv(PIECE_BYTES)
-        if not data:
-            lane.ended = True
-            return
-        # In order, whatever the jitter.
-        last = lane.pieces[-1][0] if lane.pieces else 0.0
-        lane.pieces.append((max(last, self.proxy.due(way)), data))
+        for each in (lane, lane.beside) if lane.beside else (lane,):
+            if not data:
+                each.ended = True
+                continue
+            # In order, whatever the jitter.
+            last = each.pieces[-1][0] if each.pieces else 0.0
+            each.pieces.append((max(last, self.proxy.due(way)), data))
+
+    def write_copy(self, copy):
+        at, data = copy.pieces.popleft()
+        sent = copy.target.send(data)
+        self.proxy.copied += sent
+        if sent < len(data):
+            copy.pieces.appendleft((at, data[sent:]))
 
     def write(self, way, lane):
         at, data = lane.pieces.popleft()

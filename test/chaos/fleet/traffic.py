@@ -88,6 +88,8 @@ class Traffic:
     """Sends `events` in `seconds` by `clients` clients of each habit, each to one node after the other as connections
     break. Events that were surely not counted (busy) are left, and others sent in their place. Any thread may look."""
 
+    sent_twice = False  # Nothing on the way repeats what is sent.
+
     def __init__(self, nodes, seed, say, events, seconds, clients=2):
         self.nodes = nodes
         self.random = random.Random(seed)
