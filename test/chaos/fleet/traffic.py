@@ -103,6 +103,7 @@ class Traffic:
         self.lock = threading.Lock()
         self.was_busy = False
         self.stopping = False
+        self.paused_at = None
         habits = HABITS * clients
         share = -(-events // len(habits))
         self.clients = [Client(self, habit, number, share) for number, habit in enumerate(habits)]
@@ -167,6 +168,14 @@ class Traffic:
                 raise AssertionError(f"{self.settled()} events in {seconds:.0f} s, {wanted:.0f} were to be "
                                      f"sent: {self.ledger.summary()}")
             time.sleep(0.01)
+
+    def pause(self):
+        """No new event, until `go_on`; then at the pace of before."""
+        self.paused_at = time.monotonic()
+
+    def go_on(self):
+        self.began += time.monotonic() - self.paused_at
+        self.paused_at = None
 
     def wait_under_way(self, node, seconds=5.0):
         """Until a request to this node waits for its answer, or for `seconds`."""
@@ -249,7 +258,7 @@ class Client:
 
     def turn(self, connection):
         count = min(self.due(), self.random.choice((1, 10, 50, 200)))
-        if count <= 0:
+        if count <= 0 or self.traffic.paused_at is not None:
             time.sleep(0.005)
             return
         self.traffic.was_busy = False
