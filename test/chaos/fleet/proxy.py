@@ -6,6 +6,8 @@ not be told to make.
         proxy.hold(TO_CLIENT)                         half-open: answers stay here, requests go on
         proxy.go_on()
         proxy.cut_after(10_000, TO_SERVER)            each connection is reset once so many more bytes went that way
+        proxy.cut_behind(b"...", TO_SERVER)           each connection is reset when the next such bytes have arrived and were
+                                                      answered; neither the answer nor anything behind them gets through
         proxy.refuse()                                every connection is reset, also new ones, until go_on()
         proxy.duplicate()                             each new connection's requests also reach the server over a second one, as
                                                       when a balancer tries again: in their order, before or behind the first
@@ -29,6 +31,8 @@ PIECES_MAX = 100
 CONNECTIONS_MAX = 1000
 TURN_SECONDS = 0.02
 CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 1.0  # How long the answer to a mark is waited for, ...
+ANSWERED_SECONDS = 0.05  # ... and its end.
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER with 0 s: closing resets.
 
 
@@ -56,6 +60,7 @@ class FaultProxy:
         self.connections = 0   # Ever.
         self.cuts = 0          # Connections that were reset here.
         self.bytes = dict.fromkeys(BOTH, 0)
+        self.answers_lost = 0  # To the marks of `cut_behind`.
         self.copied = 0        # Bytes that reached the server a second time.
         self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self.listener.getsockname()[1]
@@ -99,6 +104,7 @@ class FaultProxy:
             self.delay[way] = (0.0, 0.0)
         for link in self.all():
             link.left.clear()
+            link.marks.clear()
 
     def cut(self):
         """Resets every connection, both sides of it."""
@@ -109,6 +115,12 @@ class FaultProxy:
         """Each connection that is there now is reset when it has carried `count` more bytes this way; none beyond them arrives."""
         for link in self.all():
             link.left[way] = count
+
+    def cut_behind(self, mark, way):
+        """Each connection that is there now is reset once `mark` went this way and the other side has answered; the answer, and
+        what stands behind the mark, is lost."""
+        for link in self.all():
+            link.marks[way] = mark
 
     def all(self):
         with self.lock:
@@ -133,6 +145,10 @@ class FaultProxy:
     def count_cut(self):
         with self.lock:
             self.cuts += 1
+
+    def count_lost_answer(self):
+        with self.lock:
+            self.answers_lost += 1
 
     def ended(self, link):
         with self.lock:
@@ -188,7 +204,8 @@ class Link(threading.Thread):
         self.client = client
         self.twice = twice
         self.copy = None
-        self.left = {}  # By direction: how many bytes go on before the cut.
+        self.left = {}   # By direction: how many bytes go on before the cut.
+        self.marks = {}  # By direction: behind which bytes.
         self.cutting = False
 
     def cut(self):
@@ -266,6 +283,8 @@ class Link(threading.Thread):
 
     def write(self, way, lane):
         at, data = lane.pieces.popleft()
+        if (mark := self.marks.get(way)) and mark in data:
+            self.end_behind(mark, data, lane.target)
         left = self.left.get(way)
         sent = lane.target.send(data if left is None else data[:left]) if left != 0 else 0
         self.proxy.bytes[way] += sent
@@ -276,3 +295,14 @@ class Link(threading.Thread):
                 raise ConnectionResetError
         if sent < len(data):
             lane.pieces.appendleft((at, data[sent:]))
+
+    def end_behind(self, mark, data, target):
+        """The rest of the way of `cut_behind`, in which nothing else passes on this connection."""
+        target.setblocking(True)
+        target.settimeout(ANSWER_SECONDS)
+        target.sendall(data[:data.index(mark) + len(mark)])
+        if select.select([target], [], [], ANSWER_SECONDS)[0] and target.recv(1, socket.MSG_PEEK):
+            time.sleep(ANSWERED_SECONDS)  # What came first may be the answer to what stood before the mark.
+            self.proxy.count_lost_answer()
+        self.cutting = True
+        raise ConnectionResetError
