@@ -91,6 +91,11 @@ faults:          ## The embedded faults of docs/faults.md on the real program; w
 	@tools/build planted quipu -j $(JOBS)
 	@test/faults/run.py --all --write
 
+chaos-all:       ## All 55 faults and the 28 pairs, both forms: faults, chaos and faults-pairs one after the other; takes hours
+	@$(MAKE) --no-print-directory faults
+	@$(MAKE) --no-print-directory chaos
+	@$(MAKE) --no-print-directory faults-pairs
+
 faults-long:     ## 1,000 kills and 300 power cuts of the real program; takes some 20 minutes, writes docs/results/faults_long.md
 	@tools/install build test
 	@tools/build release quipu -j $(JOBS)
@@ -137,4 +142,4 @@ coverage:        ## What the unit tests and the simulator run, and which test pa
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: soak chaos coverage histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-services bench-distributed faults faults-long faults-pairs
+.PHONY: soak chaos chaos-all coverage histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-services bench-distributed faults faults-long faults-pairs

@@ -38,6 +38,9 @@ constexpr auto kFailpoints = std::to_array<Failpoint>({
     {"worker.rows", false, "a worker is about to give rows of a flush to the store: between two of its writes"},
     {"worker.watermark", false, "the store has all rows of a worker's flush and its watermark is about to follow"},
     {"worker.hint", false, "the store has a worker's watermark and the group's offset is about to follow"},
+    {"node.handing", true, "an API node is about to hand a frame to Kafka's client"},
+    {"node.handed", false, "Kafka's client has a frame of an API node and may have sent it"},
+    {"node.acknowledged", true, "Kafka has acknowledged a frame of an API node and nobody was told yet"},
 });
 
 enum class Action : std::uint8_t { kKill, kSleep, kError };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/failpoint.h"
 #include "event/frame.h"
 
 namespace quipu {
@@ -121,8 +122,10 @@ void KafkaProducer::send() {
     acknowledged_bytes_ = 0;
   }
   while (const auto frame = deliveries_.next_to_send(now)) {
-    if (rd_kafka_produce(topic_.get(), frame->key.partition.value, RD_KAFKA_MSG_F_FREE, frame->bytes, frame->size,
+    if (!QUIPU_FAILS_AT("node.handing") &&
+        rd_kafka_produce(topic_.get(), frame->key.partition.value, RD_KAFKA_MSG_F_FREE, frame->bytes, frame->size,
                          nullptr, 0, as_opaque(frame->key.ordinal)) == 0) {
+      QUIPU_FAILPOINT("node.handed");
       continue;
     }
     const std::string why = rd_kafka_err2str(rd_kafka_last_error());
@@ -143,7 +146,7 @@ void KafkaProducer::answered(const rd_kafka_message_t& message,
                              const std::function<void(PartitionId, Offset)>& reached) {
   const Deliveries::Key key{PartitionId(static_cast<std::uint16_t>(message.partition)),
                             std::bit_cast<std::uint64_t>(message._private)};
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset >= 0) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset >= 0 && !QUIPU_FAILS_AT("node.acknowledged")) {
     const auto offset = from_kafka(message.offset);
     if (offset.value <= kOffsetMax) {
       heard_ = true;

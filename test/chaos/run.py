@@ -28,8 +28,8 @@ from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
-MODULES = ("workers", "nodes", "kafka", "brokers", "links", "stores", "around", "moves", "literal", "fresh", "power",
-           "histories", "everything", "struck", "pairs")
+MODULES = ("workers", "nodes", "kafka", "topic", "brokers", "links", "packets", "stores", "postgres", "around", "moves", "literal",
+           "fresh", "power", "histories", "everything", "struck", "pairs")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000
 SECONDS_OF_TRAFFIC = 25.0

@@ -144,6 +144,38 @@ class Proxy(unittest.TestCase):
         again.sendall(b"c")
         self.assertEqual(self.take(again, 1), b"c")
 
+    def test_sends_each_request_once_more_and_passes_one_answer_on(self):
+        self.proxy.duplicate()
+        connection = self.connect()
+        connection.sendall(b"asked")
+        self.assertEqual(self.take(connection, 5), b"asked")
+        self.wait(lambda: self.proxy.copied == 5 and len(self.echo.got) == 10)
+        self.silent(connection)
+        self.proxy.go_on()
+        later = self.connect()
+        later.sendall(b"!")
+        self.assertEqual(self.take(later, 1), b"!")
+        connection.shutdown(socket.SHUT_WR)
+        self.assertEqual(connection.recv(1), b"")
+        later.close()
+        self.wait(lambda: not self.proxy.links)
+        self.assertEqual((self.echo.got.count(b"asked"), self.echo.got.count(b"!")), (2, 1))
+        self.assertEqual(self.proxy.cuts, 0)
+
+    def test_cuts_behind_a_mark_that_was_answered_and_passes_no_answer_on(self):
+        connection = self.connect()
+        connection.sendall(b"before")
+        self.take(connection, 6)
+        self.proxy.cut_behind(b"commit", TO_SERVER)
+        connection.sendall(b"one")
+        self.assertEqual(self.take(connection, 3), b"one")
+        connection.sendall(b"two commit three")
+        with self.assertRaises(ConnectionResetError):
+            connection.recv(16)
+        self.assertEqual(self.echo.got, b"beforeonetwo commit")
+        self.wait(lambda: self.proxy.cuts == 1)
+        self.assertEqual(self.proxy.answers_lost, 1)
+
     def test_a_server_that_is_away_looks_away(self):
         self.echo.listener.shutdown(socket.SHUT_RDWR)
         with self.assertRaises(ConnectionResetError):

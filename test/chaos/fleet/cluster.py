@@ -88,11 +88,12 @@ class Role(Server):
 
 
 class Cluster:
-    """Runs while the `with` block lasts. `stem` names the topic, the keyspace, the group and the cache's prefix."""
+    """Runs while the `with` block lasts. `stem` names the topic, the keyspace, the group and the cache's prefix. `servers`: others than
+    those of the run."""
 
-    def __init__(self, context, stem, settings=None, nodes=2, workers=5, partitions=10):
+    def __init__(self, context, stem, settings=None, nodes=2, workers=5, partitions=10, servers=None):
         self.context = context
-        self.servers = context.servers
+        self.servers = servers or context.servers
         self.command = context.command
         self.directory = context.directory / stem
         self.directory.mkdir()

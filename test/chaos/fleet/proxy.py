@@ -6,7 +6,11 @@ not be told to make.
         proxy.hold(TO_CLIENT)                         half-open: answers stay here, requests go on
         proxy.go_on()
         proxy.cut_after(10_000, TO_SERVER)            each connection is reset once so many more bytes went that way
+        proxy.cut_behind(b"...", TO_SERVER)           each connection is reset when the next such bytes have arrived and were
+                                                      answered; neither the answer nor anything behind them gets through
         proxy.refuse()                                every connection is reset, also new ones, until go_on()
+        proxy.duplicate()                             each new connection's requests also reach the server over a second one, as
+                                                      when a balancer tries again: in their order, before or behind the first
 
 Bounds: 1,000 connections at a time (others are reset), 64 KiB a piece, and what a delay holds back: 100 pieces a direction of a
 connection, beyond which nothing more is read.
@@ -27,6 +31,8 @@ PIECES_MAX = 100
 CONNECTIONS_MAX = 1000
 TURN_SECONDS = 0.02
 CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 1.0  # How long the answer to a mark is waited for, ...
+ANSWERED_SECONDS = 0.05  # ... and its end.
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER with 0 s: closing resets.
 
 
@@ -48,11 +54,14 @@ class FaultProxy:
         self.delay = {way: (0.0, 0.0) for way in BOTH}   # At least, and at most so much more.
         self.held = dict.fromkeys(BOTH, False)
         self.refusing = False
+        self.duplicating = False
         self.ending = False
         self.links = set()
         self.connections = 0   # Ever.
         self.cuts = 0          # Connections that were reset here.
         self.bytes = dict.fromkeys(BOTH, 0)
+        self.answers_lost = 0  # To the marks of `cut_behind`.
+        self.copied = 0        # Bytes that reached the server a second time.
         self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.listener.settimeout(TURN_SECONDS)
@@ -83,14 +92,19 @@ class FaultProxy:
         self.refusing = True
         self.cut()
 
+    def duplicate(self):
+        """What each connection made from now on sends reaches the server twice. Answers to the copies are dropped."""
+        self.duplicating = True
+
     def go_on(self):
-        """No fault any more. What was held arrives."""
-        self.refusing = False
+        """No fault any more. What was held arrives; connections whose requests are sent twice stay so to their end."""
+        self.refusing = self.duplicating = False
         for way in BOTH:
             self.held[way] = False
             self.delay[way] = (0.0, 0.0)
         for link in self.all():
             link.left.clear()
+            link.marks.clear()
 
     def cut(self):
         """Resets every connection, both sides of it."""
@@ -101,6 +115,12 @@ class FaultProxy:
         """Each connection that is there now is reset when it has carried `count` more bytes this way; none beyond them arrives."""
         for link in self.all():
             link.left[way] = count
+
+    def cut_behind(self, mark, way):
+        """Each connection that is there now is reset once `mark` went this way and the other side has answered; the answer, and
+        what stands behind the mark, is lost."""
+        for link in self.all():
+            link.marks[way] = mark
 
     def all(self):
         with self.lock:
@@ -116,7 +136,7 @@ class FaultProxy:
                 self.count_cut()
                 reset(client)
                 continue
-            link = Link(self, client)
+            link = Link(self, client, self.duplicating)
             with self.lock:
                 self.links.add(link)
                 self.connections += 1
@@ -125,6 +145,10 @@ class FaultProxy:
     def count_cut(self):
         with self.lock:
             self.cuts += 1
+
+    def count_lost_answer(self):
+        with self.lock:
+            self.answers_lost += 1
 
     def ended(self, link):
         with self.lock:
@@ -143,59 +167,85 @@ class Lane:
         self.source = source
         self.target = target
         self.pieces = collections.deque()
+        self.beside = None    # The lane that gets the same pieces.
         self.ended = False    # The source sends nothing more.
         self.closed = False   # The target was told so.
 
     def reads(self):
-        return not self.ended and len(self.pieces) < PIECES_MAX
+        return not self.ended and self.has_room() and (not self.beside or self.beside.has_room())
+
+    def has_room(self):
+        return len(self.pieces) < PIECES_MAX
 
     def ready(self, now):
         return bool(self.pieces) and self.pieces[0][0] <= now
 
 
-class Link(threading.Thread):
-    """A client's connection and the one to the server."""
+class Copy(Lane):
+    """What a client sends, once more, over a second connection to the server."""
 
-    def __init__(self, proxy, client):
+    def __init__(self, target):
+        super().__init__(None, target)
+        self.answered = False  # The server sends nothing more.
+
+    def reads(self):
+        return not self.answered
+
+    def drop_answers(self):
+        self.answered = not self.target.recv(PIECE_BYTES)
+
+
+class Link(threading.Thread):
+    """A client's connection and the one to the server, or two."""
+
+    def __init__(self, proxy, client, twice):
         super().__init__(daemon=True)
         self.proxy = proxy
         self.client = client
-        self.left = {}  # By direction: how many bytes go on before the cut.
+        self.twice = twice
+        self.copy = None
+        self.left = {}   # By direction: how many bytes go on before the cut.
+        self.marks = {}  # By direction: behind which bytes.
         self.cutting = False
 
     def cut(self):
         self.cutting = True
 
     def run(self):
-        server = None
+        ends = [self.client]
         try:
-            server = socket.create_connection(self.proxy.server, timeout=CONNECT_SECONDS)
-            for one in (self.client, server):
+            for _ in range(2 if self.twice else 1):
+                ends.append(socket.create_connection(self.proxy.server, timeout=CONNECT_SECONDS))
+            for one in ends:
                 one.setblocking(False)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            lanes = {TO_SERVER: Lane(self.client, server), TO_CLIENT: Lane(server, self.client)}
-            while not all(lane.closed for lane in lanes.values()):
+            lanes = {TO_SERVER: Lane(self.client, ends[1]), TO_CLIENT: Lane(ends[1], self.client)}
+            if self.twice:
+                self.copy = Copy(ends[2])
+                lanes[TO_SERVER].beside = self.copy
+            while not (all(lane.closed for lane in lanes.values()) and (not self.copy or self.copy.answered)):
                 if self.cutting:
                     raise ConnectionResetError
                 self.turn(lanes)
         except OSError:
             if self.cutting:
                 self.proxy.count_cut()
-            for one in (self.client, server):
-                if one:
-                    reset(one)
+            for one in ends:
+                reset(one)
         finally:
-            for one in (self.client, server):
-                if one:
-                    one.close()
+            for one in ends:
+                one.close()
             self.proxy.ended(self)
 
     def turn(self, lanes):
         now = time.monotonic()
         due = {way: lane for way, lane in lanes.items() if not self.proxy.held[way]}
+        copy = self.copy if TO_SERVER in due else None
+        moving = [*due.values(), *([copy] if copy else [])]
         reading = [lane.source for lane in lanes.values() if lane.reads()]
-        writing = [lane.target for lane in due.values() if lane.ready(now)]
-        waits = [lane.pieces[0][0] - now for lane in due.values() if lane.pieces]
+        reading += [copy.target] if copy and copy.reads() else []
+        writing = [lane.target for lane in moving if lane.ready(now)]
+        waits = [lane.pieces[0][0] - now for lane in moving if lane.pieces]
         wait = max(0.0, min([TURN_SECONDS, *waits]))
         if not reading and not writing:
             time.sleep(wait or 0.001)
@@ -205,21 +255,36 @@ class Link(threading.Thread):
                 self.read(way, lane)
             if way in due and lane.target in writable and lane.ready(now):
                 self.write(way, lane)
-            if way in due and lane.ended and not lane.pieces and not lane.closed:
+        if copy and copy.target in readable:
+            copy.drop_answers()
+        if copy and copy.target in writable and copy.ready(now):
+            self.write_copy(copy)
+        for lane in moving:
+            if lane.ended and not lane.pieces and not lane.closed:
                 lane.closed = True
                 lane.target.shutdown(socket.SHUT_WR)
 
     def read(self, way, lane):
         data = lane.source.recv(PIECE_BYTES)
-        if not data:
-            lane.ended = True
-            return
-        # In order, whatever the jitter.
-        last = lane.pieces[-1][0] if lane.pieces else 0.0
-        lane.pieces.append((max(last, self.proxy.due(way)), data))
+        for each in (lane, lane.beside) if lane.beside else (lane,):
+            if not data:
+                each.ended = True
+                continue
+            # In order, whatever the jitter.
+            last = each.pieces[-1][0] if each.pieces else 0.0
+            each.pieces.append((max(last, self.proxy.due(way)), data))
+
+    def write_copy(self, copy):
+        at, data = copy.pieces.popleft()
+        sent = copy.target.send(data)
+        self.proxy.copied += sent
+        if sent < len(data):
+            copy.pieces.appendleft((at, data[sent:]))
 
     def write(self, way, lane):
         at, data = lane.pieces.popleft()
+        if (mark := self.marks.get(way)) and mark in data:
+            self.end_behind(mark, data, lane.target)
         left = self.left.get(way)
         sent = lane.target.send(data if left is None else data[:left]) if left != 0 else 0
         self.proxy.bytes[way] += sent
@@ -230,3 +295,14 @@ class Link(threading.Thread):
                 raise ConnectionResetError
         if sent < len(data):
             lane.pieces.appendleft((at, data[sent:]))
+
+    def end_behind(self, mark, data, target):
+        """The rest of the way of `cut_behind`, in which nothing else passes on this connection."""
+        target.setblocking(True)
+        target.settimeout(ANSWER_SECONDS)
+        target.sendall(data[:data.index(mark) + len(mark)])
+        if select.select([target], [], [], ANSWER_SECONDS)[0] and target.recv(1, socket.MSG_PEEK):
+            time.sleep(ANSWERED_SECONDS)  # What came first may be the answer to what stood before the mark.
+            self.proxy.count_lost_answer()
+        self.cutting = True
+        raise ConnectionResetError

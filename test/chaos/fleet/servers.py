@@ -74,10 +74,10 @@ class Servers:
 
     @staticmethod
     def kafka_program(tool, *words):
-        """The same without the brokers, which some of the tools take in another way."""
+        """The same without the brokers, which some of the tools take in another way. `tool`: a class among Kafka's tools, or,
+        with `kafka.` in front, elsewhere."""
         lib = jars.fetch(jars.default_cache(), f"kafka-{kafka.VERSION}", kafka.ARTIFACTS, lambda text: None)
-        command = [jars.java(), "-XX:TieredStopAtLevel=1", "-cp", f"{lib}/*", f"org.apache.kafka.tools.{tool}",
-                   *words]
+        command = [jars.java(), "-XX:TieredStopAtLevel=1", "-cp", f"{lib}/*", tool if tool.startswith("kafka.") else f"org.apache.kafka.tools.{tool}", *words]
         done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=TOOL_SECONDS_MAX, check=False)
         if done.returncode != 0:

@@ -88,6 +88,8 @@ class Traffic:
     """Sends `events` in `seconds` by `clients` clients of each habit, each to one node after the other as connections
     break. Events that were surely not counted (busy) are left, and others sent in their place. Any thread may look."""
 
+    sent_twice = False  # Nothing on the way repeats what is sent.
+
     def __init__(self, nodes, seed, say, events, seconds, clients=2):
         self.nodes = nodes
         self.random = random.Random(seed)
@@ -101,6 +103,7 @@ class Traffic:
         self.lock = threading.Lock()
         self.was_busy = False
         self.stopping = False
+        self.paused_at = None
         habits = HABITS * clients
         share = -(-events // len(habits))
         self.clients = [Client(self, habit, number, share) for number, habit in enumerate(habits)]
@@ -165,6 +168,14 @@ class Traffic:
                 raise AssertionError(f"{self.settled()} events in {seconds:.0f} s, {wanted:.0f} were to be "
                                      f"sent: {self.ledger.summary()}")
             time.sleep(0.01)
+
+    def pause(self):
+        """No new event, until `go_on`; then at the pace of before."""
+        self.paused_at = time.monotonic()
+
+    def go_on(self):
+        self.began += time.monotonic() - self.paused_at
+        self.paused_at = None
 
     def wait_under_way(self, node, seconds=5.0):
         """Until a request to this node waits for its answer, or for `seconds`."""
@@ -247,7 +258,7 @@ class Client:
 
     def turn(self, connection):
         count = min(self.due(), self.random.choice((1, 10, 50, 200)))
-        if count <= 0:
+        if count <= 0 or self.traffic.paused_at is not None:
             time.sleep(0.005)
             return
         self.traffic.was_busy = False

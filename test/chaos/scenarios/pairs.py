@@ -1,4 +1,4 @@
-"""Two faults at once, again and again, under traffic: each pair of 1, 7, 12, 38, 41, 43, 46 of docs/faults.md that this form can meet.
+"""Two faults at once, again and again, under traffic: each pair of 1, 7, 12, 18, 38, 41, 43, 46 of docs/faults.md that needs this form.
 `test/faults/pairs.py` has those of one process, and writes the page of all 28."""
 
 import contextlib
@@ -9,10 +9,12 @@ import random
 import signal
 import threading
 import time
+import subprocess
 import urllib.parse
 
 from fleet.cluster import Cluster
 from fleet.proxy import TO_CLIENT, TO_SERVER, FaultProxy
+from fleet.servers import OwnServers
 from fleet.traffic import Traffic
 from harness.context import expect
 
@@ -24,6 +26,8 @@ from .workers import finish
 SLEEPS_SECONDS = 8.0  # Longer than a worker's session.
 WORKERS_MORE = 3
 UNTIL_SHARE = 0.85    # Of the events: then the faults end.
+SYNC_FAILS_SECONDS = 10.0
+BROKER_ENDS_SECONDS = 15.0  # After a sync of its failed.
 
 
 class Place:
@@ -34,19 +38,28 @@ class Place:
         self.servers = context.servers
         self.lock = threading.Lock()
         self.busy = set()
-        self.kafka_proxy = self.postgres_proxy = self.mains = None
+        self.broker = threading.Lock()  # Held by a fault that has the broker in hand.
+        self.kafka_proxy = self.postgres_proxy = self.mains = self.postgres = None
         settings = dict(SETTINGS) if 38 in pair else {}
+        if 18 in pair and 46 not in pair:
+            # One that syncs what it acknowledges: else there is no sync to fail.
+            self.servers = stack.enter_context(OwnServers(context, "kafka", settings=("kafka.log.flush.interval.messages=1",)))
+            settings["kafka.brokers"] = self.servers.address["kafka"]
         if 43 in pair:
             self.servers, self.kafka_proxy = stack.enter_context(broker_behind_a_proxy(context))
             settings["kafka.brokers"] = self.servers.address["kafka"]
         if 12 in pair:
-            self.mains = stack.enter_context(Mains(context, "cassandra"))
-            settings["cassandra.contact_points"] = self.mains.servers.address["cassandra"]
+            self.mains = stack.enter_context(Mains(context, "postgres" if 46 in pair else "cassandra"))
         if 46 in pair:
-            url = context.servers.address["postgres"]
+            self.postgres = self.mains.servers if self.mains else context.servers
+            if 18 in pair:
+                self.postgres = stack.enter_context(OwnServers(context, "postgres"))
+            url = self.postgres.address["postgres"]
             name = f"pair{context.seed}_{pair[0]}_{pair[1]}"
             context.run(["psql", url, "-X", "-q", "-c", f"CREATE DATABASE {name}"])
             settings |= {"store.kind": "postgres", "postgres.url": url.rpartition("/")[0] + "/" + name}
+        elif self.mains:
+            settings["cassandra.contact_points"] = self.mains.servers.address["cassandra"]
         self.cluster = Cluster(context, f"pair{pair[0]}x{pair[1]}", settings)
         if 43 in pair:
             for process in (self.cluster.nodes[1], self.cluster.workers[0]):
@@ -56,10 +69,11 @@ class Place:
             self.postgres_proxy = stack.enter_context(FaultProxy(port, seed=context.seed))
             for worker in self.cluster.workers:
                 worker.settings["postgres.url"] = settings["postgres.url"].replace(f":{port}/", f":{self.postgres_proxy.port}/")
-        if 12 in pair:
+        on_cassandra = self.mains and 46 not in pair
+        if on_cassandra:
             self.cluster.cassandra_port = self.mains.servers.port("cassandra")
         stack.enter_context(self.cluster)
-        if 12 in pair:
+        if on_cassandra:
             time.sleep(SYNC_SECONDS)  # Which log it counts from must outlive the cut.
 
     @contextlib.contextmanager
@@ -130,7 +144,7 @@ class Sleeps(Fault):
 
 
 class Cuts(Fault):
-    """12: a power cut under Cassandra, once in the middle."""
+    """12: a power cut under Cassandra or PostgreSQL, once in the middle."""
 
     def strike(self):
         if not self.bites:
@@ -139,16 +153,81 @@ class Cuts(Fault):
             self.place.mains.up()
 
 
+class FailedSync(Fault):
+    """18: a sync of the broker or of PostgreSQL fails, once in a while. The broker ends of it and is started again; PostgreSQL ends all
+    its sessions, and reads its log again."""
+
+    def strike(self):
+        with self.place.broker:
+            self.bites += self.fail_postgres() if self.place.postgres else self.fail_broker()
+        self.stopping.wait(3.0)
+
+    def fail_broker(self):
+        servers = self.place.servers
+        pid = servers.pid("kafka-1")
+        failed = self.fail_sync("-f", "-p", str(pid))
+        end = time.monotonic() + BROKER_ENDS_SECONDS
+        while failed and running(pid) and time.monotonic() < end:
+            time.sleep(0.05)
+        if not running(pid):
+            servers.up("kafka-1")
+        return failed
+
+    def fail_postgres(self):
+        servers = self.place.postgres
+        # Those that there are, and not those that it starts to read its log again.
+        pid = servers.pid("postgres")
+        failed = self.fail_sync(*(word for each in children(pid) for word in ("-p", str(each))))
+        time.sleep(1.0)
+        if not running(pid):
+            servers.up("postgres")
+        return failed
+
+    def fail_sync(self, *processes):
+        """Has the next sync of each thread of these fail as a disk does, until the first has. Whether it did, in the time there is."""
+        record = self.place.context.directory / "syncs"
+        record.unlink(missing_ok=True)
+        strace = subprocess.Popen(["strace", "-qq", "-o", str(record), "-e", "trace=fsync,fdatasync", "-e",
+                                   "inject=fsync,fdatasync:error=EIO:when=1", *processes],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + SYNC_FAILS_SECONDS
+            while not injected(record) and time.monotonic() < end and strace.poll() is None:
+                time.sleep(0.02)
+        finally:
+            strace.terminate()
+            strace.wait(30)
+        return injected(record)
+
+
+def injected(record):
+    return record.exists() and b"(INJECTED)" in record.read_bytes()
+
+
+def running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(each) for each in file.read().split()]
+
+
 class Stops(Fault):
     """38: the broker stands still until frames are given up."""
 
     def strike(self):
-        before = total(self.cluster, GIVEN_UP)
-        self.place.servers.stop("kafka-1")
-        try:
-            time.sleep(STOPPED_SECONDS)
-        finally:
-            self.place.servers.go_on("kafka-1")
+        with self.place.broker:
+            before = total(self.cluster, GIVEN_UP)
+            self.place.servers.stop("kafka-1")
+            try:
+                time.sleep(STOPPED_SECONDS)
+            finally:
+                self.place.servers.go_on("kafka-1")
         time.sleep(2.0)
         self.bites += total(self.cluster, GIVEN_UP) > before
 
@@ -162,7 +241,8 @@ class Storm(Fault):
 
     def strike(self):
         if len(self.more) < WORKERS_MORE:
-            self.more.append(self.cluster.add_worker())
+            with self.place.broker:  # A worker that finds no broker when it starts ends.
+                self.more.append(self.cluster.add_worker())
         else:
             with self.place.one_of(self.more, self.random) as role:
                 if role:
@@ -205,9 +285,9 @@ class Commits(Fault):
         self.bites += proxy.cuts - before
 
 
-FAULTS = {1: Kills, 7: Sleeps, 12: Cuts, 38: Stops, 41: Storm, 43: Link, 46: Commits}
-#: Those of one process are in test/faults/pairs.py; PostgreSQL on a disk of its own is not there.
-NOT_HERE = ((1, 12), (1, 43), (12, 43), (12, 46))
+FAULTS = {1: Kills, 7: Sleeps, 12: Cuts, 18: FailedSync, 38: Stops, 41: Storm, 43: Link, 46: Commits}
+#: Those of one process: in test/faults/pairs.py.
+NOT_HERE = ((1, 12), (1, 18), (1, 43), (12, 18), (12, 43), (18, 43))
 
 
 def both(pair, context):

@@ -35,6 +35,9 @@ class Mains:
     def __init__(self, context, service, settings=()):
         self.disk = Image(context.directory, MEGABYTES)
         self.service = service
+        self.name = service if service == "postgres" else service + "-1"
+        for above in (context.root, context.directory):
+            above.chmod(0o711)  # PostgreSQL runs as a user of its own, who must come here.
         self.servers = Servers(self.disk.root / "servers", settings=settings)
         self.pids = []
 
@@ -50,13 +53,15 @@ class Mains:
 
     def up(self):
         self.servers.up(self.service)
-        self.pids = [self.servers.pid(self.service + "-1")]
+        self.pids = [self.servers.pid(self.name)]
+        data = self.servers.directory / self.name / "data"
+        expect(self.disk.root in data.resolve().parents, f"{self.name} keeps its data at {data.resolve()}, not on the disk")
 
     def cut(self):
         """Returns whether what was written a moment before, and not synced, is what the disk loses."""
         unsynced = self.disk.root / "unsynced"
         unsynced.write_bytes(b"x" * 4096)
-        self.disk.cut(Powered(self.servers, self.service + "-1"))
+        self.disk.cut(Powered(self.servers, self.name))
         eventually(lambda: recover(self.disk), 20, "nobody has files open on the disk whose power was cut")
         expect(not unsynced.exists() or not unsynced.read_bytes(), "the cut took nothing: what was not synced is there")
 

@@ -8,7 +8,7 @@ from fleet.servers import OwnServers
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
 
-from .workers import finish, kill_workers
+from .workers import finish
 
 
 def returns(cluster):
@@ -91,19 +91,6 @@ def slow(context):
         context.note(f"{timed_out:.0f} requests of workers got no answer in time and were made again")
 
 
-def postgres(context):
-    """PostgreSQL as the store, and SIGKILL of workers."""
-    url = context.servers.address["postgres"]
-    context.run(["psql", url, "-X", "-q", "-c", f"CREATE DATABASE chaos{context.seed}"])
-    own = url.rpartition("/")[0] + f"/chaos{context.seed}"
-    with Cluster(context, "postgres", {"store.kind": "postgres", "postgres.url": own}) as cluster:
-        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
-        fell_unflushed = kill_workers(cluster, traffic, context.random())
-        finish(context, cluster, traffic)
-        expect(fell_unflushed > 0, "no kill fell while a worker had read what was not flushed")
-        context.note(f"{fell_unflushed} kills fell while the worker had read frames that were not flushed")
-
-
 def stray_delete(context):
     """Rows deleted by hand, while they change and when nothing does: no total is lost to it."""
     servers = context.servers
@@ -131,5 +118,4 @@ def delete_some(port, keyspace):
 
 
 TESTS = (("cassandra-kills", cassandra),)
-MORE = (("cassandra-slow", slow), ("cassandra-of-three", one_of_three), ("postgres-worker-kills", postgres),
-        ("stray-delete", stray_delete))
+MORE = (("cassandra-slow", slow), ("cassandra-of-three", one_of_three), ("stray-delete", stray_delete))

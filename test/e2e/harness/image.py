@@ -24,11 +24,12 @@ def enter_own_namespace(arguments):
 
 
 def tool(*command):
-    """Runs a tool of the system; its words are the error where it fails."""
+    """Runs a tool of the system and returns what it said, which is the error where it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))}: {done.stdout.decode(errors='replace').strip()}")
+    return done.stdout.decode(errors="replace")
 
 
 class Image:

@@ -22,6 +22,7 @@ class Load:
         self.random = random.Random(seed)
         self.pause = pause  # Seconds between two turns of a worker, at most.
         self.long_names = long_names  # How many counters with long names take turns.
+        self.sent_twice = False  # Something on the way repeats what is sent: even a new id may be known already.
         self.events_again = collections.deque()  # Events with ids whose fate is unknown.
         self.views_again = collections.deque()
         self.answered = collections.deque(maxlen=repeat_of_last)  # With ids, acknowledged: sent again for spite.
@@ -102,7 +103,7 @@ class Worker:
     def run(self, server):
         try:
             step = getattr(self, self.habit)
-            over_http = self.habit in ("bulk", "single", "batches", "source", "memory", "views")
+            over_http = self.habit in ("bulk", "single", "batches", "batches_once", "source", "memory", "views")
             with (Http if over_http else Resp)(server.resp_port if not over_http else server.http_port) as connection:
                 if self.register_user:
                     self.register_user.connect(server)
@@ -162,11 +163,14 @@ class Worker:
         exchange(http, operations)
 
     def batches(self, http):
-        count = self.random.choice([1, 5, 40, 150])
-        if self.random.random() < 0.6:
-            events = [self.ledger.begin("text") for _ in range(count)]
-        else:
-            events = [self.ledger.begin("text", resend=self.load.identity()) for _ in range(count)]
+        self.batch(http, with_ids=self.random.random() < 0.4)
+
+    def batches_once(self, http):
+        self.batch(http, with_ids=True)
+
+    def batch(self, http, with_ids):
+        events = [self.ledger.begin("text", resend=self.load.identity() if with_ids else None)
+                  for _ in range(self.random.choice([1, 5, 40, 150]))]
         exchange(http, [HttpBatch(self.load, events)])
 
     def new_source_events(self, count):

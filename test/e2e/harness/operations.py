@@ -100,7 +100,7 @@ class RespAddOnce(Adding):
     def __init__(self, load, event, repeat=False):
         super().__init__(load, [event])
         self.repeat = repeat
-        self.fresh = not repeat and not event.weight & event.counter.retry
+        self.fresh = not repeat and not event.weight & event.counter.retry and not load.sent_twice
         self.wire = encode("Q.INCRBY", event.counter.key, event.delta, "ID", event.id)
 
     def lost(self):

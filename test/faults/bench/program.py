@@ -21,11 +21,11 @@ def planted():
     return [str(PLANTED)]
 
 
-def failpoints(form):
-    """The names of those of the embedded form, or of the workers."""
+def failpoints(role):
+    """The names of those of a "worker", of an API "node", or of "one" process that is everything."""
     text = (ROOT / "src/base/failpoint.cc").read_text()
     names = [name for name, _ in POINT.findall(text)]
-    return [name for name in names if name.startswith("worker.") == (form == "distributed")]
+    return [name for name in names if (name.split(".")[0] if name.startswith(("worker.", "node.")) else "one") == role]
 
 
 def armed(*points):

@@ -25,6 +25,9 @@ LEAVING = 1500
 JSON = (("Content-Type", "application/json"),)
 EACH_CALL = 5
 WINDOW = 2000
+LINK_ROUNDS = 10
+WITH_IDS = ("once", "batches_once", "source")
+COPY_SECONDS_MAX = 20.0
 
 
 def sockets(pid):
@@ -141,15 +144,16 @@ class Through:
 
 def links(context):
     """Between clients and the server: slow, half-open, reset in the middle of an answer, away; each while it is killed now and
-    then. Events with ids come again."""
+    then. Events with ids come again. Then requests with ids that reach the server twice."""
     proxy = fault_proxy()
     chosen = random.Random(context.seed)
     with context.server(settings=BUSY_DISK) as server:
         crashes = Crashes(server, context.seed + 1, context.say)
         crashes.ledger.tallies.clear()  # Those of the load that this one replaces.
-        crashes.load = Load(crashes.ledger, context.seed + 1, ("plain", "once", "once", "single", "batches", "source", "views"))
+        crashes.load = Load(crashes.ledger, context.seed + 1, ("plain", "once", "once", "single", "batches", "batches_once", "source",
+                                                                     "views"))
         cuts = carried = 0
-        for number in range(10):
+        for number in range(LINK_ROUNDS):
             crashes.begin()
             with proxy.FaultProxy(server.http_port, seed=number) as http, proxy.FaultProxy(server.resp_port, seed=number) as resp:
                 crashes.load.start(Through(server, http, resp))
@@ -168,10 +172,50 @@ def links(context):
                 crashes.crash()
                 cuts += http.cuts + resp.cuts
                 carried += sum(http.bytes.values()) + sum(resp.bytes.values())
+        told_twice = [copied(crashes, proxy, LINK_ROUNDS + number) for number in range(2)]
         crashes.begin()
         crashes.last_look()
     expect(cuts > 20, f"only {cuts} connections were cut")
-    context.note(f"{cuts} connections cut, {carried >> 20} MiB carried; {crashes.summary()}")
+    context.note(f"{cuts} connections cut, {carried >> 20} MiB carried; {sum(counted for counted, _ in told_twice)} events of requests "
+                 f"that reached the server twice were counted once, {sum(known for _, known in told_twice)} times it knew them already; "
+                 f"{crashes.summary()}")
+
+
+def copied(crashes, proxy, seed):
+    """A round in which every request reaches the server twice, all with ids or sequences. Returns how many events were counted, and
+    how many times the server knew one already: as often, at least. Then it is killed while copies are under way."""
+    server, ledger, load = crashes.server, crashes.ledger, crashes.load
+    crashes.begin()
+    load.send_again(server)
+    load.sent_twice = True
+    with server.http() as metrics, proxy.FaultProxy(server.http_port, seed=seed) as http, \
+            proxy.FaultProxy(server.resp_port, seed=seed) as resp:
+        for each in (http, resp):
+            each.duplicate()
+            each.slow(0.0, 0.01)  # Either of the two may be the first.
+
+        def new_and_known():
+            return metric_of(metrics, "quipu_events_accepted_total"), metric_of(metrics, "quipu_events_duplicate_total")
+
+        new_before, known_before = new_and_known()
+        sent_before = sum(counter.count for counter in ledger.counters)
+        load.start(Through(server, http, resp), only=WITH_IDS)
+        time.sleep(0.6)
+        load.finish()
+        sent = sum(counter.count for counter in ledger.counters) - sent_before
+        expect(sent > 100, f"only {sent} events were sent")
+        seconds_until(lambda: new_and_known()[1] - known_before >= sent, f"the copies of {sent} events reach the server", COPY_SECONDS_MAX)
+        new, known = new_and_known()
+        expect_equal(new - new_before, sent, "events counted, of requests that reached the server twice")
+        expect(min(http.copied, resp.copied) > 0, "one of the protocols' requests were not sent twice")
+        load.start(Through(server, http, resp), only=WITH_IDS)
+        time.sleep(0.2)
+        for each in (http, resp):
+            each.refuse()
+        server.kill()
+        crashes.crash()
+    load.sent_twice = False
+    return sent, known - known_before
 
 
 def trouble(proxy, one, number, chosen):

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+from bench.cgroups import Group
 from bench.strikes import one_by_one, strace, strike
 from cases.directory import refuses
 from cases.disk import FULL_SECONDS_MAX, RESUME_SECONDS_MAX, busy_in_words, busy_since, fill, writes
@@ -17,6 +18,7 @@ from cases.kill import BUSY_DISK
 from harness.bounds import metric
 from harness.context import eventually, expect, expect_equal
 from harness.image import EXT4_IOC_SHUTDOWN, Image, tool
+from harness.load import Load
 from harness.rounds import Crashes
 from harness.wire import Lost
 
@@ -25,6 +27,10 @@ NOBODY = 65534
 ANSWER_SECONDS_MAX = 10.0
 NEARLY_FULL_BYTES = 6 << 20
 NEARLY_FULL_SECONDS = 6.0
+SLOW_BYTES = 1 << 20  # A second.
+SLOW_SECONDS = 25.0
+SLOW_ANSWER_SECONDS_MAX = 40.0  # What may wait (log.pending_bytes), a new segment and a flush, all at that rate.
+SLOW_SLACK_BYTES = 4 << 20  # What may go through before the limit bites.
 
 
 class Elsewhere:
@@ -135,11 +141,11 @@ class Askers:
         for thread in self.threads:
             thread.join(60.0)
 
-    def judge(self):
+    def judge(self, seconds_max=ANSWER_SECONDS_MAX, answers_min=20):
         expect(not self.wrong, "; ".join(self.wrong))
         for what, slowest in self.slowest.items():
-            expect(self.answers[what] > 20, f"{what} had only {self.answers[what]} answers")
-            expect(slowest < ANSWER_SECONDS_MAX, f"the slowest answer to {what} took {slowest:.1f} s")
+            expect(self.answers[what] > answers_min, f"{what} had only {self.answers[what]} answers")
+            expect(slowest < seconds_max, f"the slowest answer to {what} took {slowest:.1f} s")
 
 
 def store_full(context):
@@ -335,6 +341,56 @@ def permissions_lost(context):
     context.note(f"{', '.join(outcomes)}; {crashes.summary()}")
 
 
+def slow_disk(context):
+    """The disk takes 1 MiB a second, and more comes: what waits is bounded and the rest busy, every request is answered, and when
+    the disk is as fast as before, so is the service."""
+    settings = BUSY_DISK | {"log.pending_bytes": "8MiB"}
+    with Image(context.directory, 512) as image, Group("blkio") as group, context.server(image.root / "data", settings) as server:
+        crashes = Crashes(server, context.seed + 7, context.say)
+        crashes.ledger.tallies.clear()  # Those of the load that this one replaces.
+        crashes.load = Load(crashes.ledger, context.seed + 7, ("bulk",) * 16 + ("plain", "once", "single", "views"))
+        server.wrapper = group.wrapper
+        crashes.begin()
+        server.wrapper = []
+        device = os.stat(image.root).st_dev
+        device = f"{os.major(device)}:{os.minor(device)}"
+        group.set("throttle.write_bps_device", f"{device} {SLOW_BYTES}")
+        refused, before = busy_since(crashes.ledger), written(group, device)
+        began = time.monotonic()
+        with Askers(server) as askers:
+            crashes.load.start(server)
+            time.sleep(SLOW_SECONDS)
+            carried, took = written(group, device) - before, time.monotonic() - began
+            told = refused()
+            crashes.must_live()
+            group.set("throttle.write_bps_device", f"{device} 0")
+            back = time.monotonic()
+            eventually(lambda: writes(server), RESUME_SECONDS_MAX, "a write taken again on a disk that is quick again")
+            context.recovered(time.monotonic() - back)
+        askers.judge(SLOW_ANSWER_SECONDS_MAX, answers_min=2)
+        crashes.load.finish()
+        crashes.must_live()
+        crashes.look("after the disk was slow")
+        expect(carried < SLOW_BYTES * took + SLOW_SLACK_BYTES, f"the disk took {carried} bytes in {took:.1f} s: it was not slow")
+        expect(told > 0, "nothing was busy")
+        server.kill()
+        crashes.crash()
+        crashes.begin()
+        crashes.last_look()
+    slowest = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in askers.slowest.items())
+    context.note(f"the disk took {carried / took / (1 << 20):.2f} MiB a second for {took:.0f} s, {told} writes were busy; the slowest answers "
+                 f"meanwhile: {slowest}; {crashes.summary()}")
+
+
+def written(group, device):
+    """Bytes that the group wrote to a device, as the kernel's throttle counts them."""
+    for line in group.get("throttle.io_service_bytes").splitlines():
+        found = line.split()
+        if found[:2] == [device, "Write"]:
+            return int(found[2])
+    return 0
+
+
 TESTS = [("log-disk-full", log_full), ("store-disk-full", store_full), ("reserve-refused", reserve_refused),
          ("write-error", write_error), ("lost-write", lost_write), ("file-system-gone", file_system_gone),
-         ("permissions-lost", permissions_lost)]
+         ("permissions-lost", permissions_lost), ("slow-disk", slow_disk)]

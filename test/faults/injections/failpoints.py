@@ -31,7 +31,7 @@ def of_planted(context, data=None):
 
 def kills(context):
     """SIGKILL at every place, at its first, second and seventh pass."""
-    fell = dict.fromkeys(failpoints("embedded"), 0)
+    fell = dict.fromkeys(failpoints("one"), 0)
     with of_planted(context) as server:
         crashes = Crashes(server, context.seed, context.say)
         for point in fell:
@@ -128,7 +128,7 @@ def refused(context):
         expect(code == 2 and "failpoint" in said, f"what is shipped took a failpoint: exit code {code}, it said:\n{said}")
     with open(context.command[0], "rb") as program:
         held = program.read()
-    found = [name for name in failpoints("embedded") + failpoints("distributed") if name.encode() + b"\0" in held]
+    found = [name for name in failpoints("one") + failpoints("worker") + failpoints("node") if name.encode() + b"\0" in held]
     expect(not found, f"what is shipped has failpoints: {found}")
 
 
