@@ -107,6 +107,10 @@ LAXER = {
     "tabs around a length": "a tab is white space (RFC 9110, 5.5), which nginx takes for a part of the value; nobody reads another length",
 }
 
+# Not changed at random: nginx refuses a target that climbs above the root, which is a matter of its files, and takes any
+# option with `close` in it for it (`closex`), behind which nothing is run there.
+UNCHANGED = ("a target that climbs", "close", "close among others")
+
 
 def cases():
     """(name, bytes) of everything that is sent."""
@@ -190,7 +194,7 @@ def changed(chance, data):
 def changes(context):
     """Sound requests with random changes: never more is run here than nginx passes on."""
     chance = random.Random(context.seed)
-    sound = [data for name, data in SOUND.items() if len(data) < 400 and name not in LAXER]
+    sound = [data for name, data in SOUND.items() if len(data) < 400 and name not in LAXER and name not in UNCHANGED]
     found = [(number, changed(chance, chance.choice(sound))) for number in range(RANDOM)]
 
     def use(ports):
