@@ -26,7 +26,7 @@ from harness.runner import choose, program, run  # noqa: E402
 
 CASES = ("self", "directory", "promises", "histories", "keys", "model", "kill", "power", "sweep", "disk", "memory",
          "clients", "openapi", "access_log", "import_log", "import_edges", "commands", "audit", "limits_table", "overload", "connections",
-         "slow_clients", "bad_input")
+         "slow_clients", "bad_input", "framing", "extreme_input")
 
 
 def parse():

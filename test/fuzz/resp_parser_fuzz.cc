@@ -1,3 +1,8 @@
+#include <hiredis/read.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +67,95 @@ class RespFeed {
   bool refused_ = false;
 };
 
+/// A reply that hiredis has read: the second opinion on arrays of bulk strings, which requests are as well.
+class HiredisReading {
+ public:
+  explicit HiredisReading(std::string_view bytes) {
+    static redisReplyObjectFunctions makers = {make_string, make_array, make_integer, make_nil, free_nothing};
+    const std::unique_ptr<redisReader, void (*)(redisReader*)> reader(redisReaderCreateWithFunctions(&makers),
+                                                                      redisReaderFree);
+    reader->privdata = this;
+    if (redisReaderFeed(reader.get(), bytes.data(), bytes.size()) != REDIS_OK) return;
+    void* reply = nullptr;
+    found_ = redisReaderGetReply(reader.get(), &reply) == REDIS_OK && reply != nullptr;
+    used_ = bytes.size() - (reader->len - reader->pos);  // It gives back what it has read of its buffer.
+  }
+
+  /// A whole reply stands at the beginning, and nothing is wrong with it.
+  bool found() const { return found_; }
+  std::size_t used() const { return used_; }
+  /// Where the reply is an array of bulk strings and nothing else.
+  std::optional<std::vector<std::string>> words() const {
+    return found_ && plain_ ? std::optional(words_) : std::nullopt;
+  }
+
+ private:
+  static HiredisReading& of(const redisReadTask* task) { return *static_cast<HiredisReading*>(task->privdata); }
+  static void* make_string(const redisReadTask* task, char* text, size_t size) {
+    auto& self = of(task);
+    self.plain_ &= task->type == REDIS_REPLY_STRING && task->parent != nullptr && task->parent->parent == nullptr;
+    self.words_.emplace_back(text, size);
+    return &self;
+  }
+  // The array takes no memory for what it declares.
+  static void* make_array(const redisReadTask* task, int) {
+    of(task).plain_ &= task->parent == nullptr;
+    return &of(task);
+  }
+  static void* make_integer(const redisReadTask* task, long long) { return make_nil(task); }
+  static void* make_nil(const redisReadTask* task) {
+    of(task).plain_ = false;
+    return &of(task);
+  }
+  static void free_nothing(void*) {}
+
+  std::vector<std::string> words_;
+  bool found_ = false;
+  bool plain_ = true;
+  std::size_t used_ = 0;
+};
+
+std::string encoded(const auto& words) {
+  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
+  for (const auto& word : words) bytes.append("$" + std::to_string(word.size()) + "\r\n").append(word).append("\r\n");
+  return bytes;
+}
+
+bool within(const std::vector<std::string>& words, const NetLimits& limits) {
+  return words.size() <= limits.resp_arguments_max &&
+         std::ranges::all_of(words, [&](const auto& word) { return word.size() <= limits.resp_argument_bytes_max; });
+}
+
+/// hiredis reads each array of bulk strings as we do, and we refuse none that it reads and that is written as it would.
+void check_against_hiredis(std::string_view bytes, const NetLimits& limits) {
+  RespParser parser(limits);
+  while (!bytes.empty()) {
+    const bool array = bytes[0] == '*';
+    const auto step = parser.parse(bytes);
+    using Status = RespParser::Status;
+    if (array && (step.status == Status::kCommand || step.status == Status::kSkipped)) {
+      const HiredisReading theirs(bytes.substr(0, step.used));
+      const bool command = step.status == Status::kCommand;
+      // A length below -1 is no reply, and is skipped as a request: Redis does so.
+      require(theirs.found() || (!command && bytes.starts_with("*-")), "hiredis finds a reply there");
+      require(!theirs.found() || theirs.used() == step.used, "it ends in the same place");
+      if (command) {
+        require(theirs.words().has_value(), "it is an array of bulk strings");
+        require(std::ranges::equal(*theirs.words(), parser.arguments()), "the words are the same");
+      }
+    } else if (array) {
+      const HiredisReading theirs(bytes);
+      require(!theirs.found() || step.status == Status::kRefused, "what waits for more is no whole reply");
+      if (const auto words = theirs.words(); words && !words->empty() && within(*words, limits)) {
+        require(!bytes.starts_with(encoded(*words)), "no command is refused that is written as it should be");
+      }
+    }
+    if (step.status == Status::kNeedMore || step.status == Status::kRefused) return;
+    bytes.remove_prefix(step.used);
+    parser.forget_arguments();
+  }
+}
+
 NetLimits small_limits() {
   NetLimits limits;
   limits.resp_arguments_max = 8;
@@ -89,12 +183,12 @@ void check_command(Input& input) {
   std::vector<std::string_view> words;
   while (!input.empty() && words.size() < 64) words.push_back(input.text(input.below(32)));
   if (words.empty()) return;
-  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
-  for (const auto word : words) bytes.append("$" + std::to_string(word.size()) + "\r\n").append(word).append("\r\n");
+  const auto bytes = encoded(words);
   RespParser parser(limits);
   const auto step = parser.parse(bytes);
   require(step.status == RespParser::Status::kCommand && step.used == bytes.size(), "a whole command is read");
   require(parser.arguments() == words, "its words are as they were written");
+  check_against_hiredis(bytes, limits);
 }
 
 }  // namespace
@@ -109,7 +203,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (seed % 4 == 3) {
     check_command(input);
   } else {
-    check_bytes(input.rest(), seed, seed % 4 == 2 ? small : usual);
+    const auto bytes = input.rest();
+    const auto& limits = seed % 4 == 2 ? small : usual;
+    check_bytes(bytes, seed, limits);
+    check_against_hiredis(bytes, limits);
   }
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "http/feed.h"
+#include "http/plain_reading.h"
 
 namespace quipu {
 namespace {
@@ -220,6 +221,19 @@ TEST_F(HttpRefusals, GiveTheStatusAndNothingAfterwards) {
   for (const Refused& refused : refused_requests()) {
     EXPECT_THAT(http_events(refused.bytes + hidden_), ElementsAre("!" + std::to_string(refused.status))) << refused.why;
   }
+}
+
+TEST_F(HttpRefusals, AreThoseOfAPlainReadingOfTheStandard) {
+  const NetLimits limits;
+  std::size_t whole = 0;
+  for (const Refused& refused : refused_requests()) {
+    const PlainReading plain(refused.bytes + hidden_, limits);
+    EXPECT_NE(plain.kind(), PlainReading::Kind::kRequest) << refused.why;
+    if (plain.kind() != PlainReading::Kind::kRefused) continue;  // Refused at its beginning, before it has an end.
+    EXPECT_THAT(plain.faults(), testing::Contains(refused.status)) << refused.why;
+    ++whole;
+  }
+  EXPECT_GT(whole, 80U);
 }
 
 TEST_F(HttpRefusals, AreTheSameByteByByte) {

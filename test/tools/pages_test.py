@@ -54,6 +54,28 @@ class HeldBy(unittest.TestCase):
         self.assertEqual(self.rows_without_a_test("docs/guarantees.md", ("Counting", "Answering", "Reading", "Noticing"), 3), [])
 
 
+class BesideValkey(unittest.TestCase):
+    """The tests of Valkey that apply, and what holds the same here."""
+
+    PAGE = "test/dialogue/valkey.md"
+
+    def test_each_names_exchanges_and_tests_that_exist(self):
+        known = known_tests()
+        headings = re.findall(r"^## (.*)$", (ROOT / self.PAGE).read_text(), re.MULTILINE)
+        self.assertGreaterEqual(len(headings), 5)
+        for heading in headings:
+            for cells in rows(self.PAGE, heading):
+                named = NAME.findall(cells[-1])
+                self.assertTrue(named, cells[0])
+                self.assertEqual([name for name in named if name not in known and not self.is_exchange(name)], [], cells[0])
+
+    def is_exchange(self, name):
+        """`file.resp: words` where a comment of that dialogue begins with these words."""
+        file, _, words = name.partition(": ")
+        path = ROOT / "test" / "dialogue" / file
+        return path.suffix == ".resp" and path.is_file() and f"\n# {words}" in "\n" + path.read_text()
+
+
 class Requests(unittest.TestCase):
     def test_the_table_of_http_is_that_of_the_description(self):
         paths = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]

@@ -41,19 +41,20 @@ RESP = [b"*+1\r\n", b"*01\r\n", b"*1 \r\n", b"*\x00\r\n", b"*3000000000\r\n", b"
 
 
 def http_requests():
+    """(status, what is wrong, the bytes) of each."""
     for status, line in LINES:
-        yield status, line + b"\r\nHost: a\r\n\r\n"
+        yield status, line, line + b"\r\nHost: a\r\n\r\n"
     for status, field in FIELDS:
-        yield status, HEAD + field + b"\r\n\r\n"
+        yield status, field, HEAD + field + b"\r\n\r\n"
     for status, chunks in CHUNKS:
-        yield status, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks
-    yield 400, HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-    yield 400, HEAD.replace(b"\r\n", b"\n") + b"\n"
-    yield 400, b"\r\n\r\n" + HEAD + b"\r\n"
-    yield 400, b"GET /livez HTTP/1.1\r\n\r\n"
-    yield 400, HELLO
-    yield 400, encode("INCR", "hidden")
-    yield 417, HEAD + b"Expect: wonders\r\nContent-Length: 1\r\n\r\n"
+        yield status, chunks, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks
+    yield 400, "chunks in HTTP/1.0", HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    yield 400, "bare line feeds", HEAD.replace(b"\r\n", b"\n") + b"\n"
+    yield 400, "two empty lines before", b"\r\n\r\n" + HEAD + b"\r\n"
+    yield 400, "no Host", b"GET /livez HTTP/1.1\r\n\r\n"
+    yield 400, "a TLS hello", HELLO
+    yield 400, "a command of Redis", encode("INCR", "hidden")
+    yield 417, "an unknown expectation", HEAD + b"Expect: wonders\r\nContent-Length: 1\r\n\r\n"
 
 
 def http(context):
@@ -61,7 +62,7 @@ def http(context):
     with context.server() as server:
         server.start()
         count = 0
-        for status, data in http_requests():
+        for status, _, data in http_requests():
             refused_http(server, data + HIDDEN, status)
             refused_in_pieces(server.http_port, data, b"HTTP/1.1 %d " % status)
             count += 1

@@ -10,7 +10,7 @@ from .server import Server
 
 
 class Unavailable(Exception):
-    """A client that is not on this machine and can not be installed here; says so in the output, by name."""
+    """A client that is not on this machine and can not be installed here: a failure that says so."""
 
 
 class Context:

@@ -1,4 +1,4 @@
-"""Clients that come from package registries, kept under build/ so that the next run finds them."""
+"""Clients that come from package registries, kept under build/ so that the next run finds them, and one from Debian."""
 
 import os
 import pathlib
@@ -51,7 +51,7 @@ def schemathesis():
 def ioredis():
     """(command, environment) of the script for ioredis."""
     if not shutil.which("node") or not shutil.which("npm"):
-        raise Unavailable("node and npm are not on this machine")
+        raise Unavailable("node and npm are not on this machine; tools/install test installs them")
     place = PLACE / f"ioredis-{IOREDIS}"
     if not (place / "done").exists():
         place.mkdir(parents=True, exist_ok=True)
@@ -61,10 +61,21 @@ def ioredis():
     return ["node", str(HERE / "clients" / "ioredis.js")], {"NODE_PATH": str(place / "node_modules")}
 
 
+def redis_rb():
+    """The command of the script for redis-rb, Debian's own."""
+    asked = ["ruby", "-e", "require 'redis'"]
+    if not shutil.which("ruby") or subprocess.run(asked, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
+        raise Unavailable("ruby and its redis are not on this machine; tools/install test installs them")
+    return ["ruby", str(HERE / "clients" / "redis_rb.rb")]
+
+
+def has_go():
+    """Whether this machine can build the program for go-redis."""
+    return shutil.which("go") is not None
+
+
 def go_redis():
     """The command of the program for go-redis."""
-    if not shutil.which("go"):
-        raise Unavailable("go is not on this machine")
     place = PLACE / f"go-redis-{GO_REDIS}"
     source = (HERE / "clients" / "go" / "main.go").read_text()
     program = place / "operations"
