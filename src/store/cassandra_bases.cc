@@ -23,16 +23,18 @@ std::unexpected<Error> newer_is_there() {
 struct CassandraBases::Writing {
   PartitionId partition{};
   Base base;
+  Offset sure{};
   CassandraBase made;
   std::function<void(Result<void>)> then;
   std::vector<CassandraBase> kept;
   std::vector<CassandraBase> dropped;
 };
 
-void CassandraBases::write(PartitionId partition, Base base, const std::function<std::int64_t()>& timestamp,
-                           std::function<void(Result<void>)> then) {
+void CassandraBases::write(PartitionId partition, Base base, Offset sure,
+                           const std::function<std::int64_t()>& timestamp, std::function<void(Result<void>)> then) {
   const auto writing = std::make_shared<Writing>();
   writing->partition = partition;
+  writing->sure = sure;
   writing->made.offset = base.offset;
   writing->made.version = timestamp();
   writing->made.checksum = static_cast<std::int64_t>(hash64(base.windows, 0));
@@ -48,7 +50,7 @@ void CassandraBases::write(PartitionId partition, Base base, const std::function
 }
 
 void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
-  auto& [partition, base, made, then, kept, dropped] = *writing;
+  auto& [partition, base, sure, made, then, kept, dropped] = *writing;
   const bool older = std::ranges::any_of(kept, [&](const auto& one) { return one.offset > made.offset; });
   if (older && !QUIPU_PLANTED("older-base-wins")) {
     QUIPU_MARK("store: an older base is refused");
@@ -63,8 +65,10 @@ void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
   }
   kept.erase(same, kept.end());
   while (kept.size() >= kBasesKept) {
-    dropped.push_back(kept.front());
-    kept.erase(kept.begin());
+    // Who has to go by the durable mark needs a base at or below it: the older one stays where the next is above.
+    const auto goes = kept[1].offset <= sure ? kept.begin() : kept.begin() + 1;
+    dropped.push_back(*goes);
+    kept.erase(goes);
   }
   CassandraValues chunks;
   for (std::size_t at = 0; at < base.windows.size(); at += kChunkBytes) {

@@ -209,8 +209,9 @@ void CassandraStore::State::step_scan(const CassandraTaskPtr& task) {
 
 void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
   auto& [partition, base] = std::get<CassandraBaseTask>(task->what);
+  const auto sure = written().contains(partition) ? marks_->durable(partition) : Offset{kOffsetMax};
   bases_->write(
-      partition, std::move(base), [this] { return timestamp(); },
+      partition, std::move(base), sure, [this] { return timestamp(); },
       [this, task, settled = std::make_shared<Settled>(settling())](Result<void> made) {
         if (made && task->overtaken) made = std::unexpected(forgotten());
         if (!made) return tasks_.finish_base(task, std::move(made));

@@ -269,6 +269,42 @@ TEST(CassandraStore, ABaseThatIsNotWholeIsPassedOverForAnOlderOne) {
   EXPECT_EQ(*found, std::nullopt);
 }
 
+// Nodes that lose their power one after another may leave the durable mark alone: a base at or below it must be there,
+// also where a worker died when its base was named and the durable mark had not passed it yet.
+TEST(CassandraStore, ABaseBelowTheDurableMarkStaysUntilThatHasPassedTheNext) {
+  CassandraBench bench(testing_cassandra::contact_points(), [](CassandraStoreOptions& options) {
+    options.settle_at_open = false;
+    options.sync_wait_ms = 2'000;  // Long enough to end the store meanwhile.
+  });
+  const auto newest_at = [&](std::uint64_t offset) {
+    const auto found = bench.store().newest_base(Offset{offset});
+    return found && *found ? (*found)->offset : kNoOffset;
+  };
+  const auto write_base = [&](std::uint64_t offset) {
+    bench.store().write_base({Offset{offset}, {}}, offset);
+    return bench.wait_for(Kind::kBase).result.has_value();
+  };
+  ASSERT_TRUE(bench.write(write_mark(0, 10, "")).result);
+  ASSERT_TRUE(write_base(10));
+  ASSERT_TRUE(bench.write(write_mark(0, 100, "")).result);
+  bench.store().write_base({Offset{100}, {}}, 1);
+  std::vector<StoreCompletion> none;
+  for (int look = 0; look < 200 && newest_at(100) != Offset{100}; ++look) bench.store().take_completions(none);
+  ASSERT_EQ(newest_at(100), Offset{100}) << "it is named";
+  bench.reopen();
+  ASSERT_EQ(bench.store().watermarks().value(), write_mark(0, 100, "").watermarks);
+  ASSERT_EQ(bench.store().sure_watermark_of(PartitionId{0}), Offset{10});
+  ASSERT_TRUE(bench.write(write_mark(0, 200, "")).result);
+  ASSERT_TRUE(write_base(200));
+  EXPECT_EQ(newest_at(199), Offset{10}) << "the one between, which the durable mark had not passed, has gone";
+  EXPECT_EQ(newest_at(200), Offset{200});
+  ASSERT_EQ(bench.store().sure_watermark_of(PartitionId{0}), Offset{200});
+  ASSERT_TRUE(bench.write(write_mark(0, 300, "")).result);
+  ASSERT_TRUE(write_base(300));
+  EXPECT_EQ(newest_at(199), kNoOffset);
+  EXPECT_EQ(newest_at(299), Offset{200});
+}
+
 TEST(CassandraStore, ABaseThatIsAlteredIsNamed) {
   CassandraBench bench;
   const auto windows = as_bytes("windows");
