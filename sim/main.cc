@@ -69,23 +69,41 @@ void print_counts(const Sum& sum) {
   }
 }
 
+bool enough(const Sum& sum, Form form) {
+  return sum.seeds_of[static_cast<std::size_t>(form)] >=
+         (form == Form::kEmbedded ? kSeedsForAll : kDistributedSeedsForAll);
+}
+
+/// Whether each planted bug is looked for in the forms in which its place is passed, and in no other; names what is not.
+bool bugs_have_their_forms(const Sum& sum) {
+  bool all = true;
+  for (const Form form : {Form::kEmbedded, Form::kDistributed}) {
+    if (!enough(sum, form)) continue;
+    const auto& passed = sum.passed[static_cast<std::size_t>(form)];
+    for (std::size_t i = 0; i < passed.size(); ++i) {
+      const PlantedBug& bug = planted_bugs()[i];
+      if (passed[i] == passes(bug, form)) continue;
+      std::printf("the place of the bug %s is %s in the %s form\n", std::string(bug.name).c_str(),
+                  passed[i] ? "passed, and it is not looked for," : "never passed", std::string(name_of(form)).c_str());
+      all = false;
+    }
+  }
+  return all;
+}
+
 /// Whether everything occurred that must occur in so many seeds; names what did not.
 bool all_occurred(const Sum& sum) {
-  const auto enough = [&](Form form) {
-    return sum.seeds_of[static_cast<std::size_t>(form)] >=
-           (form == Form::kEmbedded ? kSeedsForAll : kDistributedSeedsForAll);
-  };
   bool all = true;
   for (std::size_t i = 0; i < kFaults; ++i) {
     const auto fault = static_cast<Fault>(i);
-    const bool must = (enough(Form::kEmbedded) && occurs_in(fault, Form::kEmbedded)) ||
-                      (enough(Form::kDistributed) && occurs_in(fault, Form::kDistributed));
+    const bool must = (enough(sum, Form::kEmbedded) && occurs_in(fault, Form::kEmbedded)) ||
+                      (enough(sum, Form::kDistributed) && occurs_in(fault, Form::kDistributed));
     if (sum.faults[i] > 0 || !must) continue;
     std::printf("never occurred: %s\n", std::string(name_of(static_cast<Fault>(i))).c_str());
     all = false;
   }
   for (std::size_t i = 0; i < sum.marks.size(); ++i) {
-    if (sum.marks[i] > 0 || !enough(form_of_mark(mark_names()[i]))) continue;
+    if (sum.marks[i] > 0 || !enough(sum, form_of_mark(mark_names()[i]))) continue;
     std::printf("never passed: mark %s\n", std::string(mark_names()[i]).c_str());
     all = false;
   }
@@ -130,7 +148,7 @@ int run_many(const Arguments& arguments, const RunSpan& span) {
   if (terminal) std::fprintf(stderr, "\r");
   if (failure) explain(*failure, span, arguments.brief);
   if (arguments.list) print_counts(sum);
-  const bool all = failure || interrupted || all_occurred(sum);
+  const bool all = failure || interrupted || (all_occurred(sum) && bugs_have_their_forms(sum));
   print_sum(sum);
   if (interrupted) return kExitInterrupted;
   return failure || !all ? kExitFailure : kExitOk;
@@ -158,7 +176,7 @@ int run(int argc, char** argv) {
       ->excludes(seed);
   auto* form = app.add_option("--form", arguments.form,
                  "What is simulated: embedded (one process with its disk), distributed (nodes and workers over a log, a "
-                 "store and a cache), or both by turns, distributed in even seeds; both if not given, with a bug the form that it is in")
+                 "store and a cache), or both by turns, distributed in even seeds; both if not given, with a bug the forms that it is in")
       ->check(CLI::IsMember({"embedded", "distributed", "both"}));
   app.add_flag("--counts", arguments.list, "Print how often each fault and each mark occurred");
   app.add_flag("--brief", arguments.brief, "Do not look for the shortest prefix of a failing seed");
@@ -176,12 +194,14 @@ int run(int argc, char** argv) {
   }
   if (arguments.bug == "help") {
     for (const auto& bug : planted_bugs()) {
-      std::printf("%-36s %s\n", std::string(bug.name).c_str(), std::string(bug.what).c_str());
+      const auto form = form_of_bug(bug);
+      std::printf("%-30s %-11s %s\n", std::string(bug.name).c_str(), std::string(form ? name_of(*form) : "both").c_str(),
+                  std::string(bug.what).c_str());
     }
     return kExitOk;
   }
-  if (!arguments.bug.empty() &&
-      std::ranges::find(planted_bugs(), std::string_view(arguments.bug), &PlantedBug::name) == planted_bugs().end()) {
+  const auto bug = std::ranges::find(planted_bugs(), std::string_view(arguments.bug), &PlantedBug::name);
+  if (!arguments.bug.empty() && bug == planted_bugs().end()) {
     std::fprintf(stderr, "quipu-sim: this build has no bug called %s\n", arguments.bug.c_str());
     return kExitUsage;
   }
@@ -189,7 +209,9 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "quipu-sim: this build has no distributed form\n");
     return kExitUsage;
   }
-  if (!arguments.bug.empty() && form->count() == 0) arguments.form = name_of(form_of_bug(arguments.bug));
+  if (!arguments.bug.empty() && form->count() == 0) {
+    if (const auto only = form_of_bug(*bug)) arguments.form = name_of(*only);
+  }
   std::signal(SIGINT, [](int) { interrupted = true; });
   if (seed->count() > 0) return run_one(arguments);
   RunSpan span;

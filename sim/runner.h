@@ -21,6 +21,8 @@ struct Sum {
   std::uint64_t faults_all = 0;
   FaultCounts faults{};
   std::vector<std::uint64_t> marks;  ///< As in mark_names(); empty in a build without marks.
+  /// Of each form, at which bugs' places it was, as in planted_bugs().
+  std::array<std::vector<bool>, kForms> passed{};
 };
 
 /// The lowest seed that failed.

@@ -30,6 +30,7 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
       coordinator_(random_, trace_),
       around_{settings_, random_, trace_, topic_, cassandra_, cache_, coordinator_},
       callers_(settings_, random_, trace_),
+      wide_(settings_, random_, trace_),
       nodes_(settings_.nodes),
       workers_(settings_.workers) {
   SimCassandraSession::use(&cassandra_, &random_, &trace_);
@@ -45,7 +46,10 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
 
 DistributedWorld::~DistributedWorld() {
   log_damaged_ = true;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) callers_.end_process(i);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    callers_.end_process(i);
+    wide_.end_process(i);
+  }
   nodes_.clear();
   workers_.clear();
   SimCassandraSession::use(nullptr, nullptr, nullptr);
@@ -175,6 +179,7 @@ void DistributedWorld::crash_node(std::size_t number) {
   if (!machine.process) return;
   trace_.fault(Fault::kNodeCrash, "node " + std::to_string(number));
   callers_.end_process(number);
+  wide_.end_process(number);
   machine.process.reset();
 }
 
@@ -193,6 +198,7 @@ void DistributedWorld::start_node(std::size_t number) {
   trace_.line("node " + std::to_string(number) + " starts");
   machine.process = std::move(*started);
   callers_.begin_process(number, machine.process->node());
+  wide_.begin_process(number, machine.process->node());
 }
 
 void DistributedWorld::start_worker(std::size_t number) {
@@ -233,7 +239,11 @@ void DistributedWorld::take_turn() {
   const auto worker = random_.below(workers_.size());
   if (what < 25) {
     tick_nodes();
-    callers_.act();
+    if (random_.one_in(8)) {
+      wide_.act();
+    } else {
+      callers_.act();
+    }
   } else if (what < 55) {
     if (!nodes_[node].process && random_.one_in(10)) start_node(node);
     if (!goes(nodes_[node])) return;

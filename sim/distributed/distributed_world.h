@@ -11,6 +11,7 @@
 #include "sim/distributed/callers.h"
 #include "sim/distributed/log_oracle.h"
 #include "sim/distributed/processes.h"
+#include "sim/distributed/wide_counters.h"
 #include "sim/world.h"
 
 namespace quipu::sim {
@@ -90,6 +91,7 @@ class DistributedWorld {
   SimCoordinator coordinator_;
   Surroundings around_;
   Callers callers_;
+  WideCounters wide_;
   std::vector<Machine<NodeProcess>> nodes_;
   std::vector<Machine<WorkerProcess>> workers_;
   std::uint64_t processes_ = 0;

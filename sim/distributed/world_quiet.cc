@@ -16,6 +16,7 @@ constexpr TimeMs kTurnMs = 3;
 /// Together longer than any cache keeps what it was not told of.
 constexpr int kCacheTurns = 30;
 constexpr TimeMs kCacheTurnMs = 100;
+__extension__ using Sum = __int128;
 constexpr std::string_view kRows("counters\0", 9);
 
 }  // namespace
@@ -103,13 +104,13 @@ void DistributedWorld::settle() {
   stop_faults();
   callers_.settle();
   for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed(); ++i) {
-    if (serving() && callers_.settled()) break;
+    if (serving() && callers_.settled() && wide_.settled()) break;
     prompt_turn(kTurnMs);
     tick_nodes();
     callers_.act();
   }
   if (trace_.failed()) return;
-  if (!callers_.settled()) {
+  if (!callers_.settled() || !wide_.settled()) {
     return trace_.violation("a wait without end: nobody answers; " + callers_.waiting_for() + state_text());
   }
   drive("the workers do not come to rest", [this] { return at_rest(); });
@@ -124,6 +125,7 @@ void DistributedWorld::check_quiet() {
   trace_.line("all processes start anew");
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     callers_.end_process(i);
+    wide_.end_process(i);
     nodes_[i].process.reset();
   }
   for (auto& machine : workers_) machine.process.reset();
@@ -145,7 +147,8 @@ void DistributedWorld::check_reads(const std::string& when) {
         for (int turn = 0; turn < kCacheTurns && !trace_.failed(); ++turn) prompt_turn(kCacheTurnMs);
       }
       callers_.ask_for_all(i, fresh);
-      if (!drive("reads " + when, [this] { return callers_.asked_all(); })) return;
+      wide_.ask_for_all(i, fresh, oracle_);
+      if (!drive("reads " + when, [this] { return callers_.asked_all() && wide_.asked_all(); })) return;
       for (const auto& total : callers_.totals()) {
         const auto truth = oracle_.total(total.counter);
         if (total.value == truth) continue;
@@ -164,7 +167,8 @@ void DistributedWorld::check_store() {
     CassandraReader reader(bytes);
     if (auto read = read_shard(reader, rows); !read) return trace_.violation(read.error().what);
   }
-  std::map<std::string, std::pair<Epoch, std::int64_t>, std::less<>> sums;
+  wide_.check_store(rows, oracle_);
+  std::map<std::string, std::pair<Epoch, Sum>, std::less<>> sums;
   for (const auto& item : rows.items()) {
     auto& [epoch, sum] = sums[std::string(rows.counter(item))];
     if (item.row.epoch > epoch) sum = 0;
@@ -173,7 +177,7 @@ void DistributedWorld::check_store() {
   }
   for (const auto& total : callers_.totals()) {
     const auto found = sums.find(total.counter);
-    const auto sum = found == sums.end() ? 0 : found->second.second;
+    const auto sum = found == sums.end() ? 0 : static_cast<std::int64_t>(found->second.second);
     if (sum == oracle_.total(total.counter)) continue;
     return trace_.violation("the store has " + std::to_string(sum) + " of " + total.counter + ", the log says " +
                             std::to_string(oracle_.total(total.counter)));

@@ -277,7 +277,7 @@ void ApiNode::settle_totals(const Waiting& waiting) const {
   for (const auto& [at, place] : waiting.unsettled) {
     const Operation& operation = waiting.batch->operations[at];
     waiting.batch->outcomes[at].value =
-        known_.value(named(operation.space, operation.counter), place).value_or(place.sum);
+        known_.value(named(operation.space, operation.counter), place).value_or(saturate(place.sum));
   }
 }
 

@@ -6,7 +6,7 @@
 Uses the build with planted bugs and marks, so that a run of 1,000 seeds of the embedded form, or 300 of the distributed one,
 also fails where a mark was never passed. With
 --bugs-only the last line is "caught N of N"; --write puts the list of bugs and seeds into a page. With --bug, once or oftener,
-these alone are planted, and their rows alone written anew.
+these alone are planted, and their rows alone written anew. A bug whose places are in both forms is caught in each of them.
 """
 
 import argparse
@@ -32,13 +32,15 @@ def simulate(*arguments, seconds=400):
 
 
 def bugs():
-    listing = simulate("--bug", "help").stdout.splitlines()
-    return [line.split(maxsplit=1) for line in listing]
+    """(name, form, what it does) of each; one that is in both forms is there for each of them."""
+    listing = [line.split(maxsplit=2) for line in simulate("--bug", "help").stdout.splitlines()]
+    return [(name, form, what) for name, where, what in listing
+            for form in (("embedded", "distributed") if where == "both" else (where,))]
 
 
-def catch(bug):
+def catch(bug, form):
     """(seed, by the checker, what was seen), or None."""
-    done = simulate("--bug", bug, "--brief", "--seeds", f"1..{SEEDS_TO_CATCH}")
+    done = simulate("--bug", bug, "--form", form, "--brief", "--seeds", f"1..{SEEDS_TO_CATCH}")
     for line in done.stdout.splitlines():
         found = CAUGHT.match(line)
         if found and done.returncode == 1:
@@ -47,29 +49,31 @@ def catch(bug):
 
 
 def catch_all(only):
-    return [(name, what, catch(name)) for name, what in bugs() if not only or name in only]
+    return [(name, form, what, catch(name, form)) for name, form, what in bugs() if not only or name in only]
 
 
 def written(path):
-    """The rows of the page that is there, by the name of their bug."""
+    """The rows of the page that is there, by their bug and form."""
     lines = pathlib.Path(path).read_text().splitlines() if pathlib.Path(path).exists() else []
-    return {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| ")}
+    return {tuple(line.removeprefix("| ").split(" | ")[:2]): line for line in lines if line.startswith("| ")}
 
 
-def row_of(name, what, caught):
+def row_of(name, form, what, caught):
     seed, by = (str(caught[0]), "a check" if caught[1] else "an assertion") if caught else ("not caught", "")
-    return f"| {name} | {what} | {seed} | {by} |"
+    return f"| {name} | {form} | {what} | {seed} | {by} |"
 
 
 def page(rows, kept):
     commit = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "describe", "--always", "--abbrev=12"],
                             capture_output=True, text=True).stdout.strip()
     lines = ["# Planted bugs", "",
-             f"Written by `make planted` at {commit}: each bug alone, from seed 1 on, at most {SEEDS_TO_CATCH} seeds. "
-             "[The simulator](../simulator.md) says", "what is checked.", "",
-             "| bug | what it does | caught in seed | by |", "|---|---|---|---|"]
-    fresh = {name: row_of(name, what, caught) for name, what, caught in rows}
-    lines += [fresh.get(name) or kept[name] for name, _ in bugs() if name in fresh or name in kept]
+             f"Written by `make planted` at {commit}: each bug alone, from seed 1 on, at most {SEEDS_TO_CATCH} seeds of",
+             "the form. [The simulator](../simulator.md) says what is checked. A bug whose places are in both forms is caught "
+             "in each.", "",
+             "| bug | form | what it does | caught in seed | by |", "|---|---|---|---|---|"]
+    fresh = {(name, form): row_of(name, form, what, caught) for name, form, what, caught in rows}
+    places = [(name, form) for name, form, _ in bugs()]
+    lines += [fresh.get(place) or kept[place] for place in places if place in fresh or place in kept]
     return "\n".join(lines) + "\n"
 
 
@@ -130,15 +134,15 @@ def check_shipped(results):
     """The program that is shipped has no switch for bugs in it."""
     if SHIPPED.exists():
         program = SHIPPED.read_bytes()
-        found = [name for name, _ in bugs() if name.encode() in program]
+        found = {name for name, *_ in bugs() if name.encode() in program}
         results.expect("the shipped program has no planted bug", not found, str(found))
 
 
 def check_bugs(results, write=None, only=()):
     rows = catch_all(only)
-    for name, _, caught in rows:
-        results.expect(f"the bug {name} is caught", caught)
-    by_check = sum(1 for _, _, caught in rows if caught and caught[1])
+    for name, form, _, caught in rows:
+        results.expect(f"the bug {name} is caught in the {form} form", caught)
+    by_check = sum(1 for *_, caught in rows if caught and caught[1])
     results.expect("at least 25 bugs", only or len(rows) >= 25, str(len(rows)))
     results.expect("nearly all by a check and not by an assertion", by_check * 25 >= len(rows) * 20,
                    f"{by_check} of {len(rows)}")
@@ -163,9 +167,9 @@ def main():
         return 1
     if arguments.bugs_only or arguments.bug:
         rows = check_bugs(results, arguments.write, arguments.bug)
-        for name, _, caught in rows:
-            print(f"{name:34} {'seed ' + str(caught[0]) + ': ' + caught[2][:100] if caught else 'NOT CAUGHT'}")
-        print(f"caught {sum(1 for row in rows if row[2])} of {len(rows)}")
+        for name, form, _, caught in rows:
+            print(f"{name:30} {form:11} {'seed ' + str(caught[0]) + ': ' + caught[2][:100] if caught else 'NOT CAUGHT'}")
+        print(f"caught {sum(1 for row in rows if row[-1])} of {len(rows)}")
         return 0 if results.failed == 0 else 1
     check_usage(results)
     check_repeats(results)
