@@ -194,8 +194,8 @@ int run(int argc, char** argv) {
   }
   if (arguments.bug == "help") {
     for (const auto& bug : planted_bugs()) {
-      const auto form = form_of_bug(bug);
-      std::printf("%-30s %-11s %s\n", std::string(bug.name).c_str(), std::string(form ? name_of(*form) : "both").c_str(),
+      const auto only = form_of_bug(bug);
+      std::printf("%-30s %-11s %s\n", std::string(bug.name).c_str(), std::string(only ? name_of(*only) : "both").c_str(),
                   std::string(bug.what).c_str());
     }
     return kExitOk;

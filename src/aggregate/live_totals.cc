@@ -135,8 +135,16 @@ bool LiveTotals::rest(std::size_t visits_max) {
 
 std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {
   std::size_t evicted = 0;
-  const bool holding = !QUIPU_PLANTED("dirty-row-evicted");
-  if (!holding) set_dirty(false);
+  // For a planted bug: whether a change that no flush has taken yet holds its counter in the table.
+  const auto hold = [this](bool dirty) {
+    std::erase_if(dirty_, [&](const ShardRef& ref) {
+      const bool gone = !table_.awake().has(ref.counter) || !table_.at(ref.counter).used();
+      if (!gone) table_.shard(ref.counter, ref.id).dirty = dirty;
+      if (gone) --dirty_shards_;
+      return gone;
+    });
+  };
+  if (QUIPU_PLANTED("dirty-row-evicted")) hold(false);
   // After two rounds nothing is left but what must stay: no need to move it about.
   visits_max = std::min(visits_max, 2 * table_.size());
   for (; visits_max > 0 && table_.live_bytes() > bytes_max; --visits_max) {
@@ -144,19 +152,9 @@ std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {
     if (swept == CounterTable::Swept::kNothingLeft) break;
     if (swept == CounterTable::Swept::kEvicted) ++evicted;
   }
-  if (!holding) set_dirty(true);
+  if (QUIPU_PLANTED("dirty-row-evicted")) hold(true);
   if (evicted > 0) complete_ = false;
   return evicted;
-}
-
-/// For a planted bug: whether a change that no flush has taken yet holds its counter in the table.
-void LiveTotals::set_dirty(bool dirty) {
-  std::erase_if(dirty_, [&](const ShardRef& ref) {
-    const bool gone = !table_.awake().has(ref.counter) || !table_.at(ref.counter).used();
-    if (!gone) table_.shard(ref.counter, ref.id).dirty = dirty;
-    if (gone) --dirty_shards_;
-    return gone;
-  });
 }
 
 void LiveTotals::tidy(std::size_t visits_max) {

@@ -85,7 +85,6 @@ class LiveTotals {
     ++dirty_shards_;
   }
   void change_existing(NamespaceId space, bool before, bool after);
-  void set_dirty(bool dirty);
   /// Counters that are awake, and need not be.
   std::size_t idle() const;
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/planted.h"
-
 namespace quipu {
 KnownTotals::KnownTotals(const KnownTotalsOptions& options, const EventLog& log)
     : options_(options), log_(log), generation_(log.identity().generation), fates_(kFatesKept) {}
@@ -93,6 +91,7 @@ void KnownTotals::set(const Named& counter, std::int64_t value, bool exists, Par
   known.sum = value - known.anchor;
   known.based = true;
   known.exists = exists;
+  known.saturated = false;
   known.full = false;
   known.reset = serial;
   begin(serial, partition);
@@ -102,8 +101,9 @@ std::optional<std::int64_t> KnownTotals::value(const Named& counter, std::option
   const Known* const known = find(counter);
   if (known == nullptr || !known->based) return std::nullopt;
   if (place && place->kept_as != known->kept_as) return std::nullopt;
-  const Wide total = known->anchor + (place ? place->sum : known->sum);
-  return QUIPU_PLANTED("own-events-wrap") ? static_cast<std::int64_t>(total) : saturate(total);
+  // What a total was before it was held is not known: the events that came then may be in it or not.
+  const Wide total = known->anchor + (place && !known->saturated ? place->sum : known->sum);
+  return saturate(total);
 }
 
 std::optional<bool> KnownTotals::exists(const Named& counter) const {
@@ -194,6 +194,7 @@ void KnownTotals::rebase(const Named& counter, const CounterTotal& total, std::u
     return false;
   });
   // Where it is too much, it will be held at the end of the range, too.
+  known->saturated = total.saturated || !fits(total.value + lacking);
   known->anchor = saturate(total.value + lacking) - known->sum;
   known->exists = total.exists || !known->adds.empty();
   known->based = true;

@@ -110,6 +110,7 @@ class KnownTotals {
     bool exists = false;
     bool full = false;        // An own event was not noted: no new base.
     bool doubtful = false;    // The base lacks what should have been flushed.
+    bool saturated = false;   // The base was held at an end of 64 bits.
     std::uint64_t reset = 0;  // The frame of the last own RESET: a base must be of its epoch.
     TimeMs based_at = 0;
     TimeMs failed_at = 0;         // 0: the last base could be read.

@@ -90,7 +90,6 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"first-touch-trusts-cache", "a worker takes the row of a counter from the cache where that has one", kDistributed},
     {"saturation-lost", "a total that leaves 64 bits wraps", kDistributed,
      "its admission refuses what would leave 64 bits"},
-    {"own-events-wrap", "what a write answers wraps where it leaves 64 bits", kDistributed},
     {"saturation-not-flagged", "a total that is held at an end of 64 bits is not flagged", kDistributed,
      "its admission refuses what would leave 64 bits"},
 });
