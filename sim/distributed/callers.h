@@ -101,6 +101,7 @@ class Callers {
   std::vector<History::EventNumber> plain_;
   std::vector<std::map<PartitionId, Offset>> positions_;       // By counter: what was acknowledged.
   std::map<History::EventNumber, TimeMs> due_since_;  // Of those that are due; by the node's clock.
+  const LogOracle* oracle_ = nullptr;
   TimeMs wall_ = 0;
   bool settling_ = false;
   bool trust_ages_ = true;

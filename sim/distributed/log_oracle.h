@@ -74,6 +74,20 @@ class LogOracle {
     const auto [sum, flagged] = sum_of(counter);
     return flagged || sum != held(sum);
   }
+  /// What the shards of a counter have come to within one epoch, added up.
+  std::int64_t within(const std::string& counter, Epoch epoch) const {
+    std::int64_t sum = 0;
+    for (const Partition& partition : partitions_) {
+      const auto found = partition.history.find(counter);
+      if (found == partition.history.end()) continue;
+      std::int64_t reached = 0;
+      for (const Row& row : found->second) {
+        if (row.epoch == epoch) reached = row.total;
+      }
+      sum += reached;
+    }
+    return sum;
+  }
   /// How many plain events of a counter count, whatever was reset since.
   std::uint64_t plain_events(const std::string& counter) const {
     const auto found = plain_events_.find(counter);
