@@ -84,14 +84,12 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
      kDistributed},
     {"source-overtaken", "later events of a source go to the log though earlier ones were given up", kDistributed},
     {"store-start-ignored", "a worker goes on where the store may have forgotten rows", kDistributed},
-    {"resent-frame-counted", "a frame that stood in the log before counts again", kDistributed,
-     "its log has no copies"},
+    {"resent-frame-counted", "a frame that stood in the log before counts again", kDistributed},
     {"resent-out-of-order", "frames that are sent again go to the log in the wrong order", kDistributed},
     {"first-touch-trusts-cache", "a worker takes the row of a counter from the cache where that has one", kDistributed},
     {"saturation-lost", "a total that leaves 64 bits wraps", kDistributed,
      "its admission refuses what would leave 64 bits"},
-    {"saturation-not-flagged", "a total that is held at an end of 64 bits is not flagged", kDistributed,
-     "its admission refuses what would leave 64 bits"},
+    {"saturation-not-flagged", "a total that is held at an end of 64 bits is not flagged", kDistributed},
 });
 
 constexpr auto kMarks = std::to_array<std::string_view>({
