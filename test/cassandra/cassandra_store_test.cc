@@ -417,38 +417,6 @@ TEST(CassandraStore, RefusesOptionsThatCanNotBe) {
               HasSubstr("Cassandra"));
 }
 
-TEST(CassandraStore, ReadsAndWritesNeedAQuorumOfTheCopies) {
-  CassandraBench bench(contact_points(), [](CassandraStoreOptions& options) { options.connection.retry_ms = 100; });
-  ASSERT_TRUE(bench.write(write_cats(row(20, 200))).result);
-  // From now on one of three copies is there: enough for a request that asks one of them alone.
-  bench.run("ALTER KEYSPACE KS WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 3}");
-  const auto too_few = [](const auto& result) { return result ? "it was carried out" : result.error().what; };
-  const auto needs_two = HasSubstr("required: 2, alive: 1");
-  EXPECT_THAT(too_few(bench.write(write_cats(row(21, 201))).result), needs_two);
-  StoreWrite setting;
-  setting.settings = {{"flushed/0", "a mark"}};
-  EXPECT_THAT(too_few(bench.write(std::move(setting)).result), needs_two);
-  bench.store().load({1, kCats});
-  EXPECT_THAT(too_few(bench.wait_for(Kind::kLoad).result), needs_two);
-  EXPECT_THAT(too_few(bench.store().settings()), needs_two);
-  EXPECT_THAT(too_few(bench.store().newest_base(Offset{kOffsetMax})), needs_two);
-  // And whatever else is prepared, by the way that waits.
-  const auto session = open_session(contact_points());
-  CassandraValues none;
-  none.begin(0);
-  const auto table = bench.keyspace() + ".settings";
-  const auto insert = "INSERT INTO " + table + " (part, name, value) VALUES (0, textAsBlob('a'), textAsBlob('b'))";
-  for (const auto& cql :
-       {"SELECT name, value FROM " + table + " WHERE part = 0", insert + " USING TIMESTAMP 9",
-        insert + " IF NOT EXISTS", "DELETE FROM " + table + " WHERE part = 0 AND name = textAsBlob('a')"}) {
-    for (const bool repeatable : {false, true}) {
-      const auto statement = session->prepare(cql, repeatable);
-      ASSERT_TRUE(statement) << statement.error().what;
-      EXPECT_THAT(too_few(session->call(*statement, none).result()), needs_two) << cql;
-    }
-  }
-}
-
 TEST(CassandraStore, SaysWhenThereAreFewerNodesThanCopiesNeed) {
   auto options = options_for(contact_points(), new_keyspace());
   options.keyspace.replication_factor = 3;
