@@ -25,7 +25,8 @@ Form form_of_mark(std::string_view mark);
 /// In which form a planted bug is looked for. Those of the distributed form stand behind the others.
 Form form_of_bug(std::string_view bug);
 
-/// Runs a seed from its beginning. `trace`: where its lines go, or null.
+/// Runs a seed from its beginning. `trace`: where its lines go, or null. A run that `steps_max` does not cut short has
+/// at least kEventsMin events and kFaultsMin faults; less is a violation.
 Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace);
 
 }  // namespace quipu::sim

@@ -53,6 +53,8 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"timestamp-without-offset",
      "rows are written with one timestamp, so that the larger bytes win and not the newer row"},
     {"row-loaded-at-one", "rows are read from one replica of the store"},
+    {"read-not-repaired", "a read of two replicas leaves the older one as it is"},
+    {"chain-gap-ignored", "a frame counts though frames before it in its chain are missing"},
     {"rebalance-without-dropping", "a worker goes on with what it had of a partition that was another's meanwhile"},
     {"flushed-mark-too-early", "readers are told that rows are in the store when they are read"},
     {"watermark-before-rows", "a worker writes its watermark before the rows below it"},
