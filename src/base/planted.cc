@@ -54,6 +54,7 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
      "rows are written with one timestamp, so that the larger bytes win and not the newer row"},
     {"row-loaded-at-one", "rows are read from one replica of the store"},
     {"read-not-repaired", "a read of two replicas leaves the older one as it is"},
+    {"positions-met-by-a-copy", "a read with positions is answered by the node's copy where it has one"},
     {"chain-gap-ignored", "a frame counts though frames before it in its chain are missing"},
     {"rebalance-without-dropping", "a worker goes on with what it had of a partition that was another's meanwhile"},
     {"flushed-mark-too-early", "readers are told that rows are in the store when they are read"},
