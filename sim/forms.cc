@@ -35,12 +35,27 @@ bool passes(const PlantedBug& bug, Form form) {
   return !only || *only == form || !bug.harmless_in_other.empty();
 }
 
-Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
+namespace {
+
+Report run_form(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
 #ifdef QUIPU_SIM_DISTRIBUTED
   if (form_of(seed, choice) == Form::kDistributed) return run_distributed_seed(seed, steps_max, trace);
 #endif
   static_cast<void>(choice);
   return run_embedded_seed(seed, steps_max, trace);
+}
+
+}  // namespace
+
+Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
+  auto report = run_form(seed, choice, steps_max, trace);
+  const bool whole = steps_max == UINT64_MAX;
+  const bool weak = report.events < kEventsMin || report.faults_all < kFaultsMin;
+  if (whole && weak && report.violation.empty()) {
+    report.violation = "the run is too weak: " + std::to_string(report.events) + " events and " +
+                       std::to_string(report.faults_all) + " faults";
+  }
+  return report;
 }
 
 }  // namespace quipu::sim

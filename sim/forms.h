@@ -28,7 +28,8 @@ FormChoice form_of_bug(const PlantedBug& bug);
 /// Whether a run of the form passes the place at which the bug is planted.
 bool passes(const PlantedBug& bug, Form form);
 
-/// Runs a seed from its beginning. `trace`: where its lines go, or null.
+/// Runs a seed from its beginning. `trace`: where its lines go, or null. A run that `steps_max` does not cut short has
+/// at least kEventsMin events and kFaultsMin faults; less is a violation.
 Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace);
 
 }  // namespace quipu::sim

@@ -39,6 +39,8 @@ struct Slot {
   std::atomic<std::uint64_t> events{0};
   std::atomic<std::uint64_t> ms{0};
   std::atomic<std::uint64_t> faults_all{0};
+  std::atomic<std::uint64_t> events_fewest{UINT64_MAX};
+  std::atomic<std::uint64_t> faults_fewest{UINT64_MAX};
   std::array<std::atomic<std::uint64_t>, kFaults> faults{};
   std::array<std::atomic<std::uint64_t>, kMarksMax> marks{};
   std::array<std::array<std::atomic<bool>, kBugsMax>, kForms> passed{};
@@ -88,6 +90,8 @@ void add(Slot& slot, Form form, const Report& report) {
   slot.events += report.events;
   slot.ms += static_cast<std::uint64_t>(report.ms);
   slot.faults_all += report.faults_all;
+  lower(slot.events_fewest, report.events);
+  lower(slot.faults_fewest, report.faults_all);
   for (std::size_t i = 0; i < kFaults; ++i) slot.faults[i] += report.faults[i];
   const auto counts = mark_counts();
   QUIPU_CHECK(counts.size() <= kMarksMax);
@@ -150,6 +154,8 @@ Sum sum_of(std::span<const Slot> slots) {
     sum.events += slot.events;
     sum.ms += slot.ms;
     sum.faults_all += slot.faults_all;
+    sum.events_fewest = std::min<std::uint64_t>(sum.events_fewest, slot.events_fewest);
+    sum.faults_fewest = std::min<std::uint64_t>(sum.faults_fewest, slot.faults_fewest);
     for (std::size_t i = 0; i < kFaults; ++i) sum.faults[i] += slot.faults[i];
     for (std::size_t i = 0; i < sum.marks.size(); ++i) sum.marks[i] += slot.marks[i];
     for (std::size_t form = 0; form < kForms; ++form) {

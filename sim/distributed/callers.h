@@ -71,6 +71,7 @@ class Callers {
 
   void act(Caller& caller);
   void ask_something(Caller& caller, Request& request);
+  void ask_in_session(Caller& caller, Request& request, std::size_t counter);
   void ask_again(Request& request);
   void ask_of_source(Caller& caller, Request& request);
   void ask_event(Request& request, History::EventNumber event, bool memory_ack);

@@ -173,7 +173,9 @@ void Callers::answered_read(const Request& request, const Ask& ask, const Operat
     const bool positioned = trust_positions_ && ask.positioned;
     if (!positioned) look.least[i] = old ? std::min<std::size_t>(look.least[i], 1) : 0;
   }
-  history_->shown_behind(look, shown);
+  // Who waits no longer hears nothing of it.
+  const bool in_session = trust_positions_ && ask.in_session && request.caller != nullptr;
+  history_->shown_behind(look, shown, in_session ? &request.caller->session : nullptr);
 }
 
 }  // namespace quipu::sim

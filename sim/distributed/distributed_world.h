@@ -5,10 +5,12 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/distributed/callers.h"
+#include "sim/distributed/chain_records.h"
 #include "sim/distributed/log_oracle.h"
 #include "sim/distributed/processes.h"
 #include "sim/distributed/wide_counters.h"
@@ -45,15 +47,16 @@ class DistributedWorld {
     TimeMs clock_ahead = 0;
   };
 
+  bool strong() const;
+  bool enough();
   void step();
   void pass_time(TimeMs ms);
   void try_faults();
+  TimeMs away_ms();
   void break_replicas();
   void jump_clocks();
   void crash_node(std::size_t number);
   void crash_worker(std::size_t number);
-  void damage_log();
-  void look_at_log();
   void take_turn();
   void tick_nodes();
   void step_node(std::size_t number);
@@ -77,6 +80,15 @@ class DistributedWorld {
   void check_quiet();
   void check_store();
   void check_reads(const std::string& when);
+
+  // world_damage.cc
+  void damage_log();
+  void look_at_log();
+  bool cut_log(PartitionId partition, bool seen);
+  bool remove_unread();
+  bool noticed() const;
+  bool has_read(PartitionId partition) const;
+  bool told_by_chains() const;
   void expect_detection();
 
   static constexpr TimeMs kBeginning = 1'700'000'000'000;
@@ -96,8 +108,14 @@ class DistributedWorld {
   std::vector<Machine<WorkerProcess>> workers_;
   std::uint64_t processes_ = 0;
   std::uint64_t steps_ = 0;
+  std::uint64_t strong_at_ = 0;  // The step in which the run had seen enough.
   bool faulty_ = true;
   bool log_damaged_ = false;
+  ChainRecords records_;
+  // Of a partition whose end went back unseen: what stood in it, and how much of that stayed.
+  std::optional<PartitionId> cut_;
+  std::vector<ChainRecord> before_cut_;
+  std::size_t kept_by_cut_ = 0;
 };
 
 /// Runs a seed from its beginning. `trace`: where its lines go, or null.

@@ -40,8 +40,8 @@ class SimLogView final : public EventLog {
   void pause(PartitionId partition, bool paused) { place(partition).paused = paused; }
   /// The topic is another one.
   const std::optional<Error>& damage() const { return damage_; }
-  /// Whether something was found that must never be: of the topic, or of a partition.
-  bool found_damage() const;
+  /// A partition lost frames that were acknowledged, as acknowledgements say. Nothing is written any more.
+  const std::optional<Error>& loss() const { return loss_; }
 
   const LogIdentity& identity() const override { return settings_.identity; }
   std::uint16_t partitions() const override { return static_cast<std::uint16_t>(places_.size()); }
@@ -52,10 +52,11 @@ class SimLogView final : public EventLog {
   std::size_t room_bytes() const override;
   std::size_t group_bytes_max() const override { return kPendingBytes; }
   Error room_error() const override { return {Code::kBusy, "too much waits for the brokers", 10}; }
+  std::optional<Error> closed() const override;
   Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) override;
   void commit() override;
   bool committing() const override { return deliveries_.committing(); }
-  void take_completions(std::vector<LogCompletion>& out) override { deliveries_.take(out); }
+  void take_completions(std::vector<LogCompletion>& out) override;
   Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) override;
   void allow_trim(Offset) override {}
   void allow_partition_trim(PartitionId partition, Offset offset) override;
@@ -93,6 +94,7 @@ class SimLogView final : public EventLog {
   Deliveries deliveries_;
   std::deque<Place> places_;
   std::optional<Error> damage_;
+  std::optional<Error> loss_;
   const TimeMs& now_;  // It only rises.
   TimeMs looked_at_ = 0;
 };

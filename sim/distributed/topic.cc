@@ -38,7 +38,17 @@ void SimTopic::trim(PartitionId partition, Offset below) {
   if (below <= kept.begin || kept.records.empty()) return;
   trace_.fault(Fault::kLogTrimmed,
                "partition " + std::to_string(partition.value) + " below offset " + std::to_string(below.value));
+  remove(partition, below);
+}
+
+void SimTopic::remove(PartitionId partition, Offset below) {
+  Kept& kept = partitions_.at(partition.value);
   for (; !kept.records.empty() && kept.begin < below; ++kept.begin.value) kept.records.pop_front();
+}
+
+void SimTopic::note_read(PartitionId partition, Offset next) {
+  Offset& below = partitions_.at(partition.value).read_below;
+  below = std::max(below, next);
 }
 
 void SimTopic::leave_behind(PartitionId partition, std::deque<Bytes> records) {
@@ -64,6 +74,19 @@ void SimTopic::arrive_all() {
 void SimTopic::cut(PartitionId partition, std::uint64_t count) {
   Kept& kept = partitions_.at(partition.value);
   for (; count > 0 && !kept.records.empty(); --count) kept.records.pop_back();
+}
+
+void SimTopic::tell_end(PartitionId partition, Offset end, TimeMs until) {
+  Kept& kept = partitions_.at(partition.value);
+  kept.told_end = end;
+  kept.told_until = until;
+}
+
+LogBounds SimTopic::told_bounds(PartitionId partition) const {
+  const Kept& kept = partitions_.at(partition.value);
+  auto told = bounds(partition);
+  if (now < kept.told_until) told.end = std::max(told.end, kept.told_end);
+  return told;
 }
 
 void SimTopic::make_anew() {

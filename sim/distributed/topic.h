@@ -39,7 +39,13 @@ class SimTopic {
   Offset append(PartitionId partition, ByteView record);
   LogBounds bounds(PartitionId partition) const;
   const Bytes& record(PartitionId partition, Offset offset) const;
+  /// Someone has read up to `next`.
+  void note_read(PartitionId partition, Offset next);
+  /// Where those records begin that nobody has read.
+  Offset read_below(PartitionId partition) const { return partitions_.at(partition.value).read_below; }
   void trim(PartitionId partition, Offset below);
+  /// The same, by the brokers themselves.
+  void remove(PartitionId partition, Offset below);
 
   /// A producer was left behind with records of one partition on their way: some of the first of them arrive yet, in
   /// their order, some time later.
@@ -50,6 +56,10 @@ class SimTopic {
 
   /// An unclean election: the newest `count` records of a partition are gone.
   void cut(PartitionId partition, std::uint64_t count);
+  /// Who asks until then is told that it ends there, where it ends before.
+  void tell_end(PartitionId partition, Offset end, TimeMs until);
+  /// Where it begins and ends, as who asks is told.
+  LogBounds told_bounds(PartitionId partition) const;
   /// The topic was deleted and made anew: it is empty, and what was left behind does not know it.
   void make_anew();
 
@@ -58,6 +68,9 @@ class SimTopic {
     Offset begin{1};
     std::deque<Bytes> records;
     TimeMs away_until = 0;
+    Offset read_below{1};
+    Offset told_end{};
+    TimeMs told_until = 0;
     Offset end() const { return Offset(begin.value + records.size()); }
   };
   struct Late {
