@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint64_t kStepsMax = 60'000;
 constexpr std::uint64_t kEventsMin = 500;
 constexpr std::uint64_t kFaultsMin = 20;
-constexpr std::uint16_t kPartitionsMost = 6;
 /// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead
 /// stay for so long.
 constexpr std::uint64_t kClockMs = 3'000;
@@ -33,6 +32,8 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
       nodes_(settings_.nodes),
       workers_(settings_.workers) {
   SimCassandraSession::use(&cassandra_, &random_, &trace_);
+  operator_.open = settings_.partitions;
+  operator_.clock_ahead = static_cast<TimeMs>(random_.below(kClockMs));
   topic_.appended = [this](PartitionId partition, Offset offset, ByteView record) {
     trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
                 std::to_string(record.size()) + " bytes");
@@ -48,6 +49,7 @@ DistributedWorld::~DistributedWorld() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) callers_.end_process(i);
   nodes_.clear();
   workers_.clear();
+  operator_.process.reset();
   SimCassandraSession::use(nullptr, nullptr, nullptr);
 }
 
@@ -99,6 +101,7 @@ void DistributedWorld::step() {
   try_faults();
   if (log_damaged_) return;
   take_turn();
+  if (operator_.goal != 0 && random_.one_in(2)) step_growth(random_.below(20));
   callers_.look_at(oracle_);
 }
 
@@ -123,11 +126,8 @@ void DistributedWorld::try_faults() {
       if (node.process) node.process->view().rebuild();
     }
   }
-  if (random_.one_in(rates.partition_added) && topic_.partitions() < kPartitionsMost) {
-    trace_.fault(Fault::kPartitionAdded);
-    topic_.add_partition();
-    oracle_.add_partition();
-  }
+  if (random_.one_in(rates.partition_added)) add_partition();
+  decide_on_growth();
   if (random_.one_in(rates.partition_away)) {
     const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
     topic_.go_away(partition, static_cast<TimeMs>(random_.between(50, kAwayMs)));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/distributed/callers.h"
+#include "sim/distributed/growth.h"
 #include "sim/distributed/log_oracle.h"
 #include "sim/distributed/processes.h"
 #include "sim/world.h"
@@ -44,6 +45,14 @@ class DistributedWorld {
     TimeMs clock_ahead = 0;
   };
 
+  /// Who runs `quipu log grow`, again until it is through.
+  struct Operator {
+    std::unique_ptr<GrowthProcess> process;
+    std::uint16_t goal = 0;  ///< How many partitions are to take events; 0: nothing is wanted.
+    std::uint16_t open = 0;  ///< How many do.
+    TimeMs clock_ahead = 0;
+  };
+
   void step();
   void pass_time(TimeMs ms);
   void try_faults();
@@ -64,6 +73,12 @@ class DistributedWorld {
     return machine.process != nullptr && steps_ >= machine.stalled_until;
   }
   TimeMs wall(TimeMs ahead = 0) const { return kBeginning + around_.steady + ahead; }
+
+  // world_growth.cc
+  void add_partition();
+  void decide_on_growth();
+  void start_growth();
+  void step_growth(std::size_t store_requests);
 
   // world_quiet.cc
   void stop_faults();
@@ -92,6 +107,7 @@ class DistributedWorld {
   Callers callers_;
   std::vector<Machine<NodeProcess>> nodes_;
   std::vector<Machine<WorkerProcess>> workers_;
+  Operator operator_;
   std::uint64_t processes_ = 0;
   std::uint64_t steps_ = 0;
   bool faulty_ = true;

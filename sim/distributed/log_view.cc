@@ -58,7 +58,7 @@ void SimLogView::look() {
 
 void SimLogView::look_when_due() {
   const auto age = now_ - looked_at_;
-  if (age >= 3 * kRefreshMs || (age >= kRefreshMs && random_.one_in(2))) look();
+  if (age >= kLookMsMax || (age >= kRefreshMs && random_.one_in(2))) look();
 }
 
 bool SimLogView::found_damage() const {

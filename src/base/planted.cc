@@ -69,6 +69,10 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"watermark-before-resets", "a worker writes its watermark before all partitions have the RESETs below it"},
     {"source-overtaken", "later events of a source go to the log though earlier ones were given up"},
     {"store-start-ignored", "a worker goes on where the store may have forgotten rows"},
+    {"added-partitions-at-once", "a node writes to partitions as soon as the log has them"},
+    {"opened-without-epochs", "added partitions take events without being told of the resets before"},
+    {"opened-before-watermarks", "added partitions are told of the resets in the rows before all of those are there"},
+    {"ids-follow-added-partitions", "an id's partition depends on how many partitions take events now"},
 });
 
 constexpr auto kMarks = std::to_array<std::string_view>({
@@ -108,6 +112,8 @@ constexpr auto kMarks = std::to_array<std::string_view>({
     "node: a new boot after silence",
     "node: a source's frame goes with the one before",
     "node: an open frame goes with the one before",
+    "node: added partitions take events",
+    "growth: tells of a reset",
     "store: a node may have forgotten",
     "store: an older base is refused",
 });
