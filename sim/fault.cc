@@ -60,6 +60,8 @@ std::string_view name_of(Fault fault) {
       "cache drops a command",
       "cache drops a reply",
       "client moves",
+      "log grown",
+      "growth ends on its way",
   };
   return kNames[static_cast<std::size_t>(fault)];
 }

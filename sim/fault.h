@@ -66,8 +66,10 @@ enum class Fault : std::uint8_t {
   kCacheDropsCommand,  ///< A command does not reach the cache.
   kCacheDropsReply,   ///< The cache did what it was told, and its reply is lost.
   kClientMoves,       ///< A client goes on at another node.
+  kLogGrown,          ///< An operator adds partitions that are to take events.
+  kGrowthEnds,        ///< The operator's process ends on the way.
 };
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kClientMoves) + 1;
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kGrowthEnds) + 1;
 
 /// What is simulated: one process with the whole engine, or nodes and workers over a shared log and store.
 enum class Form : std::uint8_t { kEmbedded, kDistributed };

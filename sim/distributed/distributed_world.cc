@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint64_t kStepsMax = 60'000;
 /// For so many steps beyond what a run has at least its log may be damaged, where that was drawn.
 constexpr std::uint64_t kDamageStepsMax = 10'000;
-constexpr std::uint16_t kPartitionsMost = 6;
 /// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead
 /// stay for so long.
 constexpr std::uint64_t kClockMs = 3'000;
@@ -35,6 +34,8 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
       nodes_(settings_.nodes),
       workers_(settings_.workers) {
   SimCassandraSession::use(&cassandra_, &random_, &trace_);
+  operator_.open = settings_.partitions;
+  operator_.clock_ahead = static_cast<TimeMs>(random_.below(kClockMs));
   topic_.appended = [this](PartitionId partition, Offset offset, ByteView record) {
     trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
                 std::to_string(record.size()) + " bytes");
@@ -54,6 +55,7 @@ DistributedWorld::~DistributedWorld() {
   }
   nodes_.clear();
   workers_.clear();
+  operator_.process.reset();
   SimCassandraSession::use(nullptr, nullptr, nullptr);
 }
 
@@ -108,6 +110,7 @@ void DistributedWorld::step() {
   try_faults();
   if (log_damaged_) return;
   take_turn();
+  if (operator_.goal != 0 && random_.one_in(2)) step_growth(random_.below(20));
   callers_.look_at(oracle_);
 }
 
@@ -132,11 +135,8 @@ void DistributedWorld::try_faults() {
       if (node.process) node.process->view().rebuild();
     }
   }
-  if (random_.one_in(rates.partition_added) && topic_.partitions() < kPartitionsMost) {
-    trace_.fault(Fault::kPartitionAdded);
-    topic_.add_partition();
-    oracle_.add_partition();
-  }
+  if (random_.one_in(rates.partition_added)) add_partition();
+  decide_on_growth();
   if (random_.one_in(rates.partition_away)) {
     const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
     topic_.go_away(partition, away_ms());

@@ -11,6 +11,7 @@
 
 #include "sim/distributed/callers.h"
 #include "sim/distributed/chain_records.h"
+#include "sim/distributed/growth.h"
 #include "sim/distributed/log_oracle.h"
 #include "sim/distributed/processes.h"
 #include "sim/distributed/wide_counters.h"
@@ -49,6 +50,14 @@ class DistributedWorld {
 
   bool strong() const;
   bool enough();
+  /// Who runs `quipu log grow`, again until it is through.
+  struct Operator {
+    std::unique_ptr<GrowthProcess> process;
+    std::uint16_t goal = 0;  ///< How many partitions are to take events; 0: nothing is wanted.
+    std::uint16_t open = 0;  ///< How many do.
+    TimeMs clock_ahead = 0;
+  };
+
   void step();
   void pass_time(TimeMs ms);
   void try_faults();
@@ -68,6 +77,12 @@ class DistributedWorld {
     return machine.process != nullptr && steps_ >= machine.stalled_until;
   }
   TimeMs wall(TimeMs ahead = 0) const { return kBeginning + around_.steady + ahead; }
+
+  // world_growth.cc
+  void add_partition();
+  void decide_on_growth();
+  void start_growth();
+  void step_growth(std::size_t store_requests);
 
   // world_quiet.cc
   void stop_faults();
@@ -106,6 +121,7 @@ class DistributedWorld {
   WideCounters wide_;
   std::vector<Machine<NodeProcess>> nodes_;
   std::vector<Machine<WorkerProcess>> workers_;
+  Operator operator_;
   std::uint64_t processes_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t strong_at_ = 0;  // The step in which the run had seen enough.

@@ -25,6 +25,9 @@ class LogOracle {
       : partitions_(partitions), opened_(partitions), window_(window) {}
 
   void add_partition() { partitions_.emplace_back(); }
+  /// These take events soon, or do: whatever reset is not in all others by now must be in them too before it is over.
+  /// One that is over they are told of before they take any.
+  void open(std::uint16_t partitions) { opened_ = std::max<std::size_t>(opened_, partitions); }
 
   void appended(PartitionId partition, Offset offset, ByteView bytes) {
     Partition& log = partitions_[partition.value];
@@ -213,14 +216,14 @@ class LogOracle {
     for (Reset& reset : resets) {
       if (reset.epoch != epoch || reset.counter != entry.counter) continue;
       if (partition != reset.home) reset.told.insert(partition.value);
-      // Partitions that were added are told of it before they take events, or with what opens them.
+      // Other partitions are told of it before they take events, or with what opens them.
       const auto told = std::ranges::count_if(reset.told, [this](std::uint16_t p) { return p < opened_; });
       if (static_cast<std::size_t>(told) + 1 >= opened_ && !reset.done_at) reset.done_at = now;
     }
   }
 
   std::vector<Partition> partitions_;
-  const std::size_t opened_;  // Those that the log began with, which take events.
+  std::size_t opened_;  // The first so many take events, or will before any other reset.
   std::size_t window_;
   std::map<std::string, std::uint64_t> plain_events_;
 };

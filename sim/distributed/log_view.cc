@@ -76,7 +76,7 @@ void SimLogView::take_completions(std::vector<LogCompletion>& out) {
 
 void SimLogView::look_when_due() {
   const auto age = now_ - looked_at_;
-  if (age >= 3 * kRefreshMs || (age >= kRefreshMs && random_.one_in(2))) look();
+  if (age >= kLookMsMax || (age >= kRefreshMs && random_.one_in(2))) look();
 }
 
 LogBounds SimLogView::bounds(PartitionId partition) const {

@@ -33,6 +33,8 @@ class SimLogView final : public EventLog {
   void abandon();
   /// Looks at it where that is due, as the real one does on a thread of its own.
   void look_when_due();
+  /// After it a process that does anything has looked.
+  static constexpr TimeMs kLookMsMax = 60;
   /// Looks at the topic: is it the same, where do its partitions begin and end? What is wrong stays found.
   void look();
   /// Frames below `next` were in the partition, by someone who knows.
@@ -45,6 +47,7 @@ class SimLogView final : public EventLog {
 
   const LogIdentity& identity() const override { return settings_.identity; }
   std::uint16_t partitions() const override { return static_cast<std::uint16_t>(places_.size()); }
+  std::int64_t partitions_age_ms() const override { return now_ - looked_at_; }
   bool commits_atomically() const override { return false; }
   LogBounds bounds(PartitionId partition) const override;
   std::int64_t bounds_age_ms(PartitionId) const override { return now_ - looked_at_; }

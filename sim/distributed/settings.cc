@@ -24,6 +24,8 @@ DistributedRates draw_faults(Random& random) {
   rates.producer_rebuilt = draw_rate(random, 20, 400);
   rates.partition_added = draw_rate(random, 500, 3'000);
   rates.partition_away = draw_rate(random, 800, 4'000);
+  rates.log_grown = draw_rate(random, 100, 800);
+  rates.growth_ends = draw_rate(random, 20, 400);
   rates.replica_fails = draw_rate(random, 100, 1'500);
   rates.replica_parts = draw_rate(random, 100, 1'500);
   rates.cache_lost = draw_rate(random, 200, 2'000);

@@ -23,6 +23,8 @@ struct DistributedRates {
   Rate producer_rebuilt = 0;
   Rate partition_added = 0;
   Rate partition_away = 0;
+  Rate log_grown = 0;
+  Rate growth_ends = 0;  // Of the steps in which one is under way.
   Rate replica_fails = 0;
   Rate replica_parts = 0;
   Rate cache_lost = 0;

@@ -48,7 +48,9 @@ void DistributedWorld::damage_log() {
     default:
       log_damaged_ = remove_unread();
   }
-  if (log_damaged_) callers_.distrust_positions();
+  if (!log_damaged_) return;
+  operator_.process.reset();
+  callers_.distrust_positions();
 }
 
 /// The newest records of a partition are gone. Seen: everyone has looked where it ended, and looks before anybody writes

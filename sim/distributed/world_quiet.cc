@@ -29,6 +29,8 @@ void DistributedWorld::stop_faults() {
   }
   for (auto& machine : nodes_) machine.stalled_until = 0;
   for (auto& machine : workers_) machine.stalled_until = 0;
+  // An operator who has been interrupted may leave it at that.
+  if (!operator_.process && random_.one_in(2)) operator_.goal = 0;
 }
 
 /// Everything that was asked for is done, and a step of everyone.
@@ -52,6 +54,7 @@ void DistributedWorld::prompt_turn(TimeMs ms) {
     workers_[i].process->move(SIZE_MAX);
     step_worker(i);
   }
+  step_growth(SIZE_MAX);
   callers_.look_at(oracle_);
 }
 
@@ -113,6 +116,7 @@ void DistributedWorld::settle() {
   if (!callers_.settled() || !wide_.settled()) {
     return trace_.violation("a wait without end: nobody answers; " + callers_.waiting_for() + state_text());
   }
+  drive("the log does not grow", [this] { return operator_.goal == 0; });
   drive("the workers do not come to rest", [this] { return at_rest(); });
   callers_.end_open_resets();
 }

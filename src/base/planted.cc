@@ -93,6 +93,11 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"saturation-lost", "a total that leaves 64 bits wraps", kDistributed,
      "its admission refuses what would leave 64 bits"},
     {"saturation-not-flagged", "a total that is held at an end of 64 bits is not flagged", kDistributed},
+    {"added-partitions-at-once", "a node writes to partitions as soon as the log has them", kDistributed},
+    {"opened-without-epochs", "added partitions take events without being told of the resets before", kDistributed},
+    {"opened-before-watermarks", "added partitions are told of the resets in the rows before all of those are there",
+     kDistributed},
+    {"ids-follow-added-partitions", "an id's partition depends on how many partitions take events now", kDistributed},
 });
 
 constexpr auto kMarks = std::to_array<std::string_view>({
@@ -132,6 +137,8 @@ constexpr auto kMarks = std::to_array<std::string_view>({
     "node: a new boot after silence",
     "node: a source's frame goes with the one before",
     "node: an open frame goes with the one before",
+    "node: added partitions take events",
+    "growth: tells of a reset",
     "store: a node may have forgotten",
     "store: an older base is refused",
 });
