@@ -7,7 +7,7 @@ namespace quipu::sim {
 namespace {
 
 /// The phase with faults ends by then, whatever it has seen.
-constexpr std::uint64_t kStepsMax = 60'000;
+constexpr std::uint64_t kStepsMax = 120'000;
 /// For so many steps beyond what a run has at least its log may be damaged, where that was drawn.
 constexpr std::uint64_t kDamageStepsMax = 10'000;
 /// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead

@@ -4,7 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "aggregate/chain_table.h"
 #include "base/check.h"
+#include "event/frame.h"
 
 namespace quipu::sim {
 
@@ -12,6 +14,8 @@ Offset SimTopic::append(PartitionId partition, ByteView record) {
   Kept& kept = partitions_.at(partition.value);
   const auto offset = kept.end();
   kept.records.emplace_back(record.begin(), record.end());
+  const auto writer = decode_frame(record)->header().writer;
+  boots_[{partition, writer.node}].insert(writer.boot);
   appended(partition, offset, record);
   return offset;
 }
@@ -61,10 +65,20 @@ void SimTopic::arrive() {
   const auto at = random_.below(late_.size());
   Late& late = late_[at];
   if (!takes(late.partition)) return;
-  trace_.fault(Fault::kLateRecord, "partition " + std::to_string(late.partition.value));
-  append(late.partition, late.records.front());
+  if (!too_late(late.partition, late.records.front())) {
+    trace_.fault(Fault::kLateRecord, "partition " + std::to_string(late.partition.value));
+    append(late.partition, late.records.front());
+  }
   late.records.pop_front();
   if (late.records.empty()) late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+bool SimTopic::too_late(PartitionId partition, ByteView record) const {
+  const auto writer = decode_frame(record)->header().writer;
+  const auto boots = boots_.find({partition, writer.node});
+  if (boots == boots_.end()) return false;
+  const auto newer = std::ranges::count_if(boots->second, [&](auto boot) { return boot > writer.boot; });
+  return static_cast<std::size_t>(newer) >= ChainTable::kBootsKept;
 }
 
 void SimTopic::arrive_all() {
@@ -92,6 +106,7 @@ LogBounds SimTopic::told_bounds(PartitionId partition) const {
 void SimTopic::make_anew() {
   ++id_;
   late_.clear();
+  boots_.clear();
   for (Kept& kept : partitions_) kept = {};
 }
 

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -50,7 +53,8 @@ class SimTopic {
   /// A producer was left behind with records of one partition on their way: some of the first of them arrive yet, in
   /// their order, some time later.
   void leave_behind(PartitionId partition, std::deque<Bytes> records);
-  /// Some of what was left behind arrives; or all of it.
+  /// Some of what was left behind arrives; or all of it. What is older than all boots of its node that are told apart
+  /// does not: of ids that the window has forgotten by then it would be counted again (docs/formats/checkpoint.md).
   void arrive();
   void arrive_all();
 
@@ -73,6 +77,8 @@ class SimTopic {
     TimeMs told_until = 0;
     Offset end() const { return Offset(begin.value + records.size()); }
   };
+  bool too_late(PartitionId partition, ByteView record) const;
+
   struct Late {
     PartitionId partition{};
     std::deque<Bytes> records;
@@ -82,6 +88,7 @@ class SimTopic {
   Trace& trace_;
   std::vector<Kept> partitions_;
   std::vector<Late> late_;
+  std::map<std::pair<PartitionId, std::uint64_t>, std::set<std::uint32_t>> boots_;  // Of a node, by its records there.
   std::uint64_t id_ = 1;
 };
 

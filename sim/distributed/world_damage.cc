@@ -33,7 +33,7 @@ void DistributedWorld::damage_log() {
   const auto alive = [](const auto& machine) { return machine.process != nullptr; };
   if (!std::ranges::all_of(nodes_, alive) || !std::ranges::all_of(workers_, alive)) return;
   const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
-  switch (random_.below(4)) {
+  switch (random_.below(5)) {
     case 0:
       trace_.fault(Fault::kTopicMadeAnew);
       topic_.make_anew();
@@ -43,6 +43,7 @@ void DistributedWorld::damage_log() {
       log_damaged_ = cut_log(partition, true);
       break;
     case 2:
+    case 3:
       log_damaged_ = cut_log(partition, false);
       break;
     default:
@@ -143,7 +144,10 @@ void DistributedWorld::expect_detection() {
   }
   for (auto& machine : nodes_) machine.stalled_until = 0;
   for (auto& machine : workers_) machine.stalled_until = 0;
+  // One that writes again only when the log has grown beyond what it knows learns nothing from acknowledgements.
+  if (cut_) nodes_[random_.below(nodes_.size())].stalled_until = steps_ + 1;
   for (std::uint64_t i = 0; i < (cut_ ? kUnseenTurns : kTurnsMax) && !trace_.failed(); ++i) {
+    if (i == kUnseenTurns / 2) std::ranges::for_each(nodes_, [](auto& machine) { machine.stalled_until = 0; });
     if (noticed()) return trace_.line("it was noticed");
     pass_time(kTurnMs);
     take_turn();
