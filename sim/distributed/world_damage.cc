@@ -60,7 +60,7 @@ bool DistributedWorld::cut_log(PartitionId partition, bool seen) {
   const auto bounds = topic_.bounds(partition);
   const auto records = bounds.end.value - bounds.begin.value;
   if (records == 0) return false;
-  const auto lost = random_.between(1, std::min(records, kRecordsCutMax));
+  const auto lost = random_.one_in(2) ? 1 : random_.between(1, std::min(records, kRecordsCutMax));
   if (seen) look_at_log();
   trace_.fault(seen ? Fault::kEndWentBack : Fault::kEndBackUnseen,
                "partition " + std::to_string(partition.value) + " by " + std::to_string(lost) + " records");
@@ -144,8 +144,9 @@ void DistributedWorld::expect_detection() {
   }
   for (auto& machine : nodes_) machine.stalled_until = 0;
   for (auto& machine : workers_) machine.stalled_until = 0;
-  // One that writes again only when the log has grown beyond what it knows learns nothing from acknowledgements.
-  if (cut_) nodes_[random_.below(nodes_.size())].stalled_until = steps_ + 1;
+  // Who wrote the newest record and writes again only when the log has grown beyond it learns nothing from
+  // acknowledgements.
+  if (cut_ && before_cut_.back().number != 0) nodes_.at(before_cut_.back().node - 1).stalled_until = steps_ + 1;
   for (std::uint64_t i = 0; i < (cut_ ? kUnseenTurns : kTurnsMax) && !trace_.failed(); ++i) {
     if (i == kUnseenTurns / 2) std::ranges::for_each(nodes_, [](auto& machine) { machine.stalled_until = 0; });
     if (noticed()) return trace_.line("it was noticed");
