@@ -122,10 +122,9 @@ import-large:    ## Imports a log of 1 GB into a service; writes docs/results/im
 	@tools/build release quipu -j $(JOBS)
 	@tools/import_large --write docs/results/import.md
 
-sim:             ## Simulates 20,000 seeds with faults of disk, store, clocks and clients; SEEDS=1..100000 takes more
+sim:             ## Simulates 20,000 seeds with faults of disk, log, store, clocks and clients; SEEDS=1..100000 takes more, JOBS=1 takes one core; writes docs/results/simulator.md
 	@tools/install build
-	@tools/build release quipu-sim -j $(JOBS)
-	@build/release/quipu-sim --seeds $(or $(SEEDS),1..20000) --jobs $(JOBS)
+	@test/sim/run.py --hunt $(or $(SEEDS),1..20000) --jobs $(JOBS) --write docs/results/simulator.md
 
 fuzz:            ## Runs each fuzzer for 10 minutes; MINUTES=60 goes on for longer
 	@tools/install build fuzz

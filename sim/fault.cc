@@ -41,8 +41,11 @@ std::string_view name_of(Fault fault) {
       "log's answer lost",
       "record lost",
       "late record",
+      "fetch late",
       "log trimmed",
+      "records removed unread",
       "log's end went back",
+      "log's end back, unseen",
       "topic made anew",
       "partition added",
       "partition takes nothing",
@@ -50,11 +53,15 @@ std::string_view name_of(Fault fault) {
       "replica forgets",
       "replica misses a write",
       "replica's write late",
+      "replica's answer lost",
       "store times out",
       "cache lost",
+      "cache evicts",
       "cache drops a command",
       "cache drops a reply",
       "client moves",
+      "log grown",
+      "growth ends on its way",
   };
   return kNames[static_cast<std::size_t>(fault)];
 }

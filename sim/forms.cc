@@ -1,7 +1,5 @@
 #include "sim/forms.h"
 
-#include "base/planted.h"
-
 #ifdef QUIPU_SIM_DISTRIBUTED
 #include "sim/distributed/distributed_world.h"
 #endif
@@ -27,21 +25,37 @@ Form form_of_mark(std::string_view mark) {
   return mark.find(": ") == std::string_view::npos ? Form::kEmbedded : Form::kDistributed;
 }
 
-Form form_of_bug(std::string_view bug) {
-  constexpr std::string_view kFirstDistributed = "timestamp-without-offset";
-  for (const PlantedBug& planted : planted_bugs()) {
-    if (planted.name == kFirstDistributed) return Form::kDistributed;
-    if (planted.name == bug) return Form::kEmbedded;
-  }
-  return Form::kEmbedded;
+FormChoice form_of_bug(const PlantedBug& bug) {
+  if (bug.in == PlantedIn::kBoth) return std::nullopt;
+  return bug.in == PlantedIn::kEmbedded ? Form::kEmbedded : Form::kDistributed;
 }
 
-Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
+bool passes(const PlantedBug& bug, Form form) {
+  const auto only = form_of_bug(bug);
+  return !only || *only == form || !bug.harmless_in_other.empty();
+}
+
+namespace {
+
+Report run_form(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
 #ifdef QUIPU_SIM_DISTRIBUTED
   if (form_of(seed, choice) == Form::kDistributed) return run_distributed_seed(seed, steps_max, trace);
 #endif
   static_cast<void>(choice);
   return run_embedded_seed(seed, steps_max, trace);
+}
+
+}  // namespace
+
+Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
+  auto report = run_form(seed, choice, steps_max, trace);
+  const bool whole = steps_max == UINT64_MAX;
+  const bool weak = report.events < kEventsMin || report.faults_all < kFaultsMin;
+  if (whole && weak && report.violation.empty()) {
+    report.violation = "the run is too weak: " + std::to_string(report.events) + " events and " +
+                       std::to_string(report.faults_all) + " faults";
+  }
+  return report;
 }
 
 }  // namespace quipu::sim

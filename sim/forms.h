@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/planted.h"
 #include "sim/fault.h"
 #include "sim/world.h"
 
@@ -22,10 +23,13 @@ Form form_of(std::uint64_t seed, FormChoice choice);
 /// In which form a mark of the product must be passed: those of parts of the distributed form alone name their part.
 Form form_of_mark(std::string_view mark);
 
-/// In which form a planted bug is looked for. Those of the distributed form stand behind the others.
-Form form_of_bug(std::string_view bug);
+/// In which form a planted bug is looked for: one, or (none) in both.
+FormChoice form_of_bug(const PlantedBug& bug);
+/// Whether a run of the form passes the place at which the bug is planted.
+bool passes(const PlantedBug& bug, Form form);
 
-/// Runs a seed from its beginning. `trace`: where its lines go, or null.
+/// Runs a seed from its beginning. `trace`: where its lines go, or null. A run that `steps_max` does not cut short has
+/// at least kEventsMin events and kFaultsMin faults; less is a violation.
 Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace);
 
 }  // namespace quipu::sim

@@ -215,11 +215,27 @@ void History::shown(const Look& look, const Shown& shown) {
   }
 }
 
-void History::shown_behind(const Look& look, const Shown& shown) {
+void History::shown_behind(const Look& look, const Shown& shown, Session* session) {
   const Counter& counter = counters_[look.counter];
   const bool met_reset = look.reset_open || counter.resets_open > 0 || counter.resets_begun != look.resets_begun;
   for (const auto event : counter.events) age(events_[event]);
   compare(look, shown, true, met_reset);
+  if (session != nullptr && !trace_.failed()) go_on(*session, look, shown);
+}
+
+void History::go_on(Session& session, const Look& look, const Shown& shown) {
+  const Counter& counter = counters_[look.counter];
+  const auto [at, first] = session.try_emplace(look.counter, shown.epoch, shown.value);
+  const auto [epoch, value] = std::exchange(at->second, {shown.epoch, shown.value});
+  if (first || shown.epoch > epoch) return;
+  const auto wrong = [&, value = value](const std::string& what) {
+    trace_.violation("counter " + counter.name.substr(0, 20) + " was shown as " + std::to_string(shown.value) +
+                     " to a client that had been shown " + std::to_string(value) + ": " + what);
+  };
+  if (shown.epoch < epoch) return wrong("its epoch went back");
+  for (const auto event : counter.events) {
+    if (times_in(shown.value, event) < times_in(value, event)) return wrong(text(events_[event]) + " is less in it");
+  }
 }
 
 /// `any_before`: what is in it may be gone since. `any_least`: and may not be in it yet.

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/identifiers.h"
@@ -99,11 +101,15 @@ class History {
     std::optional<Offset> position;  ///< The newest offset that the value includes.
     Epoch epoch{};
   };
+  /// What one client was shown of each counter by its last read with positions: a later one shows a newer epoch, which
+  /// is of a reset, or of each event as much at least.
+  using Session = std::map<std::size_t, std::pair<Epoch, std::int64_t>>;
   Look look(std::size_t counter) const;
   /// An answer that no crash may take back any more.
   void shown(const Look& look, const Shown& shown);
-  /// The same of a reader that may be behind: at least what `look` says, and of the rest any that ever was.
-  void shown_behind(const Look& look, const Shown& shown);
+  /// The same of a reader that may be behind: at least what `look` says, and of the rest any that ever was. `session`: of
+  /// a client whose reads do not go back, each asked for when the one before was answered; or null.
+  void shown_behind(const Look& look, const Shown& shown, Session* session);
   /// How often an event is in a value.
   std::size_t times_in(std::int64_t value, EventNumber event) const {
     return static_cast<std::size_t>(value >> (2 * events_[event].digit)) & 3;
@@ -163,6 +169,7 @@ class History {
   void age(Event& event);
   void settle(Event& event, std::size_t times);
   void compare(const Look& look, const Shown& shown, bool any_before, bool any_least);
+  void go_on(Session& session, const Look& look, const Shown& shown);
   std::string text(const Event& event) const;
 
   Trace& trace_;

@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kJobsMax = 64;
 constexpr std::size_t kMarksMax = 64;
+constexpr std::size_t kBugsMax = 128;
 constexpr std::size_t kTextMax = 1'000;
 /// A run takes some 30 milliseconds.
 constexpr unsigned kSeedSecondsMax = 60;
@@ -38,8 +39,11 @@ struct Slot {
   std::atomic<std::uint64_t> events{0};
   std::atomic<std::uint64_t> ms{0};
   std::atomic<std::uint64_t> faults_all{0};
+  std::atomic<std::uint64_t> events_fewest{UINT64_MAX};
+  std::atomic<std::uint64_t> faults_fewest{UINT64_MAX};
   std::array<std::atomic<std::uint64_t>, kFaults> faults{};
   std::array<std::atomic<std::uint64_t>, kMarksMax> marks{};
+  std::array<std::array<std::atomic<bool>, kBugsMax>, kForms> passed{};
   std::uint64_t failed_seed = kNoSeed;
   std::uint64_t failed_steps = 0;
   std::array<char, kTextMax> text{};
@@ -86,10 +90,17 @@ void add(Slot& slot, Form form, const Report& report) {
   slot.events += report.events;
   slot.ms += static_cast<std::uint64_t>(report.ms);
   slot.faults_all += report.faults_all;
+  lower(slot.events_fewest, report.events);
+  lower(slot.faults_fewest, report.faults_all);
   for (std::size_t i = 0; i < kFaults; ++i) slot.faults[i] += report.faults[i];
   const auto counts = mark_counts();
   QUIPU_CHECK(counts.size() <= kMarksMax);
   for (std::size_t i = 0; i < counts.size(); ++i) slot.marks[i] = counts[i];
+  const auto passed = take_passed();
+  QUIPU_CHECK(passed.size() <= kBugsMax);
+  for (std::size_t i = 0; i < passed.size(); ++i) {
+    if (passed[i]) slot.passed[static_cast<std::size_t>(form)][i] = true;
+  }
 }
 
 /// The life of a process of runs.
@@ -136,14 +147,22 @@ std::string end_of(int status, std::FILE* errors) {
 Sum sum_of(std::span<const Slot> slots) {
   Sum sum;
   sum.marks.resize(mark_names().size());
+  for (auto& passed : sum.passed) passed.resize(planted_bugs().size());
   for (const Slot& slot : slots) {
     sum.seeds += slot.seeds;
     for (std::size_t i = 0; i < kForms; ++i) sum.seeds_of[i] += slot.seeds_of[i];
     sum.events += slot.events;
     sum.ms += slot.ms;
     sum.faults_all += slot.faults_all;
+    sum.events_fewest = std::min<std::uint64_t>(sum.events_fewest, slot.events_fewest);
+    sum.faults_fewest = std::min<std::uint64_t>(sum.faults_fewest, slot.faults_fewest);
     for (std::size_t i = 0; i < kFaults; ++i) sum.faults[i] += slot.faults[i];
     for (std::size_t i = 0; i < sum.marks.size(); ++i) sum.marks[i] += slot.marks[i];
+    for (std::size_t form = 0; form < kForms; ++form) {
+      for (std::size_t i = 0; i < sum.passed[form].size(); ++i) {
+        if (slot.passed[form][i]) sum.passed[form][i] = true;
+      }
+    }
   }
   return sum;
 }

@@ -19,8 +19,12 @@ struct Sum {
   std::uint64_t events = 0;
   std::uint64_t ms = 0;  ///< Of simulated time.
   std::uint64_t faults_all = 0;
+  std::uint64_t events_fewest = UINT64_MAX;  ///< In one seed.
+  std::uint64_t faults_fewest = UINT64_MAX;
   FaultCounts faults{};
   std::vector<std::uint64_t> marks;  ///< As in mark_names(); empty in a build without marks.
+  /// Of each form, at which bugs' places it was, as in planted_bugs().
+  std::array<std::vector<bool>, kForms> passed{};
 };
 
 /// The lowest seed that failed.

@@ -19,6 +19,10 @@
 
 namespace quipu::sim {
 
+/// What a run has at least. One that ends with less was drawn too weak: it shows nothing, and fails.
+inline constexpr std::uint64_t kEventsMin = 500;
+inline constexpr std::uint64_t kFaultsMin = 20;
+
 /// What came of one run.
 struct Report {
   std::uint64_t seed = 0;

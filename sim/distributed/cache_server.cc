@@ -18,6 +18,13 @@ void SimCacheServer::make() {
   options.ttl_ms = 2'000;
   options.absent_ms = 200;
   kept_ = std::make_unique<LocalCache>(options);
+  evicted_ = 0;
+}
+
+void SimCacheServer::note_evictions() {
+  if (kept_->evicted() == evicted_) return;
+  trace_.fault(Fault::kCacheEvicts, std::to_string(kept_->evicted() - evicted_) + " counters");
+  evicted_ = kept_->evicted();
 }
 
 void SimCacheServer::lose() {
@@ -102,6 +109,7 @@ void SimCache::move() {
     } else if (!dropped("an update")) {
       server_.kept_->update(std::get<RowBatch>(request));
     }
+    server_.note_evictions();
   }
 }
 

@@ -71,6 +71,7 @@ class Callers {
 
   void act(Caller& caller);
   void ask_something(Caller& caller, Request& request);
+  void ask_in_session(Caller& caller, Request& request, std::size_t counter);
   void ask_again(Request& request);
   void ask_of_source(Caller& caller, Request& request);
   void ask_event(Request& request, History::EventNumber event, bool memory_ack);
@@ -101,6 +102,7 @@ class Callers {
   std::vector<History::EventNumber> plain_;
   std::vector<std::map<PartitionId, Offset>> positions_;       // By counter: what was acknowledged.
   std::map<History::EventNumber, TimeMs> due_since_;  // Of those that are due; by the node's clock.
+  const LogOracle* oracle_ = nullptr;
   TimeMs wall_ = 0;
   bool settling_ = false;
   bool trust_ages_ = true;

@@ -17,16 +17,9 @@ void Callers::ask_something(Caller& caller, Request& request) {
     }
     return;
   }
-  if (random_.one_in(4)) return ask_of_source(caller, request);
+  if (random_.one_in(settings_.source_batches)) return ask_of_source(caller, request);
   const auto asked = random_.below(settings_.counters);
-  if (random_.one_in(6)) {
-    ask_read(request, asked, true);
-    for (const auto& [partition, offset] : positions_[asked]) {
-      request.after.push_back({settings_.identity.generation, partition, offset});
-    }
-    request.asks.back().positioned = true;
-    return;
-  }
+  if (random_.one_in(6)) return ask_in_session(caller, request, asked);
   for (auto left = random_.between(1, kCallerBatchMax); left > 0; --left) {
     const auto counter = random_.below(settings_.counters);
     const bool room = history_->has_room(counter);
@@ -67,6 +60,25 @@ void Callers::ask_something(Caller& caller, Request& request) {
     return each.kind == OperationKind::kAdd || each.kind == OperationKind::kRead;
   });
   for (Operation& each : operations) each.each_alone = !adds;
+}
+
+/// A read with the positions of all that was acknowledged; or once more with those that it had before, which are reached
+/// already: what the client was shown since must be in it all the same.
+void Callers::ask_in_session(Caller& caller, Request& request, std::size_t counter) {
+  const bool again = !caller.session_after.empty() && random_.one_in(2);
+  if (again) counter = caller.session_counter;
+  ask_read(request, counter, true);
+  Ask& ask = request.asks.back();
+  if (!again) {
+    caller.session_counter = counter;
+    caller.session_after.clear();
+    for (const auto& [partition, offset] : positions_[counter]) {
+      caller.session_after.push_back({settings_.identity.generation, partition, offset});
+    }
+  }
+  request.after = caller.session_after;
+  ask.positioned = !again;
+  ask.in_session = !request.after.empty();
 }
 
 /// A client that heard nothing sends again; so does one that forgot that it was answered, or that knows no better.

@@ -25,6 +25,7 @@ struct Callers::Ask {
   History::Reset reset;
   History::Look look;
   bool positioned = false;  ///< A read that includes everything that was acknowledged when it was asked for.
+  bool in_session = false;  ///< A read with positions: it does not go back behind the one before.
 };
 
 struct Callers::Request final : BatchClient {
@@ -46,6 +47,9 @@ struct Callers::Caller {
   std::size_t number = 0;
   std::size_t node = 0;
   Request* waits_for = nullptr;
+  History::Session session;
+  std::size_t session_counter = 0;      ///< Of its last read with positions ...
+  std::vector<Position> session_after;  ///< ... which were these; empty: none yet.
   std::vector<History::EventNumber> source_events;
   std::uint64_t sequence = 0;
   std::size_t batch_max = kCallerBatchMax;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "sim/distributed/callers_parts.h"
@@ -125,6 +126,7 @@ void Callers::answered_write(Ask& ask, const Operation& operation, const Outcome
 }
 
 void Callers::look_at(const LogOracle& oracle) {
+  oracle_ = &oracle;
   for (auto at = resets_.begin(); at != resets_.end();) {
     const bool done =
         at->acknowledged && oracle.reset_done(at->partition, at->offset, places_[at->ask.counter].counter);
@@ -155,6 +157,15 @@ void Callers::answered_read(const Request& request, const Ask& ask, const Operat
   }
   auto look = ask.look;
   const auto& events = history_->events_of(ask.counter);
+  // Nothing of an older epoch is in it.
+  const auto within = trust_positions_ && oracle_ != nullptr ? oracle_->within(places_[ask.counter].counter, outcome.epoch)
+                                                             : std::numeric_limits<std::int64_t>::max();
+  for (const auto event : events) {
+    if (history_->times_in(outcome.value, event) <= history_->times_in(within, event)) continue;
+    trace_.violation("a read shows " + std::to_string(outcome.value) + " of " + places_[ask.counter].counter +
+                     ", of its epoch the log has " + std::to_string(within));
+    return;
+  }
   const auto as_of = wall_ - static_cast<TimeMs>(outcome.lag_ms);
   for (std::size_t i = 0; i < look.least.size(); ++i) {
     const auto due = due_since_.find(events[i]);
@@ -162,7 +173,9 @@ void Callers::answered_read(const Request& request, const Ask& ask, const Operat
     const bool positioned = trust_positions_ && ask.positioned;
     if (!positioned) look.least[i] = old ? std::min<std::size_t>(look.least[i], 1) : 0;
   }
-  history_->shown_behind(look, shown);
+  // Who waits no longer hears nothing of it.
+  const bool in_session = trust_positions_ && ask.in_session && request.caller != nullptr;
+  history_->shown_behind(look, shown, in_session ? &request.caller->session : nullptr);
 }
 
 }  // namespace quipu::sim

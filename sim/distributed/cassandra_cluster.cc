@@ -58,8 +58,9 @@ bool SimCassandra::reaches(std::size_t node, const Key& key, const Cell& cell) {
     return false;
   }
   take(nodes_[node], key, cell);
-  // It has it, and its answer is lost.
-  return !(faulty && random_.one_in(rates.write_answer_lost));
+  if (!faulty || !random_.one_in(rates.write_answer_lost)) return true;
+  trace_.fault(Fault::kReplicaAnswerLost);
+  return false;
 }
 
 SimCassandra::Answer SimCassandra::write(const Key& key, const Cell& cell) {
@@ -103,6 +104,7 @@ SimCassandra::Answer SimCassandra::read(std::string_view prefix, Rows& out) {
   }
   // The answer waits until all who were asked have what it says, so that no later one is older.
   for (const auto number : asked) {
+    if (QUIPU_PLANTED("read-not-repaired")) break;
     for (const auto& [key, cell] : found) take(nodes_[number], key, cell);
   }
   for (auto& [key, cell] : found) {

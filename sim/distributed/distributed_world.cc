@@ -6,16 +6,16 @@
 namespace quipu::sim {
 namespace {
 
-/// A run that has not seen so much by then was drawn too weak.
-constexpr std::uint64_t kStepsMax = 60'000;
-constexpr std::uint64_t kEventsMin = 500;
-constexpr std::uint64_t kFaultsMin = 20;
-constexpr std::uint16_t kPartitionsMost = 6;
+/// The phase with faults ends by then, whatever it has seen.
+constexpr std::uint64_t kStepsMax = 120'000;
+/// For so many steps beyond what a run has at least its log may be damaged, where that was drawn.
+constexpr std::uint64_t kDamageStepsMax = 10'000;
 /// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead
 /// stay for so long.
 constexpr std::uint64_t kClockMs = 3'000;
 /// A partition of the log is away for longer than the shorter of the times after which a node gives up.
 constexpr std::uint64_t kAwayMs = 5'000;
+constexpr std::uint64_t kAwayBeyondMs = 800;
 
 }  // namespace
 
@@ -30,12 +30,16 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
       coordinator_(random_, trace_),
       around_{settings_, random_, trace_, topic_, cassandra_, cache_, coordinator_},
       callers_(settings_, random_, trace_),
+      wide_(settings_, random_, trace_),
       nodes_(settings_.nodes),
       workers_(settings_.workers) {
   SimCassandraSession::use(&cassandra_, &random_, &trace_);
+  operator_.open = settings_.partitions;
+  operator_.clock_ahead = static_cast<TimeMs>(random_.below(kClockMs));
   topic_.appended = [this](PartitionId partition, Offset offset, ByteView record) {
     trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
                 std::to_string(record.size()) + " bytes");
+    records_.appended(partition, offset, record);
     if (log_damaged_) return;
     oracle_.now = around_.steady;
     oracle_.appended(partition, offset, record);
@@ -45,24 +49,20 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
 
 DistributedWorld::~DistributedWorld() {
   log_damaged_ = true;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) callers_.end_process(i);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    callers_.end_process(i);
+    wide_.end_process(i);
+  }
   nodes_.clear();
   workers_.clear();
+  operator_.process.reset();
   SimCassandraSession::use(nullptr, nullptr, nullptr);
 }
 
 Report DistributedWorld::run(std::uint64_t steps_max) {
   trace_.line(settings_.text());
   topic_.faulty = cassandra_.faulty = cache_.faulty = true;
-  while (steps_ < steps_max && !trace_.failed() && !log_damaged_) {
-    const bool enough =
-        steps_ >= settings_.steps_min && callers_.events() >= kEventsMin && trace_.faults_all() >= kFaultsMin;
-    if (enough) break;
-    if (steps_ >= kStepsMax) {
-      trace_.violation("the run is too weak: " + std::to_string(callers_.events()) + " events and " +
-                       std::to_string(trace_.faults_all()) + " faults");
-      break;
-    }
+  while (steps_ < steps_max && !trace_.failed() && !log_damaged_ && !enough()) {
     ++steps_;
     step();
   }
@@ -78,6 +78,17 @@ Report DistributedWorld::run(std::uint64_t steps_max) {
   report.faults = trace_.faults();
   report.faults_all = trace_.faults_all();
   return report;
+}
+
+/// Whether the run has seen what each has at least. A log is damaged only then, since the run ends with it.
+bool DistributedWorld::strong() const { return callers_.events() >= kEventsMin && trace_.faults_all() >= kFaultsMin; }
+
+bool DistributedWorld::enough() {
+  if (steps_ >= kStepsMax) return true;
+  if (steps_ < settings_.steps_min || !strong()) return false;
+  if (strong_at_ == 0) strong_at_ = steps_;
+  // A log that is to be damaged waits for a moment in which it can be.
+  return settings_.faults.log_damaged == 0 || steps_ - strong_at_ >= kDamageStepsMax;
 }
 
 void DistributedWorld::pass_time(TimeMs ms) {
@@ -99,6 +110,7 @@ void DistributedWorld::step() {
   try_faults();
   if (log_damaged_) return;
   take_turn();
+  if (operator_.goal != 0 && random_.one_in(2)) step_growth(random_.below(20));
   callers_.look_at(oracle_);
 }
 
@@ -123,19 +135,23 @@ void DistributedWorld::try_faults() {
       if (node.process) node.process->view().rebuild();
     }
   }
-  if (random_.one_in(rates.partition_added) && topic_.partitions() < kPartitionsMost) {
-    trace_.fault(Fault::kPartitionAdded);
-    topic_.add_partition();
-    oracle_.add_partition();
-  }
+  if (random_.one_in(rates.partition_added)) add_partition();
+  decide_on_growth();
   if (random_.one_in(rates.partition_away)) {
     const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
-    topic_.go_away(partition, static_cast<TimeMs>(random_.between(50, kAwayMs)));
+    topic_.go_away(partition, away_ms());
   }
   if (random_.one_in(rates.cache_lost)) cache_.lose();
   break_replicas();
   jump_clocks();
-  if (callers_.events() > kEventsMin / 2 && random_.one_in(rates.log_damaged)) damage_log();
+  if (strong() && random_.one_in(rates.log_damaged)) damage_log();
+}
+
+/// Often for about as long as a node waits before it gives up: some of what waits is given up then, and some is not.
+TimeMs DistributedWorld::away_ms() {
+  const auto give_up = static_cast<std::uint64_t>(settings_.node.producer.give_up_ms);
+  const bool about = give_up < kAwayMs && random_.one_in(2);
+  return static_cast<TimeMs>(about ? random_.between(give_up, give_up + kAwayBeyondMs) : random_.between(50, kAwayMs));
 }
 
 /// One of the three at a time can not be reached, mostly.
@@ -175,6 +191,7 @@ void DistributedWorld::crash_node(std::size_t number) {
   if (!machine.process) return;
   trace_.fault(Fault::kNodeCrash, "node " + std::to_string(number));
   callers_.end_process(number);
+  wide_.end_process(number);
   machine.process.reset();
 }
 
@@ -193,6 +210,7 @@ void DistributedWorld::start_node(std::size_t number) {
   trace_.line("node " + std::to_string(number) + " starts");
   machine.process = std::move(*started);
   callers_.begin_process(number, machine.process->node());
+  wide_.begin_process(number, machine.process->node());
 }
 
 void DistributedWorld::start_worker(std::size_t number) {
@@ -233,7 +251,11 @@ void DistributedWorld::take_turn() {
   const auto worker = random_.below(workers_.size());
   if (what < 25) {
     tick_nodes();
-    callers_.act();
+    if (random_.one_in(8)) {
+      wide_.act();
+    } else {
+      callers_.act();
+    }
   } else if (what < 55) {
     if (!nodes_[node].process && random_.one_in(10)) start_node(node);
     if (!goes(nodes_[node])) return;

@@ -5,12 +5,16 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/distributed/callers.h"
+#include "sim/distributed/chain_records.h"
+#include "sim/distributed/growth.h"
 #include "sim/distributed/log_oracle.h"
 #include "sim/distributed/processes.h"
+#include "sim/distributed/wide_counters.h"
 #include "sim/world.h"
 
 namespace quipu::sim {
@@ -44,15 +48,24 @@ class DistributedWorld {
     TimeMs clock_ahead = 0;
   };
 
+  bool strong() const;
+  bool enough();
+  /// Who runs `quipu log grow`, again until it is through.
+  struct Operator {
+    std::unique_ptr<GrowthProcess> process;
+    std::uint16_t goal = 0;  ///< How many partitions are to take events; 0: nothing is wanted.
+    std::uint16_t open = 0;  ///< How many do.
+    TimeMs clock_ahead = 0;
+  };
+
   void step();
   void pass_time(TimeMs ms);
   void try_faults();
+  TimeMs away_ms();
   void break_replicas();
   void jump_clocks();
   void crash_node(std::size_t number);
   void crash_worker(std::size_t number);
-  void damage_log();
-  void look_at_log();
   void take_turn();
   void tick_nodes();
   void step_node(std::size_t number);
@@ -65,6 +78,12 @@ class DistributedWorld {
   }
   TimeMs wall(TimeMs ahead = 0) const { return kBeginning + around_.steady + ahead; }
 
+  // world_growth.cc
+  void add_partition();
+  void decide_on_growth();
+  void start_growth();
+  void step_growth(std::size_t store_requests);
+
   // world_quiet.cc
   void stop_faults();
   void settle();
@@ -76,6 +95,15 @@ class DistributedWorld {
   void check_quiet();
   void check_store();
   void check_reads(const std::string& when);
+
+  // world_damage.cc
+  void damage_log();
+  void look_at_log();
+  bool cut_log(PartitionId partition, bool seen);
+  bool remove_unread();
+  bool noticed() const;
+  bool has_read(PartitionId partition) const;
+  bool told_by_chains() const;
   void expect_detection();
 
   static constexpr TimeMs kBeginning = 1'700'000'000'000;
@@ -90,12 +118,20 @@ class DistributedWorld {
   SimCoordinator coordinator_;
   Surroundings around_;
   Callers callers_;
+  WideCounters wide_;
   std::vector<Machine<NodeProcess>> nodes_;
   std::vector<Machine<WorkerProcess>> workers_;
+  Operator operator_;
   std::uint64_t processes_ = 0;
   std::uint64_t steps_ = 0;
+  std::uint64_t strong_at_ = 0;  // The step in which the run had seen enough.
   bool faulty_ = true;
   bool log_damaged_ = false;
+  ChainRecords records_;
+  // Of a partition whose end went back unseen: what stood in it, and how much of that stayed.
+  std::optional<PartitionId> cut_;
+  std::vector<ChainRecord> before_cut_;
+  std::size_t kept_by_cut_ = 0;
 };
 
 /// Runs a seed from its beginning. `trace`: where its lines go, or null.

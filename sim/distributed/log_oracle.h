@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,6 +25,9 @@ class LogOracle {
       : partitions_(partitions), opened_(partitions), window_(window) {}
 
   void add_partition() { partitions_.emplace_back(); }
+  /// These take events soon, or do: whatever reset is not in all others by now must be in them too before it is over.
+  /// One that is over they are told of before they take any.
+  void open(std::uint16_t partitions) { opened_ = std::max<std::size_t>(opened_, partitions); }
 
   void appended(PartitionId partition, Offset offset, ByteView bytes) {
     Partition& log = partitions_[partition.value];
@@ -66,19 +70,31 @@ class LogOracle {
   Offset end(PartitionId partition) const { return partitions_[partition.value].end; }
   std::uint16_t partitions() const { return static_cast<std::uint16_t>(partitions_.size()); }
 
-  /// The total of a counter: the sum over the shards of its highest epoch.
-  std::int64_t total(const std::string& counter) const {
+  /// The total of a counter: the sum over the shards of its highest epoch, held within 64 bits.
+  std::int64_t total(const std::string& counter) const { return held(sum_of(counter).first); }
+  /// Whether that, or a shard of it, was too much for 64 bits.
+  bool saturated(const std::string& counter) const {
+    const auto [sum, flagged] = sum_of(counter);
+    return flagged || sum != held(sum);
+  }
+  /// What the shards of a counter have come to within one epoch, added up.
+  std::int64_t within(const std::string& counter, Epoch epoch) const {
     std::int64_t sum = 0;
-    Epoch highest{};
     for (const Partition& partition : partitions_) {
       const auto found = partition.history.find(counter);
       if (found == partition.history.end()) continue;
-      const Row& row = found->second.back();
-      if (row.epoch > highest) sum = 0;
-      highest = std::max(highest, row.epoch);
-      if (row.epoch == highest) sum += row.total;
+      std::int64_t reached = 0;
+      for (const Row& row : found->second) {
+        if (row.epoch == epoch) reached = row.total;
+      }
+      sum += reached;
     }
     return sum;
+  }
+  /// How many plain events of a counter count, whatever was reset since.
+  std::uint64_t plain_events(const std::string& counter) const {
+    const auto found = plain_events_.find(counter);
+    return found == plain_events_.end() ? 0 : found->second;
   }
 
   /// Whether every partition has the RESET that stands there.
@@ -118,6 +134,32 @@ class LogOracle {
   };
 
   enum class Counts : std::uint8_t { kAll, kIds, kNone };
+  __extension__ using Wide = __int128;
+
+  static std::int64_t held(Wide sum) {
+    constexpr Wide kMost = std::numeric_limits<std::int64_t>::max();
+    return static_cast<std::int64_t>(std::clamp(sum, -kMost - 1, kMost));
+  }
+  /// The sum over the shards of the highest epoch, and whether one of these is flagged.
+  std::pair<Wide, bool> sum_of(const std::string& counter) const {
+    Wide sum = 0;
+    bool flagged = false;
+    Epoch highest{};
+    for (const Partition& partition : partitions_) {
+      const auto found = partition.history.find(counter);
+      if (found == partition.history.end()) continue;
+      const Row& row = found->second.back();
+      if (row.epoch > highest) {
+        sum = 0;
+        flagged = false;
+      }
+      highest = std::max(highest, row.epoch);
+      if (row.epoch != highest) continue;
+      sum += row.total;
+      flagged |= row.flags != 0;
+    }
+    return {sum, flagged};
+  }
 
   /// Of a node's boots the newest ones are kept; of what comes of an older one only ids tell whether they were counted.
   Counts continues_chain(std::map<std::uint32_t, std::uint64_t>& boots, const FrameHeader& header) {
@@ -159,8 +201,11 @@ class LogOracle {
       note_reset(partition, entry, offset, epoch);
       if (epoch > row.epoch) row = {0, 0, epoch, offset, 0};
     } else {
-      row.total += entry.delta;
+      const Wide sum = Wide{row.total} + entry.delta;
+      row.total = held(sum);
+      if (sum != row.total) row.flags = kRowSaturated;
       row.events += entry.events;
+      if (entry.group == GroupKind::kPlain) plain_events_[std::string(entry.counter)] += entry.events;
     }
     if (!rows.empty() && rows.back().applied == offset) rows.pop_back();
     rows.push_back(row);
@@ -171,15 +216,16 @@ class LogOracle {
     for (Reset& reset : resets) {
       if (reset.epoch != epoch || reset.counter != entry.counter) continue;
       if (partition != reset.home) reset.told.insert(partition.value);
-      // Partitions that were added are told of it before they take events, or with what opens them.
+      // Other partitions are told of it before they take events, or with what opens them.
       const auto told = std::ranges::count_if(reset.told, [this](std::uint16_t p) { return p < opened_; });
       if (static_cast<std::size_t>(told) + 1 >= opened_ && !reset.done_at) reset.done_at = now;
     }
   }
 
   std::vector<Partition> partitions_;
-  const std::size_t opened_;  // Those that the log began with, which take events.
+  std::size_t opened_;  // The first so many take events, or will before any other reset.
   std::size_t window_;
+  std::map<std::string, std::uint64_t> plain_events_;
 };
 
 }  // namespace quipu::sim

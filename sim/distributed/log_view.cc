@@ -48,7 +48,7 @@ void SimLogView::look() {
   while (places_.size() < topic_.partitions()) places_.emplace_back();
   for (std::uint16_t p = 0; p < topic_.partitions(); ++p) {
     Place& at = places_[p];
-    at.bounds = topic_.bounds(PartitionId{p});
+    at.bounds = topic_.told_bounds(PartitionId{p});
     if (at.bounds.end < at.known && !at.damage) {
       at.damage = Error{Code::kDamaged, name(PartitionId{p}) + " ends before an offset that it once had", 0};
     }
@@ -56,13 +56,27 @@ void SimLogView::look() {
   }
 }
 
-void SimLogView::look_when_due() {
-  const auto age = now_ - looked_at_;
-  if (age >= 3 * kRefreshMs || (age >= kRefreshMs && random_.one_in(2))) look();
+std::optional<Error> SimLogView::closed() const {
+  const auto& why = damage_ ? damage_ : loss_;
+  if (!why) return std::nullopt;
+  return Error{Code::kBusy, why->what, kRetryMs};
 }
 
-bool SimLogView::found_damage() const {
-  return damage_ || std::ranges::any_of(places_, [](const Place& at) { return at.damage.has_value(); });
+void SimLogView::take_completions(std::vector<LogCompletion>& out) {
+  if (closed() && committing()) {
+    abandon();
+    deliveries_.give_up(closed()->what, kRetryMs);
+  }
+  deliveries_.take(out);
+  const auto& lost = deliveries_.lost();
+  if (!lost || loss_) return;
+  loss_ = place(lost->partition).damage =
+      Error{Code::kDamaged, name(lost->partition) + " gave an offset again that it once had", 0};
+}
+
+void SimLogView::look_when_due() {
+  const auto age = now_ - looked_at_;
+  if (age >= kLookMsMax || (age >= kRefreshMs && random_.one_in(2))) look();
 }
 
 LogBounds SimLogView::bounds(PartitionId partition) const {
@@ -70,7 +84,7 @@ LogBounds SimLogView::bounds(PartitionId partition) const {
 }
 
 std::size_t SimLogView::room_bytes() const {
-  if (damage_) return 0;
+  if (closed()) return 0;
   return kPendingBytes - std::min(kPendingBytes, deliveries_.pending_bytes());
 }
 
@@ -147,8 +161,11 @@ Result<LogRead> SimLogView::read(std::optional<PartitionId> partition, Offset fr
   out.next = from;
   if (from < at.bounds.begin) return failure(Code::kRefused, "offset " + std::to_string(from.value) + " is not kept");
   if (from > at.bounds.end || at.paused) return out;
-  if (topic_.faulty && random_.one_in(settings_.faults.fetch_late)) return out;
   const auto bounds = topic_.id() == topic_id_ ? topic_.bounds(*partition) : LogBounds{};
+  if (topic_.faulty && from < bounds.end && random_.one_in(settings_.faults.fetch_late)) {
+    trace_.fault(Fault::kFetchLate, name(*partition));
+    return out;
+  }
   if (from < bounds.begin) return failure(Code::kRefused, "offset " + std::to_string(from.value) + " is not kept");
   while (out.next < bounds.end && (out.frames.empty() || out.bytes.size() < bytes_max)) {
     const auto& record = topic_.record(*partition, out.next);
@@ -157,6 +174,7 @@ Result<LogRead> SimLogView::read(std::optional<PartitionId> partition, Offset fr
     ++out.next.value;
   }
   know(at, out.next);
+  if (topic_.id() == topic_id_) topic_.note_read(*partition, out.next);
   return out;
 }
 

@@ -33,6 +33,8 @@ class SimLogView final : public EventLog {
   void abandon();
   /// Looks at it where that is due, as the real one does on a thread of its own.
   void look_when_due();
+  /// After it a process that does anything has looked.
+  static constexpr TimeMs kLookMsMax = 60;
   /// Looks at the topic: is it the same, where do its partitions begin and end? What is wrong stays found.
   void look();
   /// Frames below `next` were in the partition, by someone who knows.
@@ -40,11 +42,12 @@ class SimLogView final : public EventLog {
   void pause(PartitionId partition, bool paused) { place(partition).paused = paused; }
   /// The topic is another one.
   const std::optional<Error>& damage() const { return damage_; }
-  /// Whether something was found that must never be: of the topic, or of a partition.
-  bool found_damage() const;
+  /// A partition lost frames that were acknowledged, as acknowledgements say. Nothing is written any more.
+  const std::optional<Error>& loss() const { return loss_; }
 
   const LogIdentity& identity() const override { return settings_.identity; }
   std::uint16_t partitions() const override { return static_cast<std::uint16_t>(places_.size()); }
+  std::int64_t partitions_age_ms() const override { return now_ - looked_at_; }
   bool commits_atomically() const override { return false; }
   LogBounds bounds(PartitionId partition) const override;
   std::int64_t bounds_age_ms(PartitionId) const override { return now_ - looked_at_; }
@@ -52,10 +55,11 @@ class SimLogView final : public EventLog {
   std::size_t room_bytes() const override;
   std::size_t group_bytes_max() const override { return kPendingBytes; }
   Error room_error() const override { return {Code::kBusy, "too much waits for the brokers", 10}; }
+  std::optional<Error> closed() const override;
   Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) override;
   void commit() override;
   bool committing() const override { return deliveries_.committing(); }
-  void take_completions(std::vector<LogCompletion>& out) override { deliveries_.take(out); }
+  void take_completions(std::vector<LogCompletion>& out) override;
   Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) override;
   void allow_trim(Offset) override {}
   void allow_partition_trim(PartitionId partition, Offset offset) override;
@@ -93,6 +97,7 @@ class SimLogView final : public EventLog {
   Deliveries deliveries_;
   std::deque<Place> places_;
   std::optional<Error> damage_;
+  std::optional<Error> loss_;
   const TimeMs& now_;  // It only rises.
   TimeMs looked_at_ = 0;
 };

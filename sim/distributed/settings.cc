@@ -24,12 +24,14 @@ DistributedRates draw_faults(Random& random) {
   rates.producer_rebuilt = draw_rate(random, 20, 400);
   rates.partition_added = draw_rate(random, 500, 3'000);
   rates.partition_away = draw_rate(random, 800, 4'000);
+  rates.log_grown = draw_rate(random, 100, 800);
+  rates.growth_ends = draw_rate(random, 20, 400);
   rates.replica_fails = draw_rate(random, 100, 1'500);
   rates.replica_parts = draw_rate(random, 100, 1'500);
   rates.cache_lost = draw_rate(random, 200, 2'000);
   rates.clock_back = draw_rate(random, 200, 2'000);
   rates.clock_forward = draw_rate(random, 200, 2'000);
-  rates.log_damaged = random.one_in(12) ? random.between(200, 1'000) : 0;
+  rates.log_damaged = random.one_in(8) ? random.between(200, 1'000) : 0;
   rates.fetch_late = draw_rate(random, 2, 20);
   rates.write_missed = draw_rate(random, 5, 60);
   rates.write_late = draw_rate(random, 5, 60);
@@ -114,10 +116,13 @@ DistributedSettings draw_distributed_settings(Random& random) {
   // Copies of frames then come so late that a node has begun many boots since: what is in them is told by ids alone, and
   // so few would not be known any more.
   if (settings.worker.ids_max < kIdsMany) settings.faults.partition_away = 0;
-  // What is away for long enough is given up, with a batch of a source in several frames.
+  // What is away for long enough is given up, with a batch of a source in several frames, of which some were sent.
   if (settings.faults.partition_away > 0 && random.one_in(2)) {
+    settings.faults.partition_away = random.between(300, 1'500);
     settings.node.frame_bytes = 1;
     settings.node.producer.give_up_ms = kGiveUpMsMin;
+    settings.node.producer.frames_in_flight_max = random.pick<std::size_t>({1, 2, 3});
+    settings.source_batches = 2;
   }
   return settings;
 }

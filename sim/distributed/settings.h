@@ -23,12 +23,14 @@ struct DistributedRates {
   Rate producer_rebuilt = 0;
   Rate partition_added = 0;
   Rate partition_away = 0;
+  Rate log_grown = 0;
+  Rate growth_ends = 0;  // Of the steps in which one is under way.
   Rate replica_fails = 0;
   Rate replica_parts = 0;
   Rate cache_lost = 0;
   Rate clock_back = 0;
   Rate clock_forward = 0;
-  Rate log_damaged = 0;  ///< An end that went back, or a topic made anew: the run ends with it.
+  Rate log_damaged = 0;  ///< What must never happen to a log: the run ends with it.
   // Of the log's reads and records.
   Rate fetch_late = 0;
   // Of the writes at one replica, and of reads.
@@ -62,6 +64,7 @@ struct DistributedSettings {
   std::int64_t sync_ms = 0;         ///< A store's node syncs what it acknowledged within this.
   std::uint32_t node_check_ms = 0;  ///< How often its nodes are asked whether they have started again.
   bool cache = false;               ///< There is one.
+  Rate source_batches = 4;          ///< Of the requests, how many are of a source.
 
   /// In one line, for the trace.
   std::string text() const;

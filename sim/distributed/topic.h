@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -39,17 +42,28 @@ class SimTopic {
   Offset append(PartitionId partition, ByteView record);
   LogBounds bounds(PartitionId partition) const;
   const Bytes& record(PartitionId partition, Offset offset) const;
+  /// Someone has read up to `next`.
+  void note_read(PartitionId partition, Offset next);
+  /// Where those records begin that nobody has read.
+  Offset read_below(PartitionId partition) const { return partitions_.at(partition.value).read_below; }
   void trim(PartitionId partition, Offset below);
+  /// The same, by the brokers themselves.
+  void remove(PartitionId partition, Offset below);
 
   /// A producer was left behind with records of one partition on their way: some of the first of them arrive yet, in
   /// their order, some time later.
   void leave_behind(PartitionId partition, std::deque<Bytes> records);
-  /// Some of what was left behind arrives; or all of it.
+  /// Some of what was left behind arrives; or all of it. What is older than all boots of its node that are told apart
+  /// does not: of ids that the window has forgotten by then it would be counted again (docs/formats/checkpoint.md).
   void arrive();
   void arrive_all();
 
   /// An unclean election: the newest `count` records of a partition are gone.
   void cut(PartitionId partition, std::uint64_t count);
+  /// Who asks until then is told that it ends there, where it ends before.
+  void tell_end(PartitionId partition, Offset end, TimeMs until);
+  /// Where it begins and ends, as who asks is told.
+  LogBounds told_bounds(PartitionId partition) const;
   /// The topic was deleted and made anew: it is empty, and what was left behind does not know it.
   void make_anew();
 
@@ -58,8 +72,13 @@ class SimTopic {
     Offset begin{1};
     std::deque<Bytes> records;
     TimeMs away_until = 0;
+    Offset read_below{1};
+    Offset told_end{};
+    TimeMs told_until = 0;
     Offset end() const { return Offset(begin.value + records.size()); }
   };
+  bool too_late(PartitionId partition, ByteView record) const;
+
   struct Late {
     PartitionId partition{};
     std::deque<Bytes> records;
@@ -69,6 +88,7 @@ class SimTopic {
   Trace& trace_;
   std::vector<Kept> partitions_;
   std::vector<Late> late_;
+  std::map<std::pair<PartitionId, std::uint64_t>, std::set<std::uint32_t>> boots_;  // Of a node, by its records there.
   std::uint64_t id_ = 1;
 };
 

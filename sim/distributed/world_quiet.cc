@@ -16,6 +16,7 @@ constexpr TimeMs kTurnMs = 3;
 /// Together longer than any cache keeps what it was not told of.
 constexpr int kCacheTurns = 30;
 constexpr TimeMs kCacheTurnMs = 100;
+__extension__ using Sum = __int128;
 constexpr std::string_view kRows("counters\0", 9);
 
 }  // namespace
@@ -28,6 +29,8 @@ void DistributedWorld::stop_faults() {
   }
   for (auto& machine : nodes_) machine.stalled_until = 0;
   for (auto& machine : workers_) machine.stalled_until = 0;
+  // An operator who has been interrupted may leave it at that.
+  if (!operator_.process && random_.one_in(2)) operator_.goal = 0;
 }
 
 /// Everything that was asked for is done, and a step of everyone.
@@ -51,6 +54,7 @@ void DistributedWorld::prompt_turn(TimeMs ms) {
     workers_[i].process->move(SIZE_MAX);
     step_worker(i);
   }
+  step_growth(SIZE_MAX);
   callers_.look_at(oracle_);
 }
 
@@ -103,15 +107,16 @@ void DistributedWorld::settle() {
   stop_faults();
   callers_.settle();
   for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed(); ++i) {
-    if (serving() && callers_.settled()) break;
+    if (serving() && callers_.settled() && wide_.settled()) break;
     prompt_turn(kTurnMs);
     tick_nodes();
     callers_.act();
   }
   if (trace_.failed()) return;
-  if (!callers_.settled()) {
+  if (!callers_.settled() || !wide_.settled()) {
     return trace_.violation("a wait without end: nobody answers; " + callers_.waiting_for() + state_text());
   }
+  drive("the log does not grow", [this] { return operator_.goal == 0; });
   drive("the workers do not come to rest", [this] { return at_rest(); });
   callers_.end_open_resets();
 }
@@ -124,6 +129,7 @@ void DistributedWorld::check_quiet() {
   trace_.line("all processes start anew");
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     callers_.end_process(i);
+    wide_.end_process(i);
     nodes_[i].process.reset();
   }
   for (auto& machine : workers_) machine.process.reset();
@@ -145,7 +151,8 @@ void DistributedWorld::check_reads(const std::string& when) {
         for (int turn = 0; turn < kCacheTurns && !trace_.failed(); ++turn) prompt_turn(kCacheTurnMs);
       }
       callers_.ask_for_all(i, fresh);
-      if (!drive("reads " + when, [this] { return callers_.asked_all(); })) return;
+      wide_.ask_for_all(i, fresh, oracle_);
+      if (!drive("reads " + when, [this] { return callers_.asked_all() && wide_.asked_all(); })) return;
       for (const auto& total : callers_.totals()) {
         const auto truth = oracle_.total(total.counter);
         if (total.value == truth) continue;
@@ -164,7 +171,8 @@ void DistributedWorld::check_store() {
     CassandraReader reader(bytes);
     if (auto read = read_shard(reader, rows); !read) return trace_.violation(read.error().what);
   }
-  std::map<std::string, std::pair<Epoch, std::int64_t>, std::less<>> sums;
+  wide_.check_store(rows, oracle_);
+  std::map<std::string, std::pair<Epoch, Sum>, std::less<>> sums;
   for (const auto& item : rows.items()) {
     auto& [epoch, sum] = sums[std::string(rows.counter(item))];
     if (item.row.epoch > epoch) sum = 0;
@@ -173,74 +181,11 @@ void DistributedWorld::check_store() {
   }
   for (const auto& total : callers_.totals()) {
     const auto found = sums.find(total.counter);
-    const auto sum = found == sums.end() ? 0 : found->second.second;
+    const auto sum = found == sums.end() ? 0 : static_cast<std::int64_t>(found->second.second);
     if (sum == oracle_.total(total.counter)) continue;
     return trace_.violation("the store has " + std::to_string(sum) + " of " + total.counter + ", the log says " +
                             std::to_string(oracle_.total(total.counter)));
   }
-}
-
-void DistributedWorld::look_at_log() {
-  for (auto& machine : nodes_) {
-    if (machine.process) machine.process->view().look();
-  }
-  for (auto& machine : workers_) {
-    if (machine.process) machine.process->view().look();
-  }
-}
-
-/// What must never happen to a log happens. Everyone is there, and has seen how far it was: what only those have seen
-/// that are gone, nobody can notice.
-void DistributedWorld::damage_log() {
-  const auto alive = [](const auto& machine) { return machine.process != nullptr; };
-  if (!std::ranges::all_of(nodes_, alive) || !std::ranges::all_of(workers_, alive)) return;
-  look_at_log();
-  const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
-  const auto bounds = topic_.bounds(partition);
-  const auto records = bounds.end.value - bounds.begin.value;
-  if (random_.one_in(2)) {
-    trace_.fault(Fault::kTopicMadeAnew);
-    topic_.make_anew();
-  } else if (records > 0) {
-    const auto lost = random_.between(1, std::min<std::uint64_t>(records, 3));
-    trace_.fault(Fault::kEndWentBack,
-                 "partition " + std::to_string(partition.value) + " by " + std::to_string(lost) + " records");
-    topic_.cut(partition, lost);
-    // Before anybody writes again: what has grown again can be told only by a chain that goes on.
-    look_at_log();
-  } else {
-    return;
-  }
-  log_damaged_ = true;
-  callers_.distrust_positions();
-}
-
-/// Somebody has to notice, while all others go on.
-void DistributedWorld::expect_detection() {
-  const auto noticed = [this] {
-    for (const auto& machine : workers_) {
-      if (!machine.process) continue;
-      if (!machine.process->worker().alarm().empty()) return true;
-      for (const PartitionHealth& health : machine.process->worker().health()) {
-        if (!health.alarm.empty()) return true;
-      }
-    }
-    return std::ranges::any_of(nodes_, [](const auto& machine) {
-      return machine.process && machine.process->node().state() == EngineState::kFailed;
-    });
-  };
-  // What is away or stalled comes back in steps, of which there are no more.
-  for (std::size_t node = 0; node < SimCassandra::kNodes; ++node) {
-    if (!cassandra_.is_up(node)) cassandra_.join(node);
-  }
-  for (auto& machine : nodes_) machine.stalled_until = 0;
-  for (auto& machine : workers_) machine.stalled_until = 0;
-  for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed(); ++i) {
-    if (noticed()) return trace_.line("it was noticed");
-    pass_time(kTurnMs);
-    take_turn();
-  }
-  if (!trace_.failed()) trace_.violation("the log has lost frames, and nobody notices");
 }
 
 }  // namespace quipu::sim

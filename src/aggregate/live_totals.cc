@@ -79,7 +79,9 @@ void LiveTotals::copy_dirty(const ShardRef& ref, std::string_view space_name, st
   Counter& counter = table_.at(ref.counter);
   Shard& shard = table_.shard(ref.counter, ref.id);
   QUIPU_CHECK(counter.used() && shard.dirty);
-  out.add(routing, space_name, table_.name(counter), ref.id, shard.row);
+  auto id = ref.id;
+  if (QUIPU_PLANTED("row-key-without-generation")) id.generation = Generation{1};
+  out.add(routing, space_name, table_.name(counter), id, shard.row);
   shard.dirty = false;
   counter.referenced = 0;
   if (QUIPU_PLANTED("row-under-way-evicted")) return;
@@ -133,6 +135,16 @@ bool LiveTotals::rest(std::size_t visits_max) {
 
 std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {
   std::size_t evicted = 0;
+  // For a planted bug: whether a change that no flush has taken yet holds its counter in the table.
+  const auto hold = [this](bool dirty) {
+    std::erase_if(dirty_, [&](const ShardRef& ref) {
+      const bool gone = !table_.awake().has(ref.counter) || !table_.at(ref.counter).used();
+      if (!gone) table_.shard(ref.counter, ref.id).dirty = dirty;
+      if (gone) --dirty_shards_;
+      return gone;
+    });
+  };
+  if (QUIPU_PLANTED("dirty-row-evicted")) hold(false);
   // After two rounds nothing is left but what must stay: no need to move it about.
   visits_max = std::min(visits_max, 2 * table_.size());
   for (; visits_max > 0 && table_.live_bytes() > bytes_max; --visits_max) {
@@ -140,6 +152,7 @@ std::size_t LiveTotals::evict(std::size_t bytes_max, std::size_t visits_max) {
     if (swept == CounterTable::Swept::kNothingLeft) break;
     if (swept == CounterTable::Swept::kEvicted) ++evicted;
   }
+  if (QUIPU_PLANTED("dirty-row-evicted")) hold(true);
   if (evicted > 0) complete_ = false;
   return evicted;
 }

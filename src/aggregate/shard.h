@@ -41,10 +41,10 @@ struct Shard {
   /// Adds an entry at `offset`. Saturates at the ends of 64 bits and flags the row. Answers whether it just saturated.
   bool add(std::int64_t delta, std::uint64_t events, Offset offset) {
     const Wide sum = Wide{row.total} + delta;
-    row.total = saturate(sum);
+    row.total = QUIPU_PLANTED("saturation-lost") ? static_cast<std::int64_t>(sum) : saturate(sum);
     row.events += events;
     touch(offset);
-    if (fits(sum)) return false;
+    if (fits(sum) || QUIPU_PLANTED("saturation-not-flagged")) return false;
     row.flags |= kRowSaturated;
     return true;
   }

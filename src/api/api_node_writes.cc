@@ -108,7 +108,8 @@ void ApiNode::write_one(Waiting& waiting, std::uint64_t batch, std::size_t at, b
 PartitionId ApiNode::partition_of(const Operation& operation, std::uint64_t routing) {
   const auto partition = [](std::uint64_t number) { return PartitionId{static_cast<std::uint16_t>(number)}; };
   // Ids and sources keep to the partitions that the log began with, so that a repeat meets what it repeats.
-  if (operation.group == GroupKind::kIds) return partition(operation.id.id.low % options_.id_partitions);
+  const auto id_partitions = QUIPU_PLANTED("ids-follow-added-partitions") ? partitions_ : options_.id_partitions;
+  if (operation.group == GroupKind::kIds) return partition(operation.id.id.low % id_partitions);
   if (operation.group == GroupKind::kSource) return partition(routing % options_.id_partitions);
   if (!hot_.count(routing)) return partition(routing % partitions_);
   // Another one with each batch, and not in a row: within a batch, events of one counter add up in one entry, and
@@ -277,7 +278,7 @@ void ApiNode::settle_totals(const Waiting& waiting) const {
   for (const auto& [at, place] : waiting.unsettled) {
     const Operation& operation = waiting.batch->operations[at];
     waiting.batch->outcomes[at].value =
-        known_.value(named(operation.space, operation.counter), place).value_or(place.sum);
+        known_.value(named(operation.space, operation.counter), place).value_or(saturate(place.sum));
   }
 }
 

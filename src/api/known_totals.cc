@@ -4,18 +4,6 @@
 #include <utility>
 
 namespace quipu {
-namespace {
-
-/// Sums that leave 64 bits wrap, here and back: only the total must fit.
-std::int64_t plus(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-std::int64_t minus(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-}
-
-}  // namespace
-
 KnownTotals::KnownTotals(const KnownTotalsOptions& options, const EventLog& log)
     : options_(options), log_(log), generation_(log.identity().generation), fates_(kFatesKept) {}
 
@@ -59,9 +47,11 @@ KnownTotals::Added KnownTotals::add(const Named& counter, std::int64_t delta, Pa
   Added added;
   added.based = known.based;
   added.existed = known.exists;
-  if (known.based && __builtin_add_overflow(plus(known.anchor, known.sum), delta, &added.total)) {
-    added.overflows = true;
-    return added;
+  if (known.based) {
+    const Wide total = Wide{saturate(known.anchor + known.sum)} + delta;
+    added.overflows = !fits(total);
+    added.total = saturate(total);
+    if (added.overflows) return added;
   }
   note(known, delta, partition, serial);
   added.place = {known.sum, known.kept_as};
@@ -77,11 +67,13 @@ void KnownTotals::begin(std::uint64_t serial, PartitionId partition) {
 }
 
 void KnownTotals::note(Known& known, std::int64_t delta, PartitionId partition, std::uint64_t serial) {
-  known.sum = plus(known.sum, delta);
+  known.sum += delta;
   known.exists = true;
   begin(serial, partition);
-  if (!known.adds.empty() && known.adds.back().serial == serial) {
-    known.adds.back().delta = plus(known.adds.back().delta, delta);
+  std::int64_t both = 0;
+  if (!known.adds.empty() && known.adds.back().serial == serial &&
+      !__builtin_add_overflow(known.adds.back().delta, delta, &both)) {
+    known.adds.back().delta = both;
   } else if (known.adds.size() < options_.adds_per_counter_max && adds_ < options_.adds_max) {
     known.adds.push_back({serial, delta, 0, partition});
     ++adds_;
@@ -96,9 +88,10 @@ void KnownTotals::set(const Named& counter, std::int64_t value, bool exists, Par
   adds_ -= known.adds.size();
   known.adds.clear();
   // The sums that were answered before go on meaning the totals that they meant.
-  known.sum = minus(value, known.anchor);
+  known.sum = value - known.anchor;
   known.based = true;
   known.exists = exists;
+  known.saturated = false;
   known.full = false;
   known.reset = serial;
   begin(serial, partition);
@@ -108,7 +101,9 @@ std::optional<std::int64_t> KnownTotals::value(const Named& counter, std::option
   const Known* const known = find(counter);
   if (known == nullptr || !known->based) return std::nullopt;
   if (place && place->kept_as != known->kept_as) return std::nullopt;
-  return plus(known->anchor, place ? place->sum : known->sum);
+  // What a total was before it was held is not known: the events that came then may be in it or not.
+  const Wide total = known->anchor + (place && !known->saturated ? place->sum : known->sum);
+  return saturate(total);
 }
 
 std::optional<bool> KnownTotals::exists(const Named& counter) const {
@@ -178,7 +173,7 @@ void KnownTotals::rebase(const Named& counter, const CounterTotal& total, std::u
     return;
   }
   // What of the own events the rows do not have yet.
-  std::int64_t lacking = 0;
+  Wide lacking = 0;
   known->doubtful = false;
   std::erase_if(known->adds, [&](const Add& add) {
     const Fate* const frame = fate(add.serial);
@@ -195,10 +190,12 @@ void KnownTotals::rebase(const Named& counter, const CounterTotal& total, std::u
       }
     }
     known->doubtful |= is_flushed(add, marks);
-    lacking = plus(lacking, add.delta);
+    lacking += add.delta;
     return false;
   });
-  known->anchor = minus(total.value, minus(known->sum, lacking));
+  // Where it is too much, it will be held at the end of the range, too.
+  known->saturated = total.saturated || !fits(total.value + lacking);
+  known->anchor = saturate(total.value + lacking) - known->sum;
   known->exists = total.exists || !known->adds.empty();
   known->based = true;
   known->based_at = now;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "aggregate/shard.h"
 #include "api/flushed_marks.h"
 #include "api/node_frames.h"
 #include "base/identifiers.h"
@@ -44,7 +45,7 @@ class KnownTotals {
 
   /// Where an own event stands among those of its counter: `value` makes a total of it.
   struct Place {
-    std::int64_t sum = 0;       ///< Of all own events up to it, since the node keeps the counter.
+    Wide sum = 0;               ///< Of all own events up to it, since the node keeps the counter.
     std::uint64_t kept_as = 0;  ///< Another one each time that the node begins to keep a counter.
   };
   struct Added {
@@ -102,13 +103,14 @@ class KnownTotals {
   struct Known {
     std::uint64_t routing = 0;
     std::uint64_t kept_as = 0;
-    std::int64_t sum = 0;     // Of all own events.
-    std::int64_t anchor = 0;  // total = anchor + sum. Both wrap.
-    bool used = false;        // Since the hand passed.
+    Wide sum = 0;       // Of all own events.
+    Wide anchor = 0;    // total = anchor + sum, held within 64 bits.
+    bool used = false;  // Since the hand passed.
     bool based = false;
     bool exists = false;
     bool full = false;        // An own event was not noted: no new base.
     bool doubtful = false;    // The base lacks what should have been flushed.
+    bool saturated = false;   // The base was held at an end of 64 bits.
     std::uint64_t reset = 0;  // The frame of the last own RESET: a base must be of its epoch.
     TimeMs based_at = 0;
     TimeMs failed_at = 0;         // 0: the last base could be read.

@@ -105,8 +105,10 @@ void ProducerSession::send(Lane& lane, PartitionId partition, TimeMs now, std::v
     lane.failed = false;
   }
   const auto window = std::min(options_.frames_in_flight_max, lane.frames.size());
+  std::size_t backwards = 0;
+  while (QUIPU_PLANTED("resent-out-of-order") && backwards < window && lane.frames[backwards].number != 0) ++backwards;
   for (std::size_t i = 0; i < window; ++i) {
-    Pending& next = lane.frames[i];
+    Pending& next = lane.frames[i < backwards ? backwards - 1 - i : i];
     if (next.token != 0) continue;
     const bool first = next.number == 0 || QUIPU_PLANTED("resent-under-new-number");
     if (first) {

@@ -12,63 +12,92 @@ namespace quipu {
 
 namespace {
 
+constexpr PlantedIn kEmbedded = PlantedIn::kEmbedded;
+constexpr PlantedIn kDistributed = PlantedIn::kDistributed;
+constexpr PlantedIn kBoth = PlantedIn::kBoth;
+
 constexpr auto kBugs = std::to_array<PlantedBug>({
-    {"applied-not-checked", "a replay adds what the row includes already"},
-    {"commit-before-flush", "the watermark goes to the store before the rows below it"},
-    {"ack-before-sync", "a write is called durable before it is synced"},
-    {"sync-error-ignored", "a sync that failed is taken for done"},
-    {"sync-tried-again", "a sync that failed is tried again on the same descriptor"},
-    {"directory-not-synced", "a new segment's name is not made durable"},
-    {"names-not-synced-at-start", "a name that an ended process gave is taken for durable"},
-    {"window-not-renewed", "a repeat does not renew its id"},
-    {"id-hash-truncated", "of an id's hash 8 bits are kept"},
-    {"partition-of-another-hash", "an id's partition depends on a seed that changes at each start"},
-    {"ids-not-seen-before-watermark", "ids between the base and the watermark are not read again"},
-    {"windows-newer-than-base", "the windows of ids in a base are newer than the base"},
-    {"chain-number-reused", "a start numbers its frames as the one before did"},
-    {"chains-newer-than-watermark", "the chains beside a watermark are newer than it"},
-    {"sources-newer-than-watermark", "the sources beside a watermark are newer than it"},
-    {"failed-sources-forgotten", "sources whose write failed are not written again"},
-    {"flush-error-swallowed", "rows whose write failed are taken for stored"},
-    {"speculative-row-flushed", "rows go to the store before their frame is durable"},
-    {"row-under-way-evicted", "a row that is on its way to the store may leave the table"},
-    {"miss-taken-for-new", "a counter that is not in the table is taken for a new one"},
-    {"reset-without-row", "a reset leaves a shard without a row alone"},
-    {"epoch-ignored", "a total adds up shards of all epochs"},
-    {"added-across-reset", "an event is added to an entry before a reset in the same frame"},
-    {"position-too-early", "all that was given out counts as durable when something is"},
-    {"read-not-held", "a read is answered before what it shows is durable"},
-    {"repeat-not-held", "a repeat is answered before what it repeats is durable"},
-    {"reset-of-all-not-held", "a reset of all is answered before the resets that it relies on are durable"},
-    {"batch-half-applied", "entries before a bad one of their batch are counted"},
-    {"total-wraps", "a total beyond 64 bits wraps"},
-    {"retention-eats-unflushed", "the log is trimmed as far as it is durable"},
-    {"trimmed-above-base", "the log is trimmed as far as the store is synced"},
-    {"torn-tail-accepted", "a group that is not whole counts as written"},
-    {"checksum-not-checked", "the checksum of a group is not compared"},
-    {"read-error-is-torn-tail", "what can not be read at start counts as torn"},
-    {"last-group-not-synced-again", "the last group is not synced once more at start"},
-    {"clock-back-stops-retries", "the log's clock never goes back"},
+    // Of both forms.
+    {"applied-not-checked", "a replay adds what the row includes already", kBoth},
+    {"window-not-renewed", "a repeat does not renew its id", kBoth},
+    {"id-hash-truncated", "of an id's hash 8 bits are kept", kBoth},
+    {"ids-not-seen-before-watermark", "ids between the base and the watermark are not read again", kBoth},
+    {"flush-error-swallowed", "rows whose write failed are taken for stored", kBoth},
+    {"row-under-way-evicted", "a row that is on its way to the store may leave the table", kBoth},
+    {"reset-without-row", "a reset leaves a shard without a row alone", kBoth},
+    {"epoch-ignored", "a total adds up shards of all epochs", kBoth},
+    {"retention-eats-unflushed", "the log is trimmed as far as it is durable", kBoth},
+    {"dirty-row-evicted", "a row with changes that are not in the store yet may leave the table", kBoth},
+    {"chains-not-in-watermark", "no chain table goes to the store with a watermark", kBoth},
+    {"chains-newer-than-watermark", "the chains beside a watermark are newer than it", kBoth},
+    {"sources-newer-than-watermark", "the sources beside a watermark are newer than it", kBoth},
+    // Of the embedded form.
+    {"commit-before-flush", "the watermark goes to the store before the rows below it", kEmbedded},
+    {"ack-before-sync", "a write is called durable before it is synced", kEmbedded},
+    {"sync-error-ignored", "a sync that failed is taken for done", kEmbedded},
+    {"sync-tried-again", "a sync that failed is tried again on the same descriptor", kEmbedded},
+    {"directory-not-synced", "a new segment's name is not made durable", kEmbedded},
+    {"names-not-synced-at-start", "a name that an ended process gave is taken for durable", kEmbedded},
+    {"partition-of-another-hash", "an id's partition depends on a seed that changes at each start", kEmbedded},
+    {"windows-newer-than-base", "the windows of ids in a base are newer than the base", kEmbedded},
+    {"chain-number-reused", "a start numbers its frames as the one before did", kEmbedded},
+    {"failed-sources-forgotten", "sources whose write failed are not written again", kEmbedded},
+    {"speculative-row-flushed", "rows go to the store before their frame is durable", kEmbedded},
+    {"miss-taken-for-new", "a counter that is not in the table is taken for a new one", kEmbedded},
+    {"added-across-reset", "an event is added to an entry before a reset in the same frame", kEmbedded,
+     "a worker only replays, and looks at nothing but whether an entry of the frame came before"},
+    {"position-too-early", "all that was given out counts as durable when something is", kEmbedded},
+    {"read-not-held", "a read is answered before what it shows is durable", kEmbedded},
+    {"repeat-not-held", "a repeat is answered before what it repeats is durable", kEmbedded},
+    {"reset-of-all-not-held", "a reset of all is answered before the resets that it relies on are durable", kEmbedded},
+    {"batch-half-applied", "entries before a bad one of their batch are counted", kEmbedded},
+    {"total-wraps", "a total beyond 64 bits wraps", kEmbedded},
+    {"trimmed-above-base", "the log is trimmed as far as the store is synced", kEmbedded},
+    {"torn-tail-accepted", "a group that is not whole counts as written", kEmbedded},
+    {"checksum-not-checked", "the checksum of a group is not compared", kEmbedded},
+    {"read-error-is-torn-tail", "what can not be read at start counts as torn", kEmbedded},
+    {"last-group-not-synced-again", "the last group is not synced once more at start", kEmbedded},
+    {"clock-back-stops-retries", "the log's clock never goes back", kEmbedded},
+    {"row-key-without-generation", "rows of a log begun anew take the place of the older log's rows", kEmbedded,
+     "its log is not begun anew"},
     // Of the distributed form.
     {"timestamp-without-offset",
-     "rows are written with one timestamp, so that the larger bytes win and not the newer row"},
-    {"row-loaded-at-one", "rows are read from one replica of the store"},
-    {"rebalance-without-dropping", "a worker goes on with what it had of a partition that was another's meanwhile"},
-    {"flushed-mark-too-early", "readers are told that rows are in the store when they are read"},
-    {"watermark-before-rows", "a worker writes its watermark before the rows below it"},
-    {"watermark-without-delay", "a worker writes its watermark before the store has synced the rows below it"},
-    {"reset-not-passed-on", "a RESET stays in its home partition"},
-    {"older-base-wins", "the base of a former owner takes the place of a newer one"},
-    {"trimmed-to-watermark", "the log is trimmed as far as the watermark, whatever the base"},
-    {"age-of-bounds-ignored", "the end of the log that was heard of last counts as its end now"},
-    {"node-boot-reused", "a node numbers its frames as its start before did"},
-    {"resent-under-new-number", "a frame that is sent again gets another number"},
-    {"counter-loaded-twice", "a counter that is asked for twice is loaded twice"},
-    {"unknown-told-as-busy", "a frame that may be in the log is answered as not counted when it is given up"},
-    {"cache-set-without-guard", "an older row takes the place of a newer one in the cache"},
-    {"watermark-before-resets", "a worker writes its watermark before all partitions have the RESETs below it"},
-    {"source-overtaken", "later events of a source go to the log though earlier ones were given up"},
-    {"store-start-ignored", "a worker goes on where the store may have forgotten rows"},
+     "rows are written with one timestamp, so that the larger bytes win and not the newer row", kDistributed},
+    {"row-loaded-at-one", "rows are read from one replica of the store", kDistributed},
+    {"read-not-repaired", "a read of two replicas leaves the older one as it is", kDistributed},
+    {"positions-met-by-a-copy", "a read with positions is answered by the node's copy where it has one", kDistributed},
+    {"chain-gap-ignored", "a frame counts though frames before it in its chain are missing", kDistributed},
+    {"rebalance-without-dropping", "a worker goes on with what it had of a partition that was another's meanwhile",
+     kDistributed},
+    {"flushed-mark-too-early", "readers are told that rows are in the store when they are read", kDistributed},
+    {"watermark-before-rows", "a worker writes its watermark before the rows below it", kDistributed},
+    {"watermark-without-delay", "a worker writes its watermark before the store has synced the rows below it",
+     kDistributed},
+    {"reset-not-passed-on", "a RESET stays in its home partition", kDistributed},
+    {"older-base-wins", "the base of a former owner takes the place of a newer one", kDistributed},
+    {"trimmed-to-watermark", "the log is trimmed as far as the watermark, whatever the base", kDistributed},
+    {"age-of-bounds-ignored", "the end of the log that was heard of last counts as its end now", kDistributed},
+    {"node-boot-reused", "a node numbers its frames as its start before did", kDistributed},
+    {"resent-under-new-number", "a frame that is sent again gets another number", kDistributed},
+    {"counter-loaded-twice", "a counter that is asked for twice is loaded twice", kDistributed},
+    {"unknown-told-as-busy", "a frame that may be in the log is answered as not counted when it is given up",
+     kDistributed},
+    {"cache-set-without-guard", "an older row takes the place of a newer one in the cache", kDistributed},
+    {"watermark-before-resets", "a worker writes its watermark before all partitions have the RESETs below it",
+     kDistributed},
+    {"source-overtaken", "later events of a source go to the log though earlier ones were given up", kDistributed},
+    {"store-start-ignored", "a worker goes on where the store may have forgotten rows", kDistributed},
+    {"resent-frame-counted", "a frame that stood in the log before counts again", kDistributed},
+    {"resent-out-of-order", "frames that are sent again go to the log in the wrong order", kDistributed},
+    {"first-touch-trusts-cache", "a worker takes the row of a counter from the cache where that has one", kDistributed},
+    {"saturation-lost", "a total that leaves 64 bits wraps", kDistributed,
+     "its admission refuses what would leave 64 bits"},
+    {"saturation-not-flagged", "a total that is held at an end of 64 bits is not flagged", kDistributed},
+    {"added-partitions-at-once", "a node writes to partitions as soon as the log has them", kDistributed},
+    {"opened-without-epochs", "added partitions take events without being told of the resets before", kDistributed},
+    {"opened-before-watermarks", "added partitions are told of the resets in the rows before all of those are there",
+     kDistributed},
+    {"ids-follow-added-partitions", "an id's partition depends on how many partitions take events now", kDistributed},
 });
 
 constexpr auto kMarks = std::to_array<std::string_view>({
@@ -108,11 +137,15 @@ constexpr auto kMarks = std::to_array<std::string_view>({
     "node: a new boot after silence",
     "node: a source's frame goes with the one before",
     "node: an open frame goes with the one before",
+    "node: added partitions take events",
+    "growth: tells of a reset",
     "store: a node may have forgotten",
     "store: an older base is refused",
 });
 
-std::string_view active;
+constexpr std::size_t kNone = kBugs.size();
+std::size_t active = kNone;
+std::array<bool, kBugs.size()> passed{};
 std::array<std::uint64_t, kMarks.size()> counts{};
 
 }  // namespace
@@ -123,10 +156,25 @@ std::span<const std::string_view> mark_names() { return kMarks; }
 void plant(std::string_view bug) {
   const auto* const found = std::ranges::find(kBugs, bug, &PlantedBug::name);
   QUIPU_CHECK(bug.empty() || found != kBugs.end());
-  active = bug.empty() ? std::string_view() : found->name;
+  active = bug.empty() ? kNone : static_cast<std::size_t>(found - kBugs.begin());
 }
 
-bool planted(std::string_view bug) { return !active.empty() && active == bug; }
+std::size_t place_of(std::string_view bug) {
+  const auto* const found = std::ranges::find(kBugs, bug, &PlantedBug::name);
+  QUIPU_CHECK(found != kBugs.end());
+  return static_cast<std::size_t>(found - kBugs.begin());
+}
+
+bool planted(std::size_t place) {
+  std::atomic_ref(passed[place]).store(true, std::memory_order_relaxed);
+  return active == place;
+}
+
+std::vector<bool> take_passed() {
+  std::vector<bool> taken(passed.begin(), passed.end());
+  passed.fill(false);
+  return taken;
+}
 
 std::vector<std::uint64_t> mark_counts() { return {counts.begin(), counts.end()}; }
 
@@ -142,6 +190,7 @@ std::span<const PlantedBug> planted_bugs() { return {}; }
 std::span<const std::string_view> mark_names() { return {}; }
 void plant(std::string_view bug) { QUIPU_CHECK(bug.empty()); }
 std::vector<std::uint64_t> mark_counts() { return {}; }
+std::vector<bool> take_passed() { return {}; }
 
 #endif
 

@@ -50,7 +50,7 @@ void LocalCache::erase(Entries::iterator entry) {
 }
 
 void LocalCache::make_room() {
-  while (bytes_ > options_.bytes_max && !entries_.empty()) erase(entries_.begin());
+  for (; bytes_ > options_.bytes_max && !entries_.empty(); ++evicted_) erase(entries_.begin());
 }
 
 void LocalCache::get(CacheGet get) {

@@ -38,6 +38,8 @@ class LocalCache final : public TotalsCache {
   Stats stats() const override { return stats_; }
 
   std::size_t bytes() const { return bytes_; }
+  /// How many entries went because the bytes were used up.
+  std::uint64_t evicted() const { return evicted_; }
 
  private:
   struct Entry {
@@ -61,6 +63,7 @@ class LocalCache final : public TotalsCache {
   Entries entries_;
   std::unordered_map<std::string_view, Entries::iterator> index_;
   std::size_t bytes_ = 0;
+  std::uint64_t evicted_ = 0;
   std::vector<CacheAnswer> answers_;
   Stats stats_;
 };

@@ -3,24 +3,19 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <chrono>
-#include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "aggregate/partition_state.h"
-#include "cluster/epoch_writer.h"
 #include "cluster/shared_parts.h"
-#include "cluster/waiting_store.h"
 #include "kafka/topic_growth.h"
 #include "node/doorbell.h"
 #include "node/log_lines.h"
 #include "node/node_clock.h"
-#include "store/flushed_mark.h"
-#include "store/open_partitions.h"
+#include "worker/in_order_appender.h"
+#include "worker/log_growth.h"
 
 namespace quipu {
 namespace {
@@ -29,7 +24,7 @@ namespace {
 /// there are before it lets its watermark pass. Longer than clients go on with what they know of a topic (5 s), so that
 /// no node's writes stumble over a partition that its client does not know.
 constexpr std::int64_t kSettleMs = 6'000;
-constexpr std::int64_t kLookMs = 250;
+constexpr std::int64_t kTurnMs = 100;
 /// How long nothing may move, beside what the configuration has watermarks wait for.
 constexpr std::int64_t kStallMs = 120'000;
 
@@ -45,23 +40,7 @@ class Growth {
     if (auto grown = grow_topic(options_, partitions_); !grown) return std::unexpected(grown.error());
     if (auto settled = settle(); !settled) return std::unexpected(settled.error());
     if (auto opened = open_log(); !opened) return std::unexpected(opened.error());
-    spdlog::info("waiting until the store's watermarks have passed what the {} older partitions had", report_.before);
-    const auto before = ends(0, report_.before);
-    if (auto passed = wait_for("recovery begins before what they had", before, [this] { return watermarks(); });
-        !passed) {
-      return std::unexpected(passed.error());
-    }
-    WaitingStore waiting(*store_.store, bell_, WaitingStore::kAnswerMsMax, interrupted_);
-    auto told = write_epochs(waiting, *log_, PartitionId{report_.before}, bell_);
-    if (!told) return std::unexpected(told.error());
-    report_.counters_reset = *told;
-    spdlog::info("the added partitions know of {} counters that were reset; waiting until workers have read them",
-                 *told);
-    const auto added = ends(report_.before, partitions_);
-    if (auto read = wait_for("no worker has read them", added, [this] { return flushed(); }); !read) {
-      return std::unexpected(read.error());
-    }
-    if (auto opened = open_partitions(waiting); !opened) return std::unexpected(opened.error());
+    if (auto opened = open_partitions(); !opened) return std::unexpected(opened.error());
     report_.partitions = partitions_;
     return report_;
   }
@@ -114,7 +93,7 @@ class Growth {
   Result<void> settle() {
     for (const auto until = steady_clock_ms() + kSettleMs; steady_clock_ms() < until;) {
       if (interrupted_()) return ended();
-      std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
+      std::this_thread::sleep_for(std::chrono::milliseconds(kTurnMs));
     }
     return {};
   }
@@ -127,81 +106,44 @@ class Growth {
     return busy("not all brokers know of the added partitions yet: run this again", kSettleMs);
   }
 
-  /// The newest frames of the partitions from `first` to below `last`.
-  PartitionOffsets ends(std::uint16_t first, std::uint16_t last) const {
-    PartitionOffsets newest;
-    for (auto at = first; at < last; ++at) {
-      newest[PartitionId{at}] = Offset{log_->bounds(PartitionId{at}).end.value - 1};
-    }
-    return newest;
-  }
-
-  Result<PartitionOffsets> watermarks() {
-    const auto marks = store_.store->watermarks();
-    if (!marks) return std::unexpected(marks.error());
-    PartitionOffsets found;
-    for (const Watermark& mark : *marks) {
-      if (generation_of(mark) == identity_.log.generation) found[mark.partition] = mark.offset;
-    }
-    // One without a frame has nothing that could be passed.
-    for (std::uint16_t at = 0; at < report_.before; ++at) found.try_emplace(PartitionId{at});
-    return found;
-  }
-
-  Result<PartitionOffsets> flushed() {
-    const auto settings = store_.store->settings();
-    if (!settings) return std::unexpected(settings.error());
-    PartitionOffsets found;
-    for (const auto& [name, text] : *settings) {
-      const auto mark = parse_flushed(name, text);
-      if (!mark) return std::unexpected(mark.error());
-      if (*mark && (*mark)->generation == identity_.log.generation) found[(*mark)->partition] = (*mark)->offset;
-    }
-    return found;
-  }
-
-  /// Until `look` finds each partition as far as `goal` says, or none of those that are not has moved for too long.
-  template <class Look>
-  Result<void> wait_for(const char* lacking, const PartitionOffsets& goal, Look look) {
-    const auto stall_ms = kStallMs + 2 * config_.cluster.commit_delay_ms + 2 * config_.flush_interval_ms;
-    auto behind = partitions_behind(goal, {});
-    for (auto until = steady_clock_ms() + stall_ms;; std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs))) {
+  /// Goes through what LogGrowth does, and says what it waits for.
+  Result<void> open_partitions() {
+    LogGrowthOptions options;
+    options.first = identity_.id_partitions;
+    options.before = report_.before;
+    options.partitions = partitions_;
+    options.stall_ms = kStallMs + 2 * config_.cluster.commit_delay_ms + 2 * config_.flush_interval_ms;
+    InOrderAppender appender(*log_, new_node(), options.retry_ms);
+    LogGrowth growth(options, *log_, *store_.store, appender);
+    std::optional<LogGrowth::Stage> said;
+    while (growth.stage() != LogGrowth::Stage::kOpen) {
       if (interrupted_()) return ended();
-      const auto found = look();
-      const bool passes = !found && (found.error().code == Code::kBusy || found.error().code == Code::kTimeout ||
-                                     found.error().code == Code::kUnknown);
-      if (!found && !passes) return std::unexpected(found.error());
-      if (found) {
-        auto now = partitions_behind(goal, *found);
-        if (now.empty()) return {};
-        if (now != behind) until = steady_clock_ms() + stall_ms;
-        behind = std::move(now);
+      if (said != growth.stage()) {
+        said = growth.stage();
+        tell(growth);
       }
-      if (steady_clock_ms() < until) continue;
-      if (!found) return std::unexpected(found.error());
-      std::string names;
-      for (const auto& each : behind) names += (names.empty() ? "" : ", ") + std::to_string(each.first.value);
-      return failure(Code::kConflict,
-                     fmt::format("partitions {}: {}, and none of them has moved for {} s. See that workers run and "
-                                 "that none of these is stopped (`quipu log status`), then run this again: it goes "
-                                 "on from here",
-                                 names, lacking, stall_ms / 1'000));
+      if (auto done = growth.step(steady_clock_ms(), wall_clock_ms()); !done) return std::unexpected(done.error());
+      if (said == growth.stage()) bell_.wait(kTurnMs);
     }
+    report_.counters_reset = growth.counters();
+    return {};
   }
 
-  Result<void> open_partitions(WaitingStore& waiting) {
-    const auto there = open_partitions_of(*store_.store, identity_);
-    if (!there) return std::unexpected(there.error());
-    if (*there >= partitions_) return {};  // Another one has just opened as many, or more.
-    const OpenPartitions open{identity_.log.generation, partitions_};
-    if (auto put = waiting.write({}, {{std::string(kOpenPartitionsSetting), open_partitions_text(open)}}, true); !put) {
-      return put;
+  void tell(const LogGrowth& growth) const {
+    switch (growth.stage()) {
+      case LogGrowth::Stage::kPassing:
+        spdlog::info("waiting until the store's watermarks have passed what the {} older partitions had",
+                     report_.before);
+        break;
+      case LogGrowth::Stage::kReading:
+        spdlog::info("the added partitions know of {} counters that were reset; waiting until workers have read them",
+                     growth.counters());
+        break;
+      case LogGrowth::Stage::kTelling:
+      case LogGrowth::Stage::kOpening:
+      case LogGrowth::Stage::kOpen:
+        break;
     }
-    const auto now = open_partitions_of(*store_.store, identity_);
-    if (!now) return std::unexpected(now.error());
-    if (*now >= partitions_) return {};
-    return failure(Code::kBusy,
-                   "the store does not say what was written: another process wrote at the same moment; run this again");
   }
 
   static std::unexpected<Error> ended() {
@@ -220,16 +162,6 @@ class Growth {
 };
 
 }  // namespace
-
-PartitionOffsets partitions_behind(const PartitionOffsets& goal, const PartitionOffsets& found) {
-  PartitionOffsets behind;
-  for (const auto& [partition, offset] : goal) {
-    const auto there = found.find(partition);
-    const auto reached = there == found.end() ? kNoOffset : there->second;
-    if (reached < offset) behind.emplace(partition, reached);
-  }
-  return behind;
-}
 
 Result<GrownLog> grow_log(const Config& config, std::uint16_t partitions, const std::function<bool()>& interrupted) {
   tell_on_standard_error();

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 
 #include "base/identifiers.h"
@@ -20,16 +19,9 @@ struct GrownLog {
   std::uint64_t counters_reset = 0;  ///< Whose epochs the added partitions were told of.
 };
 
-using PartitionOffsets = std::map<PartitionId, Offset>;
-
-/// The partitions that are not as far as `goal` says, and how far they are: kNoOffset where nothing is known of one.
-PartitionOffsets partitions_behind(const PartitionOffsets& goal, const PartitionOffsets& found);
-
 /// `quipu log grow`: adds partitions to the topic, under API nodes and workers that go on, and has them take events.
 ///
-///   topic grows ─► workers tell the new ones of each RESET from now on
-///        └─► ends of the older ones ─► the watermarks pass them: what was reset before is in the rows
-///                    └─► epochs in the rows ─► new partitions' logs ─► workers have read them ─► setting: open
+///   topic grows ─► workers tell the new ones of each RESET from now on ─► LogGrowth: what was reset before, then open
 ///
 /// A shard learns of resets from its log alone, and a total is the sum of the shards of the highest epoch: an event in
 /// a partition that does not know of its counter's reset would not be counted. So the new ones are opened last. Ids,

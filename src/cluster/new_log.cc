@@ -136,13 +136,13 @@ Result<BegunLog> adopt_topic(const Config& config) {
                                        "damaged, name another topic by kafka.topic, or remove this one first");
   }
   if (auto own = expect_own_frames(**log, config.cluster.kafka_topic, bell); !own) return std::unexpected(own.error());
-  WaitingStore waiting(*store->store, bell);
-  auto told = write_epochs(waiting, **log, PartitionId{0}, bell);
+  auto told = write_epochs(*store->store, **log, bell);
   if (!told) return std::unexpected(told.error());
   report.counters_reset = *told;
   report.after = report.before;
   report.after.log = (*log)->identity();
   report.after.id_partitions = (*log)->partitions();
+  WaitingStore waiting(*store->store, bell);
   if (auto put = put_identity(waiting, *store->store, report); !put) return std::unexpected(put.error());
   return report;
 }
@@ -157,12 +157,15 @@ Result<BegunLog> migrate_store(const Config& config) {
   const auto directory = DataDirectory::hold(config.data_dir);
   if (!directory) return std::unexpected(directory.error());
   Doorbell old_bell;
+  Doorbell bell;
   RocksdbStoreOptions old_options;
-  old_options.wake = [&old_bell] { old_bell.ring(); };
+  old_options.wake = [&old_bell, &bell] {
+    old_bell.ring();
+    bell.ring();  // Who writes epochs waits for the log too.
+  };
   auto old_store = RocksdbStore::open(directory->store_dir(), directory->bases_dir(), std::move(old_options));
   if (!old_store) return std::unexpected(old_store.error());
 
-  Doorbell bell;
   auto store = open_shared_store(config.cluster, [&bell] { bell.ring(); });
   if (!store) return std::unexpected(store.error());
   BegunLog report;
@@ -186,7 +189,7 @@ Result<BegunLog> migrate_store(const Config& config) {
   const auto policies = policies_of(**old_store);
   if (!policies) return std::unexpected(policies.error());
   if (auto put = to.write({}, *policies, true); !put) return std::unexpected(put.error());
-  auto told = write_epochs(from, **log, PartitionId{0}, bell);
+  auto told = write_epochs(**old_store, **log, bell);
   if (!told) return std::unexpected(told.error());
   report.counters_reset = *told;
 

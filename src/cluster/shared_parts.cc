@@ -63,13 +63,7 @@ Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
 Result<std::uint16_t> open_partitions_of(CounterStore& store, const ClusterIdentity& identity) {
   const auto settings = store.settings();
   if (!settings) return std::unexpected(settings.error());
-  auto open = identity.id_partitions;
-  for (const auto& [name, text] : *settings) {
-    const auto said = parse_open_partitions(name, text);
-    if (!said) return std::unexpected(said.error());
-    if (*said && (*said)->generation == identity.log.generation) open = std::max(open, (*said)->partitions);
-  }
-  return open;
+  return open_partitions_in(*settings, identity.log.generation, identity.id_partitions);
 }
 
 Result<KafkaOptions> kafka_options(const Config& config, std::function<void()> wake) {

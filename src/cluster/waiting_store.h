@@ -34,9 +34,6 @@ class WaitingStore {
   /// One page of that, from the position `from` on: its rows, and where the next begins.
   Result<StoreCompletion> page(std::uint64_t from, std::size_t rows_max);
 
-  /// Whether who waits wants to end.
-  bool interrupted() const { return interrupted_(); }
-
  private:
   Result<StoreCompletion> wait_for(std::uint64_t token);
 

@@ -39,8 +39,8 @@ CounterTotal total_of(std::span<const CounterTotal::Shard> shards) {
   }
   constexpr Sum kMax = std::numeric_limits<std::int64_t>::max();
   constexpr Sum kMin = std::numeric_limits<std::int64_t>::min();
-  total.saturated |= sum > kMax || sum < kMin;
-  total.value = static_cast<std::int64_t>(std::clamp(sum, kMin, kMax));
+  total.saturated |= (sum > kMax || sum < kMin) && !QUIPU_PLANTED("saturation-not-flagged");
+  total.value = static_cast<std::int64_t>(QUIPU_PLANTED("saturation-lost") ? sum : std::clamp(sum, kMin, kMax));
   return total;
 }
 

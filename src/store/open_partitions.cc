@@ -1,5 +1,6 @@
 #include "store/open_partitions.h"
 
+#include <algorithm>
 #include <charconv>
 #include <system_error>
 
@@ -22,6 +23,17 @@ Result<std::optional<OpenPartitions>> parse_open_partitions(std::string_view nam
                    "setting " + std::string(name) + " of the store does not say how many partitions are open");
   }
   return std::optional(open);
+}
+
+Result<std::uint16_t> open_partitions_in(std::span<const std::pair<std::string, std::string>> settings,
+                                         Generation generation, std::uint16_t first) {
+  auto open = first;
+  for (const auto& [name, text] : settings) {
+    const auto said = parse_open_partitions(name, text);
+    if (!said) return std::unexpected(said.error());
+    if (*said && (*said)->generation == generation) open = std::max(open, (*said)->partitions);
+  }
+  return open;
 }
 
 }  // namespace quipu

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/identifiers.h"
 #include "base/result.h"
@@ -29,5 +31,10 @@ std::string open_partitions_text(const OpenPartitions& open);
 
 /// Reads a setting back; nullopt where it is another setting. kDamaged when it is one and can not be read.
 Result<std::optional<OpenPartitions>> parse_open_partitions(std::string_view name, std::string_view text);
+
+/// How many partitions of a generation's log take events by all of a store's settings, where it began with `first`.
+/// kDamaged when a setting can not be read.
+Result<std::uint16_t> open_partitions_in(std::span<const std::pair<std::string, std::string>> settings,
+                                         Generation generation, std::uint16_t first);
 
 }  // namespace quipu

@@ -43,6 +43,9 @@ void PartitionBases::step(Offset watermark, Offset durable) {
       making_->give_at <= core_.worker.steady) {
     give();
   }
+  if (QUIPU_PLANTED("retention-eats-unflushed")) {
+    core_.worker.parts.log.allow_partition_trim(core_.shard.partition, Offset{core_.aggregator.read().value + 1});
+  }
   if (QUIPU_PLANTED("trimmed-to-watermark")) {
     core_.worker.parts.log.allow_partition_trim(core_.shard.partition, Offset{watermark.value + 1});
   }

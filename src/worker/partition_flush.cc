@@ -174,8 +174,10 @@ void PartitionFlush::give_mark() {
   StoreWrite write;
   for (const Written& before : written_) append(write.sources, before.changed);
   append(write.sources, marking_->changed);
+  if (QUIPU_PLANTED("sources-newer-than-watermark")) core_.aggregator.sources().take_changes(write.sources);
   write.sources = newest_each(write.sources);
   write.watermarks.push_back(marking_->watermark);
+  if (QUIPU_PLANTED("chains-newer-than-watermark")) write.watermarks.back().chains = watermark_chains(core_.aggregator);
   core_.worker.calls.write(core_.owner, std::move(write),
                            [this](StoreCompletion& completion) { mark_done(completion.result); });
 }

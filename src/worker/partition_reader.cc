@@ -216,6 +216,7 @@ void PartitionReader::send_loads() {
     loads_.pop_back();
     ++loading_;
     auto keys = load.keys;
+    if (QUIPU_PLANTED("first-touch-trusts-cache")) core_.worker.parts.cache.get({0, keys});
     core_.worker.calls.load(core_.owner, std::move(load),
                             [this, keys = std::move(keys)](StoreCompletion& completion) mutable {
                               --loading_;
@@ -230,6 +231,16 @@ void PartitionReader::send_loads() {
 /// Of each counter the row of this shard alone; a counter without one is known to have none.
 void PartitionReader::take_rows(const RowBatch& rows, const std::vector<CounterKey>& keys) {
   NamespaceRegistry& spaces = core_.worker.spaces;
+  if (QUIPU_PLANTED("first-touch-trusts-cache")) {
+    std::vector<CacheAnswer> cached;
+    core_.worker.parts.cache.take_answers(cached);
+    for (const CacheAnswer& answer : cached) {
+      for (const RowBatch::Item& item : answer.rows.items()) {
+        if (item.shard != core_.shard) continue;
+        core_.totals.load(spaces.restore(answer.rows.space(item)), answer.rows, std::span(&item, 1));
+      }
+    }
+  }
   for (const RowBatch::Item& item : rows.items()) {
     if (item.shard != core_.shard) continue;
     const auto space = spaces.restore(rows.space(item));

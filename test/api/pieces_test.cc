@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 #include <string>
 
@@ -209,6 +210,28 @@ TEST_F(KnownTotalsTest, TakesEachOwnEventAsInItsBaseOrNot) {
   known.frame_done(3, std::nullopt);
   known.rebase(counter, total, 0, marks, kNow);
   EXPECT_EQ(known.value(counter), 1'030);
+}
+
+TEST_F(KnownTotalsTest, HoldsATotalAtTheEndOf64Bits) {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  KnownTotals known({}, log);
+  grow(2);
+  const NodeFrames::Named counter{7, NamespaceId{0}, "a"};
+  // No base is known, so none of them is refused.
+  known.add(counter, kMost, kPartition, 1, 1, kNow);
+  const auto second = known.add(counter, kMost, kPartition, 1, 1, kNow).place;
+  known.add(counter, -100, kPartition, 2, 1, kNow);
+  known.frame_done(1, Offset{1});
+  known.frame_done(2, Offset{2});
+  CounterTotal total;
+  total.value = 5;
+  total.exists = true;
+  total.shards = {{{Generation{1}, kPartition}, {5, 1, Epoch{}, kNoOffset, 0}}};
+  known.rebase(counter, total, 0, marks, kNow);
+  EXPECT_EQ(known.value(counter, second), kMost);
+  EXPECT_EQ(known.value(counter), kMost);
+  EXPECT_TRUE(known.add(counter, 1, kPartition, 3, 2, kNow).overflows);
+  EXPECT_EQ(known.add(counter, -1, kPartition, 3, 2, kNow).total, kMost - 1);
 }
 
 TEST_F(KnownTotalsTest, TakesNoBaseThatMayHaveAnEventOfWhichItIsNotKnown) {

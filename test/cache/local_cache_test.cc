@@ -43,6 +43,8 @@ TEST_F(LocalCacheTest, StaysBelowItsBytesAndKeepsWhatWasAskedForLast) {
   }
   EXPECT_EQ(get(999), CacheAnswer::State::kFound);
   EXPECT_EQ(get(1), CacheAnswer::State::kMiss);
+  EXPECT_GT(cache_.evicted(), 0u);
+  EXPECT_LT(cache_.evicted(), 999u);
 }
 
 TEST_F(LocalCacheTest, MissesAloneStayBelowItsBytesToo) {

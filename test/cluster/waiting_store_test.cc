@@ -18,7 +18,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::SizeIs;
 
 constexpr HashSecret kSecret{1, 2};
 
@@ -96,20 +95,6 @@ TEST_F(WaitingStoreTest, WaitsNoLongerWhenItIsInterrupted) {
   EXPECT_FALSE(waiting.write({}, {{"name", "value"}}, true));
 }
 
-TEST_F(WaitingStoreTest, TellsNoMoreEpochsWhenItIsInterrupted) {
-  RowBatch rows;
-  add(rows, "reset", 0, {5, 1, epoch_of(Generation{1}, Offset{10}), Offset{11}, 0});
-  ASSERT_TRUE(waiting_.write(rows, {}, false));
-  MemoryLogOptions options;
-  options.partitions = 1;
-  MemoryLog log(options);
-  log.automatic = false;  // It answers nothing.
-  WaitingStore waiting(store_, bell_, WaitingStore::kAnswerMsMax, [&log] { return log.in_flight() > 0; });
-  const auto told = write_epochs(waiting, log, PartitionId{0}, bell_);
-  ASSERT_FALSE(told);
-  EXPECT_EQ(told.error().code, Code::kTimeout);
-}
-
 /// The RESETs of a partition, as `counter epoch`, in their order.
 std::vector<std::string> resets(MemoryLog& log, std::uint16_t partition) {
   std::vector<std::string> found;
@@ -138,15 +123,12 @@ TEST_F(WaitingStoreTest, EveryPartitionOfANewLogIsToldOfTheNewestEpochOfEachCoun
   options.identity.generation = Generation{2};
   options.partitions = 3;
   MemoryLog log(options);
-  const auto written = write_epochs(waiting_, log, PartitionId{0}, bell_);
+  const auto written = write_epochs(store_, log, bell_);
   ASSERT_TRUE(written) << written.error().what;
   EXPECT_EQ(*written, 1u);
   for (std::uint16_t partition = 0; partition < 3; ++partition) {
     EXPECT_THAT(resets(log, partition), ElementsAre("reset " + std::to_string(epoch(20).value)));
   }
-  ASSERT_TRUE(write_epochs(waiting_, log, PartitionId{2}, bell_));
-  EXPECT_THAT(resets(log, 1), SizeIs(1)) << "only those from there on are told";
-  EXPECT_THAT(resets(log, 2), SizeIs(2));
 }
 
 }  // namespace

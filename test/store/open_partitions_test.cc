@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace quipu {
 namespace {
 
@@ -21,6 +25,16 @@ TEST(OpenPartitions, PassOverOtherSettingsAndRefuseWhatIsNone) {
     EXPECT_FALSE(parse_open_partitions("open_partitions", text)) << text;
   }
   EXPECT_TRUE(parse_open_partitions("open_partitions", "3 1024"));
+}
+
+TEST(OpenPartitions, AreThoseThatTheLogBeganWithOrThatAreSaidToBeOpenOfItsGeneration) {
+  std::vector<std::pair<std::string, std::string>> settings{{"cluster", "x"}, {"open_partitions", "3 32"}};
+  EXPECT_EQ(open_partitions_in({}, Generation{3}, 16), 16);
+  EXPECT_EQ(open_partitions_in(settings, Generation{3}, 16), 32);
+  EXPECT_EQ(open_partitions_in(settings, Generation{4}, 16), 16);
+  EXPECT_EQ(open_partitions_in(settings, Generation{3}, 64), 64);
+  settings.back().second = "3 none";
+  EXPECT_FALSE(open_partitions_in(settings, Generation{3}, 16));
 }
 
 }  // namespace
