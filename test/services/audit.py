@@ -83,6 +83,10 @@ class Audits(ClusterCase):
         settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
         return self.context.run([*cluster.command, "audit", "--json", *words, *settings], code=None)
 
+    def status(self, cluster):
+        settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
+        return json.loads(self.context.run([*cluster.command, "log", "status", "--json", *settings]).stdout)
+
     def audit(self, cluster, code=0, words=()):
         done = self.run_audit(cluster, words)
         self.assertEqual(done.returncode, code, done)
@@ -175,13 +179,13 @@ class Audits(ClusterCase):
                 cluster.stop()
 
     def trim(self, cluster):
-        """Until the workers, which make bases often, have trimmed the log."""
+        """Until the workers, which make bases often, have trimmed each partition's log."""
         node = cluster.nodes[0]
         self.fill(node)
 
         def trimmed():
             self.add(node, [{"counter": f"c{number}", "id": f"again {number}"} for number in range(COUNTERS)])
-            return self.audit(cluster)["base"] > 0
+            return all(partition["begin"] > 1 for partition in self.status(cluster)["partitions"])
 
         eventually(trimmed, 60, "workers trim the log behind a base")
         return node
