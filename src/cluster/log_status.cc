@@ -21,9 +21,11 @@ constexpr std::size_t kStretchBytes = std::size_t{1} << 20;
 constexpr std::int64_t kCountMsMax = 5'000;
 constexpr std::int64_t kLookMs = 50;
 
-/// Reads the partition's frames from `next` on and adds their events up, until all are read or `until` is there.
+/// Reads the partition's frames from `next` on and adds their events up, until all are read or `until` is there. What
+/// can not be read ends it: a frame that was trimmed meanwhile, or one that is none.
 Result<void> count_events(KafkaLog& log, Doorbell& bell, Offset next, std::int64_t until, LogStatus::Partition& out) {
   std::vector<LogCompletion> none;
+  out.all_events = false;
   log.seek(out.partition, next);
   while (next < out.end && steady_clock_ms() < until) {
     log.take_completions(none);
@@ -98,8 +100,9 @@ Result<LogStatus> log_status(const Config& config) {
     }
     if (partition.lag == 0) continue;
     const Offset first{bounds.end.value - partition.lag};
-    if (auto counted = count_events(*parts->log, bell, first, until, partition); !counted) {
-      return std::unexpected(counted.error());
+    // A log that is damaged is one that somebody looks at.
+    if (const auto counted = count_events(*parts->log, bell, first, until, partition); !counted) {
+      status.findings.push_back(counted.error().what);
     }
   }
   return status;
