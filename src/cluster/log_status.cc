@@ -39,6 +39,10 @@ Result<void> count_events(KafkaLog& log, Doorbell& bell, Offset next, std::int64
         return failure(Code::kDamaged, "partition " + std::to_string(out.partition.value) + ", offset " +
                                            std::to_string(item.offset.value) + ": " + frame.error().what);
       }
+      if (frame->header().identity != log.identity() || frame->header().partition != out.partition) {
+        return failure(Code::kDamaged, "partition " + std::to_string(out.partition.value) + ", offset " +
+                                           std::to_string(item.offset.value) + ": a frame of another log or partition");
+      }
       out.events += frame->header().events;
       next = Offset{item.offset.value + 1};
     }
