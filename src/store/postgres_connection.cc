@@ -77,7 +77,10 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::connect(const st
     return failure(Code::kRefused, "the URL of PostgreSQL is wrong: " + what.substr(0, what.find('"')));
   }
   PQconninfoFree(parsed);
-  std::unique_ptr<PostgresConnection> made(new PostgresConnection(PQconnectStart(url.c_str()), stop));
+  // A name that the URL gives stands before this one.
+  const char* const keys[] = {"fallback_application_name", "dbname", nullptr};
+  const char* const values[] = {"quipu", url.c_str(), nullptr};
+  std::unique_ptr<PostgresConnection> made(new PostgresConnection(PQconnectStartParams(keys, values, 1), stop));
   pg_conn* connection = made->connection_;
   if (connection == nullptr) return busy("PostgreSQL: no memory for a connection", kRetryMs);
   const char* host = PQhost(connection);

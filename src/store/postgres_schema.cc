@@ -78,12 +78,12 @@ Result<void> prepare_postgres_session(PostgresConnection& connection, std::int64
                                       PostgresDeadline deadline) {
   const auto timeout = std::to_string(answer_timeout_ms);
   // An abandoned session must not keep locks: its statements and its open transaction end by themselves.
-  const auto set = connection.run("SET statement_timeout = " + timeout + "; SET lock_timeout = " + timeout +
-                                      "; SET idle_in_transaction_session_timeout = " + timeout +
-                                      "; SET plan_cache_mode = force_generic_plan; SET bytea_output = hex" +
-                                      "; SET default_transaction_isolation = 'read committed'" +
-                                      "; SET client_min_messages = error; SET application_name = 'quipu'",
-                                  deadline);
+  const auto set =
+      connection.run("SET statement_timeout = " + timeout + "; SET lock_timeout = " + timeout +
+                         "; SET idle_in_transaction_session_timeout = " + timeout +
+                         "; SET plan_cache_mode = force_generic_plan; SET bytea_output = hex" +
+                         "; SET default_transaction_isolation = 'read committed'" + "; SET client_min_messages = error",
+                     deadline);
   if (!set) return std::unexpected(set.error());
   const auto found = connection.run(
       "SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'), "

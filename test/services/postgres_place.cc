@@ -23,7 +23,7 @@ std::string run_at(const std::string& url, const std::string& sql) {
 PostgresPlace::PostgresPlace(std::string server) : server_(std::move(server)) {
   schema_ = "quipu_test_" + random_name();
   run_at(server_, "CREATE SCHEMA " + schema_);
-  url_ = server_ + "?options=-csearch_path%3D" + schema_;
+  url_ = server_ + "?application_name=" + schema_ + "&options=-csearch_path%3D" + schema_;
 }
 
 PostgresPlace::~PostgresPlace() {

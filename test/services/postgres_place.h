@@ -22,6 +22,9 @@ class PostgresPlace {
 
   /// The URL that leads there.
   std::string url() const { return url_; }
+  /// The condition that picks, of pg_stat_activity, the sessions opened with this URL but the one that asks: other
+  /// tests run beside on the same server.
+  std::string sessions() const { return "application_name = '" + schema_ + "' AND pid <> pg_backend_pid()"; }
   /// Runs SQL there; the value of the first row and column, as text.
   std::string run(const std::string& sql) const;
 

@@ -182,9 +182,8 @@ TEST(PostgresStore, ACutConnectionIsMadeAnewAndNothingIsLost) {
     store->write(write_at(n));
     if (n % 200 != 0) continue;
     // In the midst of the pipeline: some is committed, some is not, and what was answered is known to neither.
-    place.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'quipu' "
-        "AND query LIKE '%INSERT INTO%' AND backend_type = 'client backend'");
+    place.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + place.sessions() +
+              " AND query LIKE '%INSERT INTO%'");
     store->take_completions(done);
   }
   for (auto& more : store.all()) done.push_back(std::move(more));
@@ -213,7 +212,7 @@ TEST(PostgresStore, AServerThatStopsAnsweringIsAskedAgainOverANewConnection) {
   OpenStore store(impatient);
   store->write(write_at(1));
   tokens(store.all());
-  const auto backend = std::stoi(place.run("SELECT max(pid) FROM pg_stat_activity WHERE application_name = 'quipu'"));
+  const auto backend = std::stoi(place.run("SELECT max(pid) FROM pg_stat_activity WHERE " + place.sessions()));
   stop_process(backend);
   store->write(write_at(2));
   const auto done = store.all();

@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 from harness.origin import where  # noqa: E402
+from hunt_page import FEWEST, hunt_page  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SIMULATOR = ROOT / "build" / "planted" / "quipu-sim"
@@ -38,7 +39,6 @@ FOUND = ((2598, "both"), (3720, "both"), (4198, "both"), (5792, "both"), (6504, 
 # A hunt of fewer seeds has no page.
 SEEDS_OF_A_PAGE = 20_000
 EVENTS_MIN, FAULTS_MIN = 500, 20
-FEWEST = re.compile(r"fewest in a seed: (\d+) events, (\d+) faults")
 CAUGHT = re.compile(r"^seed (\d+): (the process ended: )?(.*)$")
 
 
@@ -169,18 +169,6 @@ def check_bugs(results, write=None, only=()):
     return rows
 
 
-def hunt_page(seeds, lines):
-    """The page of a hunt, of what the simulator printed: counts, and the sum in the last line."""
-    fewest = FEWEST.search("\n".join(lines))
-    counts = [re.match(r"  (?!fewest)(.*?) +(\d+)$", line) for line in lines[:-1]]
-    rows = [f"| {found[1]} | {int(found[2]):,} |" for found in counts if found]
-    return "\n".join(["# Simulated seeds", "",
-                      f"Written by `make sim SEEDS={seeds}` at {where()}: seeds of both forms by turns, none with a violation.",
-                      "[The simulator](../simulator.md) says what goes wrong and what is checked.", "",
-                      f"**{lines[-1]}**; in a seed at least {fewest[1]} events and {fewest[2]} faults.", "",
-                      "| fault | times |", "|---|---:|", *rows]) + "\n"
-
-
 def hunt(seeds, jobs, write):
     """Runs seeds in the build that is shipped, shows what it prints, and writes the page of a long run."""
     built = subprocess.run([ROOT / "tools" / "build", "release", "quipu-sim", "-j", str(jobs)], stdout=subprocess.DEVNULL)
@@ -191,7 +179,7 @@ def hunt(seeds, jobs, write):
     print(done.stdout, end="", flush=True)
     first, last = (int(end) for end in seeds.split("..")) if done.returncode == 0 else (1, 0)
     if write and last - first + 1 >= SEEDS_OF_A_PAGE:
-        pathlib.Path(write).write_text(hunt_page(seeds, done.stdout.splitlines()))
+        pathlib.Path(write).write_text(hunt_page(seeds, done.stdout.splitlines(), where()))
     return done.returncode
 
 
