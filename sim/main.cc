@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
 #include "base/planted.h"
@@ -45,11 +48,13 @@ FormChoice form_choice(const std::string& form) {
 }
 
 bool parse_span(const std::string& text, RunSpan& span) {
-  unsigned long long first = 0;
-  unsigned long long last = 0;
-  int used = 0;
-  if (std::sscanf(text.c_str(), "%llu..%llu%n", &first, &last, &used) != 2) return false;
-  if (used != static_cast<int>(text.size()) || first < 1 || last < first) return false;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  const char* const end = text.data() + text.size();
+  const auto begin = std::from_chars(text.data(), end, first);
+  if (begin.ec != std::errc{} || !std::string_view(begin.ptr, end).starts_with("..")) return false;
+  const auto rest = std::from_chars(begin.ptr + 2, end, last);
+  if (rest.ec != std::errc{} || rest.ptr != end || first < 1 || last < first) return false;
   span.first = first;
   span.last = last;
   return true;

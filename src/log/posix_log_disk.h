@@ -34,7 +34,7 @@ struct PosixLogDiskOptions {
 class PosixLogDisk final : public LogDisk {
  public:
   /// The largest write that the owner may wait for.
-  static constexpr std::size_t kWaitedForBytesMax = std::size_t{32} << 10;
+  static constexpr std::size_t kWaitedForBytesMax = std::size_t{16} << 10;
 
   /// Makes the directory (mode 0700) if it is not there.
   static Result<std::unique_ptr<PosixLogDisk>> open(const std::string& directory, PosixLogDiskOptions options);

@@ -51,7 +51,7 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(LogDisk& disk, const Segmen
   }
   std::unique_ptr<SegmentLog> log(new SegmentLog(disk, options, std::move(*recovered), now));
   if (create_error) {
-    log->create_error_ = create_error;
+    log->create_error_ = std::move(create_error);
     log->create_retry_at_ = now + 1'000;
   }
   return log;
