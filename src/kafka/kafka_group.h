@@ -11,6 +11,8 @@
 
 namespace quipu {
 
+class KafkaMember;
+
 /// Shares the partitions of a topic with other processes, as a consumer group of Kafka with cooperative rebalancing: a
 /// partition that stays where it is goes on being read while others move.
 ///
@@ -39,12 +41,11 @@ class KafkaGroup final : public LogGroup {
   std::int64_t silent_ms() const;
 
  private:
-  class Member;
-  KafkaGroup(KafkaLog& log, std::unique_ptr<Member> member);
+  KafkaGroup(KafkaLog& log, std::unique_ptr<KafkaMember> member);
 
   KafkaLog& log_;
-  std::unique_ptr<Member> member_;  ///< None where there is no group.
-  std::uint16_t assigned_ = 0;      ///< Without a group: how many partitions were told to be assigned.
+  std::unique_ptr<KafkaMember> member_;  ///< None where there is no group.
+  std::uint16_t assigned_ = 0;           ///< Without a group: how many partitions were told to be assigned.
 };
 
 }  // namespace quipu

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: the real program, real clients, kills, power cuts.
 
-    test/e2e/run.py [--binary PATH] [--only NAME ...] [--kills N] [--cuts N] [--seed S]
+    test/e2e/run.py [--binary PATH] [--only NAME ...] [--kills N] [--cuts N] [--seed S] [--jobs N]
     test/e2e/run.py --self-test [--only NAME ...]     the tests of the tests: planted bugs
 
 One line a test, with the seed that replays it; at the end "N passed, N failed". What can not run here fails and says why.
+With --jobs, modules of cases run side by side, each by a process of its own; those that load the whole machine follow alone.
 """
 
 import argparse
+import concurrent.futures
 import importlib
 import pathlib
+import re
 import secrets
 import signal
 import subprocess
@@ -27,12 +30,16 @@ from harness.runner import choose, program, run  # noqa: E402
 CASES = ("self", "directory", "promises", "histories", "keys", "model", "kill", "power", "sweep", "disk", "memory",
          "clients", "openapi", "access_log", "import_log", "import_edges", "commands", "audit", "limits_table", "overload", "connections",
          "slow_clients", "bad_input", "framing", "extreme_input")
+ALONE = ("memory", "overload", "connections", "slow_clients")
+SUMMARY = re.compile(r"(\d+) passed, (\d+) failed\n?$")
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="build/release/quipu", help="the program under test")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="run these tests alone")
+    parser.add_argument("--case", nargs="+", choices=CASES, metavar="MODULE", help="run the tests of these modules alone")
+    parser.add_argument("--jobs", type=int, default=1, help="so many modules at once")
     parser.add_argument("--list", action="store_true", help="name the tests")
     parser.add_argument("--kills", type=int, default=60, help="how many SIGKILLs")
     parser.add_argument("--cuts", type=int, default=50, help="how many power cuts")
@@ -43,13 +50,37 @@ def parse():
 
 
 def tests(arguments):
-    names = CASES[:1] if arguments.self_test else CASES
+    names = CASES[:1] if arguments.self_test else arguments.case or CASES
     found = [test for name in names for test in importlib.import_module(f"cases.{name}").TESTS]
     return choose(found, arguments.only)
 
 
+def run_module(arguments, name):
+    """Runs one module by another process; returns how many tests passed and failed. What it printed comes in one piece."""
+    command = [sys.executable, str(HERE / "run.py"), "--binary", arguments.binary, "--case", name, "--kills", str(arguments.kills),
+               "--cuts", str(arguments.cuts), "--seed", str(arguments.seed)] + (["--keep"] if arguments.keep else [])
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    summary = SUMMARY.search(done.stdout)
+    print(done.stdout[:summary.start()].rstrip() if summary else f"{done.stdout}\nFAILED  {name} ended with {done.returncode}",
+          flush=True)
+    return (int(summary[1]), int(summary[2])) if summary else (0, 1)
+
+
+def run_side_by_side(arguments):
+    """All modules, `--jobs` at once; then those that want the machine for themselves."""
+    together = [name for name in CASES if name not in ALONE]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        counts = list(pool.map(lambda name: run_module(arguments, name), together))
+    counts += [run_module(arguments, name) for name in ALONE]
+    passed, failed = (sum(column) for column in zip(*counts))
+    print(f"\n{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
 def main():
     arguments = parse()
+    if arguments.jobs > 1 and not (arguments.only or arguments.case or arguments.list or arguments.self_test):
+        return run_side_by_side(arguments)
     chosen = tests(arguments)
     if arguments.list:
         print("\n".join(name for name, _ in chosen))
