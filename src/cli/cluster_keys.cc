@@ -80,6 +80,11 @@ std::vector<ConfigKey> cluster_keys() {
       add(number("cassandra.replication", K::kInteger, 1, 100,
                  "Copies in each datacenter of a keyspace that has to be made.", ""),
           [](Config& c) -> auto& { return c.cluster.cassandra_replication; }),
+      add(number("cassandra.timestamp_base", K::kInteger, 0, std::int64_t{1} << 62,
+                 "Added to offsets it is the timestamp of rows; smaller where a guardrail refuses such timestamps. For "
+                 "good in a keyspace, and far above the microseconds of clocks, or a DELETE by hand hides a counter.",
+                 ""),
+          [](Config& c) -> auto& { return c.cluster.cassandra_timestamp_base; }),
       add(text("cassandra.user", 0, "Who logs in; empty is no login."),
           [](Config& c) -> auto& { return c.cluster.cassandra_user; }),
       add(text("cassandra.password_file", 0, "The file whose first line is the password."),

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string_view>
@@ -25,35 +26,44 @@
 namespace quipu {
 namespace {
 
+/// Of the log that is meant: a topic's partitions have a key of their own.
+constexpr const char* kPartitionsFlag = "--partitions";
+
 /// The flags by which a verb is told its configuration.
 class ConfigFlags {
  public:
   /// Which flags a verb has, beside those that all have.
-  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker, kLook, kGrow, kMigrate };
+  enum class Role : std::uint8_t { kOneProcess, kApi, kWorker, kLook, kGrow, kMigrate, kAdopt, kAudit };
 
   void add_to(CLI::App& verb, Role role = Role::kOneProcess) {
     verb_ = &verb;
     role_ = role;
-    const bool moves = role == Role::kMigrate;
+    using enum Role;
+    const auto one_of = [role](std::initializer_list<Role> roles) {
+      return std::ranges::find(roles, role) != roles.end();
+    };
+    const bool moves = role == kMigrate;
     verb.add_option(moves ? "--config,--to" : "--config", file_,
                     moves ? "Read settings from this TOML file: those of the store to bring it to"
                           : "Read settings from this TOML file")
         ->type_name("FILE");
     if (moves) add(verb, "--data,--from", "data.dir", "DIR", "The data directory to bring");
-    if (role == Role::kOneProcess) add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
-    if (role == Role::kLook || role == Role::kGrow || role == Role::kMigrate) {
+    if (one_of({kOneProcess, kAdopt, kAudit})) add(verb, "--data", "data.dir", "DIR", "Where the data is kept");
+    if (one_of({kLook, kGrow, kMigrate, kAdopt, kAudit})) {
       add(verb, "--topic", "kafka.topic", "TOPIC", "The topic that is the log");
-    } else if (role == Role::kWorker) {
+    }
+    if (role == kWorker) {
       add(verb, "--workers", "worker.count", "N", "How many workers; 5 where nothing is said");
       add(verb, "--listen", "worker.listen", "HOST:PORT", "Where /metrics, /livez and /readyz are served");
-    } else {
+    }
+    if (one_of({kOneProcess, kApi})) {
       add(verb, "--http", "http.listen", "HOST:PORT", "Where HTTP is served; '' turns it off");
       add(verb, "--resp", "resp.listen", "HOST:PORT", "Where the Redis protocol is served; '' turns it off");
     }
-    if (role == Role::kOneProcess) {
-      add(verb, "--partitions", "log.partitions", "N", "Partitions of a log that is made anew");
+    if (one_of({kOneProcess, kAdopt})) {
+      add(verb, kPartitionsFlag, "log.partitions", "N", "Partitions of a log, or of a topic, that is made anew");
     }
-    if (role != Role::kLook && role != Role::kGrow && role != Role::kMigrate) {
+    if (one_of({kOneProcess, kApi, kWorker})) {
       add(verb, "--keys", "auth.keys_file", "FILE", "The API keys that clients must have; see docs/operations/keys.md");
       shortcuts_.push_back(std::make_unique<Shortcut>(Shortcut{"--insecure", "auth.insecure", ""}));
       verb.add_flag("--insecure", shortcuts_.back()->value, "Serve other addresses than the loopback without API keys");
@@ -71,7 +81,8 @@ class ConfigFlags {
     if (verb_->count("--config") > 0) sources.file = file_;
     sources.environment = surroundings.environment;
     // There is no other for these; one that grows says so of a log that can not.
-    if (role_ != Role::kOneProcess && role_ != Role::kGrow)
+    using enum Role;
+    if (role_ == kApi || role_ == kWorker || role_ == kLook || role_ == kMigrate)
       sources.flags.push_back({"log.kind", "kafka", "quipu " + verb_->get_name()});
     for (const auto& shortcut : shortcuts_) {
       if (verb_->count(shortcut->flag) > 0) sources.flags.push_back({shortcut->key, shortcut->value, shortcut->flag});
@@ -84,6 +95,11 @@ class ConfigFlags {
       sources.flags.push_back({setting.substr(0, equals), setting.substr(equals + 1), "--set"});
     }
     auto loaded = load_config(sources);
+    const auto partitions = std::ranges::find(sources.flags, kPartitionsFlag, &FlagSetting::flag);
+    if (loaded && loaded->config.cluster.log_kind == "kafka" && partitions != sources.flags.end()) {
+      partitions->key = "kafka.partitions";
+      loaded = load_config(sources);
+    }
     if (!loaded) return refuse(loaded.error().what, "docs/configuration.md has every key with what it allows");
     for (const auto& warning : loaded->warnings) surroundings.err << "quipu: warning: " << warning << "\n";
     return std::move(*loaded);
@@ -157,8 +173,9 @@ constexpr const char* kFooter =
 constexpr const char* kNewTotals =
     "\nA write is answered with the counter's new total. With log.kind = \"segments\" it is exact. With \"kafka\" it "
     "is the best "
-    "that\nthe node knows: exact where this node alone writes the counter, else without what others wrote in the last "
-    "seconds.\n";
+    "that\nthe node knows: exact where this node alone writes the counter, and what was written before it started is "
+    "flushed; else\nwithout what others wrote in the last seconds, and where the store does not answer, the node's own "
+    "events alone.\n";
 
 /// The words that name verbs, as far as they do: `log adopt`.
 std::string verbs_of(const CLI::App& app, const std::vector<std::string>& arguments) {
@@ -218,7 +235,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
       "Accept a data directory that was copied or moved here; the original must not serve any more. With log.kind = "
       "\"kafka\": go on with a topic that was made anew, in the next generation");
   ConfigFlags adopt_flags;
-  adopt_flags.add_to(adopt);
+  adopt_flags.add_to(adopt, ConfigFlags::Role::kAdopt);
   bool adopt_json = false;
   adopt.add_flag("--json", adopt_json, "Write what it does as one JSON object a line, errors too");
   auto& status = *log.add_subcommand(
@@ -284,7 +301,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Surroundin
                                     "Hold the store against the log: of a data directory while its service is "
                                     "stopped, of the distributed form while it runs");
   ConfigFlags audit_flags;
-  audit_flags.add_to(audit);
+  audit_flags.add_to(audit, ConfigFlags::Role::kAudit);
   bool audit_json = false;
   audit.add_flag("--json", audit_json, "Answer as one JSON object, errors too");
 

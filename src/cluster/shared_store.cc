@@ -47,6 +47,7 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   options.connection.requests_in_flight = config.cassandra_requests_in_flight;
   options.connection.request_ms = static_cast<std::uint32_t>(config.cassandra_request_timeout_ms);
   options.keyspace = {config.cassandra_keyspace, config.cassandra_replication};
+  options.timestamp_base = config.cassandra_timestamp_base;
   if (config.store_kind == "cassandra-counters") options.form = CassandraRowForm::kCounterColumns;
   options.wake = std::move(wake);
   options.waiting_bytes_max = config.store_waiting_bytes;

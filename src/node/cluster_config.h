@@ -29,18 +29,19 @@ struct ClusterConfig {
   std::size_t kafka_fetch_ahead_bytes = 4 << 20;             ///< kafka.fetch_ahead_bytes, of each partition
   std::size_t store_waiting_bytes = std::size_t{256} << 20;  ///< store.waiting_bytes
 
-  std::string cassandra_contact_points;               ///< cassandra.contact_points
-  std::string cassandra_datacenter;                   ///< cassandra.datacenter
-  std::string cassandra_keyspace = "quipu";           ///< cassandra.keyspace
-  std::uint32_t cassandra_replication = 3;            ///< cassandra.replication, of a keyspace that has to be made
-  std::string cassandra_user;                         ///< cassandra.user
-  std::string cassandra_password_file;                ///< cassandra.password_file
-  bool cassandra_tls = false;                         ///< cassandra.tls
-  std::string cassandra_tls_ca;                       ///< cassandra.tls_ca
-  std::string cassandra_tls_certificate;              ///< cassandra.tls_certificate
-  std::string cassandra_tls_key;                      ///< cassandra.tls_key
-  std::uint32_t cassandra_requests_in_flight = 256;   ///< cassandra.requests_in_flight
-  std::int64_t cassandra_request_timeout_ms = 5'000;  ///< cassandra.request_timeout
+  std::string cassandra_contact_points;      ///< cassandra.contact_points
+  std::string cassandra_datacenter;          ///< cassandra.datacenter
+  std::string cassandra_keyspace = "quipu";  ///< cassandra.keyspace
+  std::uint32_t cassandra_replication = 3;   ///< cassandra.replication, of a keyspace that has to be made
+  std::int64_t cassandra_timestamp_base = std::int64_t{1} << 62;  ///< cassandra.timestamp_base
+  std::string cassandra_user;                                     ///< cassandra.user
+  std::string cassandra_password_file;                            ///< cassandra.password_file
+  bool cassandra_tls = false;                                     ///< cassandra.tls
+  std::string cassandra_tls_ca;                                   ///< cassandra.tls_ca
+  std::string cassandra_tls_certificate;                          ///< cassandra.tls_certificate
+  std::string cassandra_tls_key;                                  ///< cassandra.tls_key
+  std::uint32_t cassandra_requests_in_flight = 256;               ///< cassandra.requests_in_flight
+  std::int64_t cassandra_request_timeout_ms = 5'000;              ///< cassandra.request_timeout
 
   std::string postgres_url;  ///< postgres.url; its password stands in a file of libpq's
 

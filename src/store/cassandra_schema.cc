@@ -168,7 +168,7 @@ Result<CassandraStatements> open_schema(CassandraSession& session, const Cassand
       "SELECT content FROM KS.base_chunks WHERE generation = ? AND partition = ? AND version = ? AND chunk = ?");
   all.drop_chunks = prepare("DELETE FROM KS.base_chunks WHERE generation = ? AND partition = ? AND version = ?");
   all.put_probe = prepare("INSERT INTO KS.probe (name, value) VALUES ('timestamp', ?) USING TIMESTAMP ?");
-  all.get_probe = prepare("SELECT value FROM KS.probe WHERE name = 'timestamp'");
+  all.get_probe = prepare("SELECT value, WRITETIME(value) FROM KS.probe WHERE name = 'timestamp'");
   if (!prepare.result()) return std::unexpected(prepare.result().error());
   return all;
 }

@@ -130,6 +130,34 @@ Result<void> go_by_durable(CassandraSession& session, const CassandraStatements&
               kBucketsRetryMs);
 }
 
+/// The probe's row.
+struct Probe {
+  std::int64_t value = 0;
+  std::int64_t time = 0;  ///< Its timestamp.
+};
+
+/// nullopt where nobody has written it yet, or something has deleted it.
+Result<std::optional<Probe>> read_probe(CassandraSession& session, const CassandraStatements& statements) {
+  CassandraValues none;
+  none.begin(0);
+  const auto answer = session.call(statements.get_probe, none);
+  if (auto result = answer.result(); !result) return std::unexpected(result.error());
+  if (answer.row_count() == 0) return std::nullopt;
+  CassandraReader row(answer.rows());
+  Probe probe;
+  probe.value = row.take_bigint();
+  probe.time = row.take_bigint();
+  if (!row.ok()) return failure(Code::kDamaged, "the probe's row in Cassandra has no value");
+  return probe;
+}
+
+std::unexpected<Error> of_another_base(std::int64_t time, std::int64_t timestamp_base) {
+  return failure(Code::kRefused, "this keyspace is written with cassandra.timestamp_base = " +
+                                     std::to_string(time - static_cast<std::int64_t>(kOffsetMax)) +
+                                     ", and the configuration has " + std::to_string(timestamp_base) +
+                                     ": what it writes would lose, or hide what is there");
+}
+
 }  // namespace
 
 Result<std::vector<CassandraNodeAnswer>> read_node_answers(const CassandraAnswer& answer) {
@@ -161,20 +189,22 @@ CassandraValues probe_values(std::int64_t timestamp_base) {
 
 Result<void> probe_timestamps(CassandraSession& session, const CassandraStatements& statements,
                               std::int64_t timestamp_base) {
+  const auto highest = timestamp_base + static_cast<std::int64_t>(kOffsetMax);
+  const auto before = read_probe(session, statements);
+  if (!before) return std::unexpected(before.error());
+  if (*before && (*before)->time != highest) return of_another_base((*before)->time, timestamp_base);
   if (auto put = session.call(statements.put_probe, probe_values(timestamp_base)).result(); !put) {
     if (put.error().code != Code::kRefused) return put;
     return failure(Code::kRefused,
                    "Cassandra refuses the timestamps that keep totals exact, some " + std::to_string(timestamp_base) +
-                       " microseconds: lift its guardrail maximum_timestamp_fail_threshold, or give a smaller base "
-                       "for a new keyspace (" +
+                       " microseconds: lift its guardrail maximum_timestamp_fail_threshold, or give a new keyspace a "
+                       "smaller cassandra.timestamp_base (" +
                        put.error().what + ")");
   }
-  CassandraValues none;
-  none.begin(0);
-  const auto got = session.call(statements.get_probe, none);
-  if (auto result = got.result(); !result) return result;
-  CassandraReader row(got.rows());
-  if (got.row_count() != 1 || row.take_bigint() != kProbeValue || !row.ok()) {
+  const auto after = read_probe(session, statements);
+  if (!after) return std::unexpected(after.error());
+  if (*after && (*after)->time > highest) return of_another_base((*after)->time, timestamp_base);
+  if (!*after || (*after)->value != kProbeValue) {
     return failure(Code::kRefused,
                    "Cassandra does not give back the probe's row that it took: something deletes in the "
                    "keyspace with timestamps above " +

@@ -23,7 +23,7 @@ inline constexpr const char* kNodeGenerationCql = "SELECT gossip_generation FROM
 Result<std::vector<CassandraNodeAnswer>> read_node_answers(const CassandraAnswer& answer);
 
 /// Writes and reads the probe's row with the largest timestamp that a row can have. kRefused, naming the guardrail,
-/// where the cluster does not take such timestamps.
+/// where the cluster does not take such timestamps; kRefused, naming both, where the row there has another base.
 Result<void> probe_timestamps(CassandraSession& session, const CassandraStatements& statements,
                               std::int64_t timestamp_base);
 /// The execution of put_probe.

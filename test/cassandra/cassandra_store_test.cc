@@ -453,6 +453,26 @@ TEST(CassandraStore, RefusesOptionsThatCanNotBe) {
               HasSubstr("Cassandra"));
 }
 
+TEST(CassandraStore, RefusesAnotherBaseOfTimestampsThanTheKeyspaceHas) {
+  const auto keyspace = new_keyspace();
+  const auto open = [&](std::int64_t base) {
+    auto options = options_for(contact_points(), keyspace);
+    options.timestamp_base = base;
+    return CassandraStore::open(options);
+  };
+  constexpr std::int64_t kSmall = std::int64_t{1} << 60;
+  EXPECT_TRUE(open(kSmall));
+  EXPECT_TRUE(open(kSmall)) << "the same again";
+  for (const auto other : {kSmall - 1, kSmall + 1, CassandraStoreOptions{}.timestamp_base}) {
+    const auto opened = open(other);
+    ASSERT_FALSE(opened) << other;
+    EXPECT_EQ(opened.error().code, Code::kRefused);
+    EXPECT_THAT(opened.error().what, HasSubstr("cassandra.timestamp_base = " + std::to_string(kSmall)));
+    EXPECT_THAT(opened.error().what, HasSubstr(std::to_string(other)));
+  }
+  open_session(contact_points())->run("DROP KEYSPACE IF EXISTS " + keyspace).value();
+}
+
 TEST(CassandraStore, SaysWhenThereAreFewerNodesThanCopiesNeed) {
   auto options = options_for(contact_points(), new_keyspace());
   options.keyspace.replication_factor = 3;
@@ -462,6 +482,30 @@ TEST(CassandraStore, SaysWhenThereAreFewerNodesThanCopiesNeed) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Code::kBusy);
   EXPECT_THAT(opened.error().what, HasSubstr("required: 2, alive: 1"));
+}
+
+TEST(CassandraStore, EveryRequestNeedsAMajorityOfTheCopies) {
+  CassandraBench bench(contact_points(), [](auto& options) { options.connection.retry_ms = 100; });
+  ASSERT_TRUE(bench.write(write_cats(row(20, 200))).result);
+  // One of three copies is there: enough for a request at ONE, too few for one at LOCAL_QUORUM.
+  bench.run("ALTER KEYSPACE KS WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}");
+  const auto expect_too_few = [](const Result<void>& result, const char* of) {
+    ASSERT_FALSE(result) << of;
+    EXPECT_EQ(result.error().code, Code::kBusy) << of;
+    EXPECT_THAT(result.error().what, HasSubstr("required: 2, alive: 1")) << of;
+  };
+  expect_too_few(bench.write(write_cats(row(21, 201))).result, "a row");
+  expect_too_few(bench.write(write_mark(2, 201, "chains")).result, "a watermark");
+  bench.store().load({1, kCats});
+  expect_too_few(bench.wait_for(Kind::kLoad).result, "a load");
+  bench.store().scan({});
+  expect_too_few(bench.wait_for(Kind::kScan).result, "a scan");
+  bench.store().write_base({Offset{200}, {}}, 2);
+  expect_too_few(bench.wait_for(Kind::kBase).result, "a base");
+  const auto marks = bench.store().watermarks();
+  expect_too_few(marks ? Result<void>{} : std::unexpected(marks.error()), "the watermarks");
+  const auto settings = bench.store().settings();
+  expect_too_few(settings ? Result<void>{} : std::unexpected(settings.error()), "the settings");
 }
 
 }  // namespace

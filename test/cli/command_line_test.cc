@@ -100,6 +100,28 @@ TEST_F(CommandLine, FlagsOfServeSetTheirKeys) {
   EXPECT_EQ(served_->namespaces.at("likes").ack, AckMode::kMemory);
 }
 
+TEST_F(CommandLine, PartitionsAreThoseOfTheLogThatIsMeant) {
+  environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
+  EXPECT_EQ(run({"serve", "--partitions", "32", "--set", "log.kind=kafka"}), 46) << err_.str();
+  EXPECT_EQ(both_->cluster.kafka_partitions, 32);
+  EXPECT_EQ(both_->log_partitions, Config{}.log_partitions);
+  environment_.clear();
+  EXPECT_EQ(run({"serve", "--partitions", "32"}), 42) << err_.str();
+  EXPECT_EQ(served_->log_partitions, 32);
+  EXPECT_EQ(served_->cluster.kafka_partitions, Config{}.cluster.kafka_partitions);
+}
+
+TEST_F(CommandLine, WhatServesNobodyHasNoAddresses) {
+  for (const char* verb : {"audit", "log adopt"}) {
+    std::vector<std::string> line{verb};
+    if (line[0] == "log adopt") line = {"log", "adopt"};
+    line.insert(line.end(), {"--http", "127.0.0.1:1"});
+    EXPECT_EQ(run(line), kExitUsage) << verb;
+    EXPECT_THAT(err_.str(), HasSubstr("--http")) << verb;
+    err_.str("");
+  }
+}
+
 TEST_F(CommandLine, TheRolesOfTheDistributedFormCanOnlyStandOnKafka) {
   environment_ = {{"QUIPU_STORE_KIND", "postgres"}, {"QUIPU_POSTGRES_URL", "dbname=x"}, {"QUIPU_KAFKA_BROKERS", "k:1"}};
   EXPECT_EQ(run({"api", "--http", "127.0.0.1:1"}), 44) << err_.str();
