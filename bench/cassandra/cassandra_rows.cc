@@ -13,11 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "store/cassandra_session.h"
 #include "store/cassandra_store.h"
 
-/// How many rows a second the Cassandra store takes and gives, in its exact form and on counter columns: the same
-/// counters, the same driver, the server of QUIPU_TEST_CASSANDRA. Rounds of the two forms alternate; each line is one
-/// round.
+/// How many rows a second the Cassandra store takes and gives, in its exact form and on counter columns, and how many
+/// UPDATEs of one counter column, as the textbook has it: the same counters, the same driver, the server of
+/// QUIPU_TEST_CASSANDRA. Rounds of the three alternate; each line is one round.
 namespace quipu {
 namespace {
 
@@ -27,6 +28,9 @@ constexpr std::uint64_t kCounters = 20'000;
 constexpr std::uint64_t kRowsAtOnce = 1'000;
 constexpr std::size_t kWritesAtOnce = 4;
 constexpr double kRoundSeconds = 5;
+
+double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
+std::string name(std::uint64_t counter) { return "video-" + std::to_string(1'000'000 + counter); }
 
 class Measured {
  public:
@@ -83,11 +87,6 @@ class Measured {
   }
 
  private:
-  static double seconds_since(Clock::time_point began) {
-    return std::chrono::duration<double>(Clock::now() - began).count();
-  }
-  static std::string name(std::uint64_t counter) { return "video-" + std::to_string(1'000'000 + counter); }
-
   void give_write() {
     StoreWrite write;
     for (std::uint64_t i = 0; i < kRowsAtOnce; ++i) {
@@ -120,6 +119,56 @@ class Measured {
   std::unique_ptr<CassandraStore> store_;
 };
 
+/// What people do today: one UPDATE of one counter column for each event.
+class Textbook {
+ public:
+  Textbook(const std::string& contact_points, std::uint32_t in_flight) : in_flight_(in_flight) {
+    CassandraConnection connection;
+    connection.contact_points = contact_points;
+    connection.requests_in_flight = in_flight;
+    connection.request_ms = 20'000;
+    session_ = got(CassandraSession::open(connection, "system", [] {}));
+    const auto keyspace = "quipu_bench_" + std::to_string(::getpid()) + "t";
+    run("CREATE KEYSPACE " + keyspace +
+        " WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}");
+    run("CREATE TABLE " + keyspace + ".counters (video blob PRIMARY KEY, views counter)");
+    update_ = got(session_->prepare("UPDATE " + keyspace + ".counters SET views = views + ? WHERE video = ?", false));
+  }
+
+  /// UPDATEs a second over a round.
+  double update_counters() {
+    const auto began = Clock::now();
+    std::uint64_t updates = 0;
+    while (seconds_since(began) < kRoundSeconds) {
+      CassandraValues values;
+      for (std::uint64_t i = 0; i < kRowsAtOnce; ++i) {
+        values.begin(2);
+        values.put_bigint(1);
+        values.put_bytes(name(next_++ % kCounters));
+      }
+      const auto answer = session_->call(update_, values, in_flight_);
+      if (auto result = answer.result(); !result) throw std::runtime_error(result.error().what);
+      updates += kRowsAtOnce;
+    }
+    return static_cast<double>(updates) / seconds_since(began);
+  }
+
+ private:
+  template <class Value>
+  static Value got(Result<Value> result) {
+    if (!result) throw std::runtime_error(result.error().what);
+    return std::move(*result);
+  }
+  void run(const std::string& cql) {
+    if (auto done = session_->run(cql); !done) throw std::runtime_error(done.error().what);
+  }
+
+  const std::uint32_t in_flight_;
+  std::unique_ptr<CassandraSession> session_;
+  CassandraSession::Statement update_{};
+  std::uint64_t next_ = 0;
+};
+
 double cpu_seconds() { return static_cast<double>(::clock()) / CLOCKS_PER_SEC; }
 
 /// `in_flight_of_each`: how many requests may be under way, a measurement for each.
@@ -132,6 +181,7 @@ int run(const std::vector<std::uint32_t>& in_flight_of_each) {
   for (const std::uint32_t in_flight : in_flight_of_each) {
     Measured exact(contact_points, CassandraRowForm::kExact, in_flight);
     Measured columns(contact_points, CassandraRowForm::kCounterColumns, in_flight);
+    Textbook textbook(contact_points, in_flight);
     for (int round = 0; round < 2; ++round) {
       const auto line = [&](const char* what, double a_second, double cpu) {
         std::printf("%-34s %5u in flight  %8.0f /s  %5.1f us of this program's CPU each\n", what, in_flight, a_second,
@@ -144,6 +194,9 @@ int run(const std::vector<std::uint32_t>& in_flight_of_each) {
       cpu = cpu_seconds();
       const auto additions = columns.write_rows();
       line("counter columns added to", additions, cpu_seconds() - cpu);
+      cpu = cpu_seconds();
+      const auto updates = textbook.update_counters();
+      line("UPDATE of one counter column", updates, cpu_seconds() - cpu);
     }
     auto cpu = cpu_seconds();
     const auto loads = exact.load_counters();

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 RECORD_BYTES = 28
-RECORDS = 1_000_000
+RECORDS = 5_000_000
 IN_FLIGHT = 256  # The default of cassandra.requests_in_flight.
 
 
@@ -30,7 +30,7 @@ def kafka_producer_rate(servers, topic, partitions):
 
 
 def store_rates(program, contact_points):
-    """The best rate of each form: rows a second of the exact store, and of UPDATEs of a counter column."""
+    """The best rate of each: rows of the exact store, those of its form on counter columns, UPDATEs of one counter column."""
     said = output_of(program, IN_FLIGHT, env={**os.environ, "QUIPU_TEST_CASSANDRA": contact_points})
     best = {}
     for name, rate in re.findall(r"^(.+?)\s+\d+ in flight\s+(\d+) /s", said, re.MULTILINE):

@@ -1,11 +1,14 @@
 """Redis as a cache: nothing is persisted, and what is used least goes when memory is full."""
 
+import re
 import shutil
 import signal
+import subprocess
 
 from .process import Failure, exchange, free_port
 
 HOST = "127.0.0.1"
+MAJOR = "7"
 STOP = signal.SIGTERM
 READY_SECONDS_MAX = 30
 
@@ -22,6 +25,10 @@ def prepare(instance, cluster, options, say):
     program = shutil.which("redis-server")
     if not program:
         raise Failure("there is no redis-server: tools/install services")
+    version = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    found = re.search(r"\bv=(\d+)", version)
+    if not found or found[1] != MAJOR:
+        raise Failure(f"Redis {MAJOR} is wanted, and {program} is: {version.strip()}")
     return [program, "--bind", HOST, "--port", cluster["redis"]["port"], "--dir", instance.directory, "--save", "",
             "--appendonly", "no", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"]
 
