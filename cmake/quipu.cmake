@@ -51,7 +51,7 @@ endmacro()
 # In sanitized builds several sources of a target are compiled as one, which takes less than half as long. The other builds
 # compile each alone, so that each includes what it uses.
 function(quipu_compile_together target)
-  if(QUIPU_SANITIZE AND NOT QUIPU_FUZZ)
+  if(QUIPU_SANITIZE AND NOT QUIPU_FUZZ AND NOT QUIPU_DISTRIBUTED)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
   endif()

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "kafka/steady_time.h"
+
 namespace quipu {
 namespace {
 
@@ -21,11 +23,6 @@ constexpr std::int64_t kAskMs = 2'000;
 constexpr std::int64_t kAnswerMs = 3'000;
 /// How long leaving the group may take; the session's end does it else.
 constexpr std::int64_t kLeaveMs = 10'000;
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 KafkaSettings member_settings(const KafkaGroupOptions& options) {
   return {
@@ -64,8 +61,8 @@ KafkaMember::KafkaMember(const KafkaOptions& kafka, const KafkaGroupOptions& opt
       client_(std::move(client)),
       asking_(asking_options(kafka)),
       admin_(client_.get(), asking_),
-      heard_at_(now_ms()),
-      called_at_(now_ms()) {
+      heard_at_(steady_now_ms()),
+      called_at_(steady_now_ms()) {
   rd_kafka_poll_set_consumer(client_.get());
   events_.reset(rd_kafka_queue_get_consumer(client_.get()));
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -88,13 +85,13 @@ Result<std::unique_ptr<KafkaMember>> KafkaMember::join(const KafkaOptions& kafka
 
 std::vector<LogGroup::Change> KafkaMember::take_changes() {
   const std::lock_guard lock(mutex_);
-  called_at_ = now_ms();
+  called_at_ = steady_now_ms();
   return std::exchange(changes_, {});
 }
 
 void KafkaMember::released(PartitionId partition) {
   const std::lock_guard lock(mutex_);
-  called_at_ = now_ms();
+  called_at_ = steady_now_ms();
   held_.erase(partition);
 }
 
@@ -110,7 +107,7 @@ std::optional<Error> KafkaMember::refusal() const {
 
 std::int64_t KafkaMember::silent_ms() const {
   const std::lock_guard lock(mutex_);
-  return std::max<std::int64_t>(now_ms() - heard_at_, 0);
+  return std::max<std::int64_t>(steady_now_ms() - heard_at_, 0);
 }
 
 void KafkaMember::tell(Change::Kind kind, const std::set<PartitionId>& partitions) {
@@ -134,7 +131,7 @@ void KafkaMember::run(const std::stop_token& stop) {
       const std::lock_guard lock(mutex_);
       called_at = called_at_;
     }
-    if (now_ms() - called_at > kOwnerThereMs) {
+    if (steady_now_ms() - called_at > kOwnerThereMs) {
       // Not polled, the client leaves the group when max.poll.interval.ms has passed.
       std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
       continue;
@@ -190,7 +187,7 @@ void KafkaMember::revoke(const rd_kafka_topic_partition_list_t* list) {
     held_ = partitions;
   }
   revoked_.reset(rd_kafka_topic_partition_list_copy(list));
-  release_by_ = now_ms() + options_.release_timeout_ms;
+  release_by_ = steady_now_ms() + options_.release_timeout_ms;
   tell(Change::Kind::kRevoked, partitions);
 }
 
@@ -201,7 +198,7 @@ void KafkaMember::give_up_revoked() {
     const std::lock_guard lock(mutex_);
     held = held_;
   }
-  const bool over = now_ms() >= release_by_ || rd_kafka_assignment_lost(client_.get()) != 0;
+  const bool over = steady_now_ms() >= release_by_ || rd_kafka_assignment_lost(client_.get()) != 0;
   if (!held.empty() && !over) return;
   {
     const std::lock_guard lock(mutex_);
@@ -256,7 +253,7 @@ void KafkaMember::trouble(rd_kafka_event_t& event) {
 }
 
 void KafkaMember::commit_hints(bool all) {
-  const auto now = now_ms();
+  const auto now = steady_now_ms();
   if (!all && now - hinted_at_ < options_.hint_ms) return;
   hinted_at_ = now;
   std::map<PartitionId, Offset> hints;
@@ -276,11 +273,11 @@ void KafkaMember::commit_hints(bool all) {
 
 /// Asks whether anyone is there, and begins anew with the first brokers where nobody is (hearing.h).
 void KafkaMember::listen() {
-  const auto asked_at = now_ms();
+  const auto asked_at = steady_now_ms();
   if (asked_at - asked_at_ < kAskMs) return;
   asked_at_ = asked_at;
   const auto found = admin_.topic();
-  const auto now = now_ms();
+  const auto now = steady_now_ms();
   if (!found && found.error().code == Code::kTimeout) {
     const auto step = hearing_.unanswered(asked_at, now);
     if (step.search) give_brokers_again(client_.get(), kafka_);
@@ -299,8 +296,8 @@ void KafkaMember::listen() {
 void KafkaMember::leave() {
   commit_hints(true);
   if (const KafkaError wrong(rd_kafka_consumer_close_queue(client_.get(), events_.get())); wrong) return;
-  const auto until = now_ms() + kLeaveMs;
-  while (rd_kafka_consumer_closed(client_.get()) == 0 && now_ms() < until) {
+  const auto until = steady_now_ms() + kLeaveMs;
+  while (rd_kafka_consumer_closed(client_.get()) == 0 && steady_now_ms() < until) {
     const KafkaEvent event(rd_kafka_queue_poll(events_.get(), kPollMs));
     if (!event || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
     if (rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "base/check.h"
 #include "base/failpoint.h"
 #include "event/frame.h"
+#include "kafka/steady_time.h"
 
 namespace quipu {
 
@@ -21,11 +21,6 @@ constexpr std::int64_t kRebuildPauseMs = 1'000;
 constexpr std::size_t kMessageBytesMax = kFrameBytesMax + (std::size_t{64} << 10);
 /// Stretches of which the rate of acknowledgements is made.
 constexpr std::int64_t kMeasureMs = 50;
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 /// What librdkafka carries along with a message: the ordinal of the frame in its partition.
 void* as_opaque(std::uint64_t ordinal) { return std::bit_cast<void*>(ordinal); }
@@ -54,16 +49,16 @@ KafkaProducer::KafkaProducer(const KafkaOptions& options, std::function<void(Kaf
     : options_(options), bury_(std::move(bury)), deliveries_(std::free) {}
 
 KafkaProducer::~KafkaProducer() {
-  if (client_) abandon(now_ms());
+  if (client_) abandon(steady_now_ms());
 }
 
 std::size_t KafkaProducer::room_bytes() const {
-  if (failed_ || (resume_at_ > 0 && now_ms() < resume_at_)) return 0;
+  if (failed_ || (resume_at_ > 0 && steady_now_ms() < resume_at_)) return 0;
   return options_.pending_bytes - std::min(options_.pending_bytes, deliveries_.pending_bytes());
 }
 
 Error KafkaProducer::room_error() const {
-  const auto now = now_ms();
+  const auto now = steady_now_ms();
   std::string what = "Kafka has " + std::to_string(deliveries_.pending_bytes()) + " bytes to acknowledge of at most " +
                      std::to_string(options_.pending_bytes);
   if (!last_error_.empty()) what += " (" + last_error_ + ")";
@@ -92,7 +87,7 @@ void KafkaProducer::commit() {
   send();
 }
 
-Result<void> KafkaProducer::start() { return begin(now_ms()); }
+Result<void> KafkaProducer::start() { return begin(steady_now_ms()); }
 
 Result<void> KafkaProducer::begin(std::int64_t now) {
   if (client_) return {};
@@ -111,7 +106,7 @@ Result<void> KafkaProducer::begin(std::int64_t now) {
 }
 
 void KafkaProducer::send() {
-  const auto now = now_ms();
+  const auto now = steady_now_ms();
   if (!deliveries_.committing() || failed_) return;
   if (auto begun = begin(now); !begun) {
     fail(begun.error().what);
@@ -207,7 +202,7 @@ void KafkaProducer::take_completions(std::vector<LogCompletion>& out,
                                      const std::function<void(PartitionId, Offset)>& reached) {
   poll(reached);
   send();  // What was held until the first of its partition was acknowledged.
-  const auto now = now_ms();
+  const auto now = steady_now_ms();
   if (std::exchange(heard_, false)) hearing_.answered(now);
   measure(now);
   look_at_oldest(now);

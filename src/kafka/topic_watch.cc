@@ -6,14 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "kafka/steady_time.h"
+
 namespace quipu {
 
 namespace {
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 /// Two rounds that follow an `ask` are at least this far from each other.
 constexpr std::int64_t kRoundPauseMs = 50;
@@ -27,12 +24,12 @@ TopicWatch::TopicWatch(const KafkaOptions& options, rd_kafka_t* client, KafkaTop
     : options_(options),
       client_(client),
       admin_(client, options),
-      checked_at_(now_ms()),
+      checked_at_(steady_now_ms()),
       back_(bounds.size()),
       topic_(std::move(found)),
       known_(bounds.size()),
       findings_(judge_topic(options, topic_)),
-      heard_at_(now_ms()) {
+      heard_at_(steady_now_ms()) {
   for (const auto& each : bounds) places_.push_back({each, 0, asked_at});
   errands_ = std::jthread([this](const std::stop_token& stop) { run_errands(stop); });
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -52,7 +49,7 @@ TopicWatch::Place TopicWatch::place(PartitionId partition) const {
 }
 
 std::int64_t TopicWatch::bounds_age_ms(PartitionId partition) const {
-  return std::max<std::int64_t>(now_ms() - place(partition).asked_at, 0);
+  return std::max<std::int64_t>(steady_now_ms() - place(partition).asked_at, 0);
 }
 
 TopicWatch::Partitions TopicWatch::partitions() const {
@@ -91,7 +88,7 @@ std::optional<std::string> TopicWatch::silence() const {
 
 std::int64_t TopicWatch::silent_ms() const {
   const std::lock_guard lock(mutex_);
-  return std::max<std::int64_t>(now_ms() - heard_at_, 0);
+  return std::max<std::int64_t>(steady_now_ms() - heard_at_, 0);
 }
 
 void TopicWatch::known(PartitionId partition, Offset end) {
@@ -141,7 +138,7 @@ void TopicWatch::post(std::function<void()> task) {
 
 void TopicWatch::run(const std::stop_token& stop) {
   admin_.stop_with(stop);
-  auto last_at = now_ms();
+  auto last_at = steady_now_ms();
   while (!stop.stop_requested()) {
     std::unique_lock lock(mutex_);
     const bool asked = asked_;
@@ -149,9 +146,9 @@ void TopicWatch::run(const std::stop_token& stop) {
     changed_.wait_until(lock, stop, std::chrono::steady_clock::time_point(std::chrono::milliseconds(due)),
                         [&] { return asked_ != asked; });
     lock.unlock();
-    if (stop.stop_requested() || now_ms() < due) continue;
+    if (stop.stop_requested() || steady_now_ms() < due) continue;
     round();
-    last_at = now_ms();
+    last_at = steady_now_ms();
     options_.wake();
   }
 }
@@ -178,7 +175,7 @@ void TopicWatch::round() {
   look_at_topic();
   if (damage()) return;
   look_at_bounds(number);
-  if (now_ms() - checked_at_ >= options_.check_ms) look_at_settings();
+  if (steady_now_ms() - checked_at_ >= options_.check_ms) look_at_settings();
   trim_now();
 }
 
@@ -193,7 +190,7 @@ void TopicWatch::damaged(const std::string& what) {
 }
 
 void TopicWatch::heard() {
-  const auto now = now_ms();
+  const auto now = steady_now_ms();
   if (const auto silent = hearing_.answered(now)) {
     options_.say("topic " + options_.topic + ": brokers answer again, after " + std::to_string(*silent / 1'000) + " s");
   }
@@ -203,7 +200,7 @@ void TopicWatch::heard() {
 
 void TopicWatch::unheard(std::int64_t asked_at, const Error& why) {
   if (why.code != Code::kTimeout) return heard();  // An answer, though not the one that was hoped for.
-  const auto step = hearing_.unanswered(asked_at, now_ms());
+  const auto step = hearing_.unanswered(asked_at, steady_now_ms());
   if (step.search) give_brokers_again(client_, options_);
   if (step.tell) {
     options_.say("hears nothing from Kafka, and knows of no new frame: " + why.what + "; it goes on to look for it");
@@ -211,7 +208,7 @@ void TopicWatch::unheard(std::int64_t asked_at, const Error& why) {
 }
 
 void TopicWatch::look_at_topic() {
-  const auto asked_at = now_ms();
+  const auto asked_at = steady_now_ms();
   const auto found = admin_.topic();
   found ? heard() : unheard(asked_at, found.error());
   gone_ = !found && found.error().code == Code::kNotFound ? gone_ + 1 : 0;
@@ -251,7 +248,7 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
     const std::lock_guard lock(mutex_);
     known = known_;  // As of before the question: an answer may not know what came after it.
   }
-  const auto asked_at = now_ms();
+  const auto asked_at = steady_now_ms();
   const auto found = admin_.bounds(static_cast<std::uint16_t>(known.size()));
   // A leader that does not answer in time is left out of an answer that is none of the brokers'.
   const bool said = found && std::ranges::any_of(*found, [](const auto& bounds) { return bounds.has_value(); });
@@ -281,7 +278,7 @@ void TopicWatch::look_at_bounds(std::uint64_t number) {
 
 void TopicWatch::look_at_settings() {
   auto settings = admin_.settings();
-  checked_at_ = now_ms();
+  checked_at_ = steady_now_ms();
   std::vector<std::string> news;
   {
     const std::lock_guard lock(mutex_);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -180,6 +181,12 @@ TEST_F(CommandLine, AdoptingATopicAndMigratingSayWhatTheyCameTo) {
   begun_->rows = 9;
   EXPECT_EQ(run({"store", "migrate", "--data", "d"}), kExitOk) << err_.str();
   EXPECT_EQ(migrated_->data_dir, "d");
+  const auto file = testing::TempDir() + "quipu_migrate_to.toml";
+  std::ofstream(file) << "[cassandra]\nkeyspace = \"there\"\n";
+  EXPECT_EQ(run({"store", "migrate", "--from", "e", "--to", file}), kExitOk) << err_.str();
+  EXPECT_EQ(migrated_->data_dir, "e");
+  EXPECT_EQ(migrated_->cluster.cassandra_keyspace, "there");
+  std::filesystem::remove(file);
   EXPECT_THAT(out_.str(), HasSubstr("7 counters in 9 rows are in the store now, as generation 4"));
   out_.str("");
   EXPECT_EQ(run({"log", "adopt", "--set", "log.kind=kafka", "--json"}), kExitOk) << err_.str();

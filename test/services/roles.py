@@ -60,6 +60,26 @@ class Roles(ClusterCase):
         finally:
             cluster.abandon()
 
+    def test_a_hot_counter_is_spread_over_partitions_and_stays_exact(self):
+        with self.cluster("hot", {"hot.events_per_second": 500, "hot.partitions": 3}) as cluster:
+            node = cluster.nodes[0]
+            load = [*cluster.command, "bench", "load", "--json", "--resp", f"127.0.0.1:{node.resp_port}", "--keys", "1",
+                    "--distribution", "one", "--connections", "4", "--rate", "4000", "--seconds", "8"]
+            done = json.loads(self.context.run(load).stdout)
+            self.assertGreater(done["accepted"], 4_000, done)
+            self.assertEqual((done["unknown"], done["lost"]), (0, 0), done)
+            cluster.wait_calm()
+            stored = cluster.stored()
+            self.assertEqual(list(stored.values()), [done["accepted"]], stored)
+            (space, name), = stored
+            with node.http() as http:
+                counter = http.json("GET", f"/v1/counters/{space.decode()}/{name.decode()}?shards=1")
+            self.assertEqual(counter["value"], done["accepted"])
+            self.assertEqual({shard["partition"] for shard in counter["shards"]}, {0, 1, 2}, "in a row of each partition")
+            self.assertEqual(sum(shard["total"] for shard in counter["shards"]), done["accepted"])
+            cluster.must_live()
+            cluster.stop()
+
     def test_a_node_warns_of_other_namespaces_than_the_store_holds(self):
         cluster = self.cluster("spaces", {"resp.namespaces": "views,likes"})
         node = cluster.nodes[0]
