@@ -62,6 +62,10 @@ format:          ## Formats all C++ sources in place
 	@tools/install lint
 	@tools/check --fix-format
 
+sanitize-distributed: ## What talks to real servers under sanitizers: Redis and PostgreSQL under TSan, these, Kafka and Cassandra under ASan and UBSan
+	@tools/install build test services
+	@tools/sanitize_distributed -j $(JOBS)
+
 lint:            ## clang-tidy over all sources, and every header compiled alone
 	@tools/install build test lint
 	@tools/build release drivers
@@ -141,4 +145,4 @@ coverage:        ## What the unit tests and the simulator run, and which test pa
 clean:           ## Removes everything that was built
 	@rm -rf build
 
-.PHONY: soak chaos chaos-all coverage histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-services bench-distributed faults faults-long faults-pairs
+.PHONY: sanitize-distributed soak chaos chaos-all coverage histories sim planted fuzz help build demo demo-distributed test unit large check format lint screenshots clean overload import-large bench bench-micro bench-services bench-distributed faults faults-long faults-pairs

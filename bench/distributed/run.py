@@ -89,7 +89,8 @@ class Bench:
         """The rate that is held, and whether every total is exact after it."""
         self.say("## The rate that is held\n")
         self.say(f"{COUNTERS:,} counters, Zipf 1.0, {PARTITIONS} partitions, `acks=all`, flush every 5 s; one API node, one process of "
-                 "five workers. Closed loops.\n")
+                 "five workers. Closed loops. A row is written once in a flush, however many events it stands for: at a lower rate it stands "
+                 "for fewer.\n")
         self.hold("NDJSON, 1,000 events a request, 16 connections, 2 requests under way on each", BATCHES, self.seconds)
         self.hold("The same, each event with an id", (*BATCHES, "--ids"), self.seconds / 3)
         self.hold("INCR over RESP, 50 connections, 256 commands under way on each: each reply has the total", COMMANDS, self.seconds / 3)

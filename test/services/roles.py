@@ -73,7 +73,7 @@ class Roles(ClusterCase):
             self.assertEqual(list(stored.values()), [done["accepted"]], stored)
             (space, name), = stored
             with node.http() as http:
-                counter = http.json("GET", f"/v1/counters/{space.decode()}/{name.decode()}?shards=1")
+                counter = http.json("GET", f"/v1/counters/{space}/{name.decode()}?shards=1")
             self.assertEqual(counter["value"], done["accepted"])
             self.assertEqual({shard["partition"] for shard in counter["shards"]}, {0, 1, 2}, "in a row of each partition")
             self.assertEqual(sum(shard["total"] for shard in counter["shards"]), done["accepted"])
