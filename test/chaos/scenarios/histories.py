@@ -15,7 +15,7 @@ def histories(context):
     """Bounds, once per id, positions, what `as_of` says, and one total in the store and at each node."""
     chance = context.random()
     recorder = Recorder(context.directory / "history.jsonl", "distributed", ID_WINDOW)
-    with Cluster(context, "histories", workers=3) as cluster:
+    with Cluster(context, "histories") as cluster:
         sessions = Sessions(cluster.nodes, recorder, context.seed, pace=PACE_SECONDS).start()
         end = time.monotonic() + context.seconds
         kills = 0

@@ -203,7 +203,7 @@ def trimmed(context):
     """Records that are removed before they were read: the partition stops and says so, the others go on; nothing is guessed. What
     was counted before stays, and of what came later each event is counted once or, where it was removed, not at all."""
     servers = context.servers
-    with Cluster(context, "trimmed", workers=2) as cluster:
+    with Cluster(context, "trimmed") as cluster:
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events // 2, context.seconds / 2).start()
         traffic.finish()
         cluster.wait_calm()
@@ -215,7 +215,9 @@ def trimmed(context):
         lost, kept = 0, 1
         servers.trim_topic(cluster.stem, {lost: int(counted[lost]) + 3})
         for worker in cluster.workers:
-            worker.start()
+            worker.start(wait=False)
+        for worker in cluster.workers:
+            worker.wait_ready()
 
         def stopped():
             found = {}

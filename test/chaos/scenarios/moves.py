@@ -94,7 +94,7 @@ def count_on(cluster, totals):
 def move(context):
     """`quipu store migrate`, killed on the way and run again; then `quipu log adopt` for another topic."""
     data, totals = count_in_one_process(context)
-    cluster = Cluster(context, "moved", workers=2)
+    cluster = Cluster(context, "moved")
     migrate = quipu(cluster, "store", "migrate", "--from", str(data), "--json")
     interrupt_migration(cluster, migrate)
     moved = json.loads(context.run(migrate).stdout)
