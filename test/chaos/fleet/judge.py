@@ -33,27 +33,38 @@ def judge(cluster, traffic, besides=()):
     unexpected = set(stored) - set(counters) - set(besides)
     if unexpected:
         raise AssertionError(f"the store has {len(unexpected)} counters that nobody sent: {sorted(unexpected)[:3]}")
+    return agree(cluster, counters, stored, positions), calm
+
+
+def agree(cluster, counters, stored, positions):
+    """Each node, past all caches (`positions`, which the store has reached), and Redis show the totals that the store has. Returns for
+    how many counters Redis did."""
     for node in cluster.nodes:
         served = cluster.served(node, counters, positions)
         if problem := difference(served, stored, counters, f"{node.name} (HTTP) and the store"):
             raise AssertionError(problem)
-    return cache_agrees(cluster, counters, stored), calm
+    return cache_agrees(cluster, counters, stored)
 
 
 def cache_agrees(cluster, counters, stored):
-    """The totals that readers filled into the cache. It hears of them a moment after the reader has its answer."""
+    """The totals that readers filled into the cache, of every counter that has one, and that nodes answer by it. It hears of them a
+    moment after the reader has its answer, and of those that a node has just answered from its own memory only when they are read
+    again, half a second later."""
     if cluster.settings["cache.kind"] != "redis":
         return 0
     end = time.monotonic() + REDIS_SECONDS_MAX
     while True:
+        problem = None
         for node in cluster.nodes:
-            cluster.served(node, counters)
+            served = cluster.served(node, counters)
+            problem = problem or difference(served, stored, counters, f"{node.name} (HTTP, through its caches) and the store")
         cached = cluster.cached(counters)
-        problem = difference(cached, stored, list(cached), "Redis and the store")
-        if not problem and len(cached) >= len(counters) // 2:
+        problem = problem or difference(cached, stored, list(cached), "Redis and the store")
+        missing = [key for key in counters if key in stored and key not in cached]
+        if not problem and not missing:
             return len(cached)
         if time.monotonic() > end:
-            raise AssertionError(problem or f"Redis holds {len(cached)} of {len(counters)} counters that were read")
+            raise AssertionError(problem or f"Redis lacks {len(missing)} of {len(counters)} counters that were read, such as {missing[:3]}")
         time.sleep(0.5)
 
 

@@ -7,6 +7,7 @@ import time
 
 from fleet import totals
 from fleet.cluster import Cluster
+from fleet.judge import judge
 from fleet.traffic import Traffic
 from harness.context import expect
 
@@ -38,8 +39,11 @@ def one(context, kind, table):
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
         kill_workers(cluster, traffic, context.random())
         traffic.finish()
-        cluster.wait_calm()
-        cluster.must_live()
+        if kind == "cassandra":
+            judge(cluster, traffic)  # Each event of each counter, in every place.
+        else:
+            cluster.wait_calm()
+            cluster.must_live()
         acked = sum(counter.acked.bit_count() for counter in traffic.ledger.counters)
         expect(acked == traffic.ledger.events["attempted"], f"not all was acknowledged: {traffic.ledger.summary()}")
         counted = totals.events_in_cassandra(context.servers.port("cassandra"), cluster.stem, table)
