@@ -5,10 +5,11 @@ import subprocess
 import time
 
 from fleet.cluster import Cluster
+from fleet.judge import sums
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
 
-from .lost import judge_loss
+from .lost import judge_loss, places_agree
 from .moves import quipu
 from .workers import finish
 
@@ -187,18 +188,6 @@ def grown(context):
         refuse_growth(context, cluster, GROWN, f"{GROWN} partitions of topic grown take events already")
 
 
-def behind(cluster, but):
-    """Frames that are not read or not flushed, over all partitions but those, and how many partitions have an owner."""
-    frames, owned = 0, 0
-    for worker in cluster.workers:
-        metrics = worker.metrics()[1]
-        for partition, lag in metrics.get("quipu_worker_lag_frames", {}).items():
-            owned += 1
-            if partition not in but:
-                frames += lag + metrics["quipu_worker_read_offset"][partition] - metrics["quipu_worker_flushed_offset"][partition]
-    return frames, owned
-
-
 def trimmed(context):
     """Records that are removed before they were read: the partition stops and says so, the others go on; nothing is guessed. What
     was counted before stays, and of what came later each event is counted once or, where it was removed, not at all."""
@@ -229,14 +218,15 @@ def trimmed(context):
         told = [line for worker in cluster.workers for line in worker.output().splitlines() if f"partition {lost} stopped" in line]
         expect(told, "no worker said that the partition stopped")
         cluster.must_live()
-        eventually(lambda: behind(cluster, (lost,)) == (0, cluster.partitions), 60, "the other partitions are counted to their ends")
-        stored = cluster.stored()
+        stored, cached = places_agree(cluster, [traffic, later])
         for counter in traffic.ledger.counters:
             traffic.ledger.settle(counter, stored.get((counter.space, counter.name)), "of what was counted before")
         traffic.check()
         missing = judge_loss(later, stored)
         cluster.stop()
         context.note(told[0].partition("error ")[2])
+        context.note(sums(traffic))
+        context.note(f"{len(stored)} totals agree in the store and over HTTP, {cached} in Redis")
         context.note(f"{missing} of {later.settled()} later events are missing, none is there twice")
 
 

@@ -1,8 +1,10 @@
 """Brokers that have lost acknowledged frames: who must say so, what must hold, and the way on."""
 
 import json
+import time
 
-from fleet.judge import judge, sums
+from fleet.cluster import CALM_SECONDS
+from fleet.judge import agree, judge, sums
 from fleet.traffic import Traffic
 from harness.context import eventually, expect, expect_equal
 from harness.ledger import ODD_BITS
@@ -17,6 +19,46 @@ def stopped(cluster):
     """{partition: name of the worker} of those that stand still with an alarm."""
     return {partition: worker.name for worker in cluster.workers if worker.alive()
             for partition, value in worker.metrics()[1].get("quipu_worker_stopped", {}).items() if value}
+
+
+def behind(cluster, but):
+    """Frames that are not read or not flushed, over all partitions but those, and how many partitions have an owner."""
+    frames, owned = 0, 0
+    for worker in cluster.workers:
+        metrics = worker.metrics()[1]
+        for partition, lag in metrics.get("quipu_worker_lag_frames", {}).items():
+            owned += 1
+            if partition not in but:
+                frames += lag + metrics["quipu_worker_read_offset"][partition] - metrics["quipu_worker_flushed_offset"][partition]
+    return frames, owned
+
+
+def places_agree(cluster, traffics):
+    """Where partitions stand still: waits until the others are read and flushed to their ends, and stay so; then store, Redis and
+    each node show the same totals. Returns the store's, and for how many of these counters Redis had one."""
+    calm_since = None
+
+    def calm():
+        nonlocal calm_since
+        if behind(cluster, stopped(cluster)) != (0, cluster.partitions):
+            calm_since = None
+        elif calm_since is None:
+            calm_since = time.monotonic()
+        return calm_since is not None and time.monotonic() - calm_since >= CALM_SECONDS
+
+    eventually(calm, NAMED_SECONDS_MAX, "the partitions that do not stand are counted to their ends")
+    # What was acknowledged may be gone, so the places up to which the rows are; of those that stand the first frame will do. Either has
+    # nodes ask the store.
+    standing = stopped(cluster)
+    flushed = {}
+    for worker in cluster.workers:
+        flushed.update(worker.metrics()[1].get("quipu_worker_flushed_offset", {}))
+    places = {place for traffic in traffics for place in traffic.positions}
+    after = [f"{generation}:{partition}:{1 if partition in standing else int(flushed[partition])}" for generation, partition in places
+             if flushed.get(partition)]
+    stored = cluster.stored()
+    counters = [(counter.space, counter.name) for traffic in traffics for counter in traffic.ledger.counters]
+    return stored, agree(cluster, counters, stored, after)
 
 
 class Late:
@@ -41,10 +83,10 @@ def refuses(node, heard):
     return answer.status == 503 and b"log adopt" in answer.body
 
 
-def loss_is_named(context, cluster, traffic, partitions=()):
+def loss_is_named(context, cluster, traffic, partitions=(), whole=None):
     """Every node takes no event any more and says why; the workers of the partitions (those that are given, else any) stop and
-    say why. Then: of what is in
-    the store nothing is twice and nothing was not sent, and what is missing was acknowledged, so the loss was one."""
+    say why. Then store, Redis and HTTP agree, and of what is in the store nothing is twice and nothing was not sent, and what is
+    missing was acknowledged, so the loss was one. `whole`: traffic from before, of which nothing may be missing."""
     for node in cluster.nodes:
         heard = []
         eventually(lambda: refuses(node, heard), NAMED_SECONDS_MAX,
@@ -56,9 +98,17 @@ def loss_is_named(context, cluster, traffic, partitions=()):
         expect(f"partition {partition} stopped" in worker.output(), f"{name} does not say why partition {partition} stopped")
     traffic.give_up()
     cluster.must_live()
+    stored, cached = places_agree(cluster, [traffic, whole] if whole else [traffic])
+    if whole:
+        for counter in whole.ledger.counters:
+            whole.ledger.settle(counter, stored.get((counter.space, counter.name)), "of what no broker may have lost")
+        whole.check()
+        context.note(f"before: {sums(whole)}")
+    missing = judge_loss(traffic, stored)
     cluster.stop()
-    before = cluster.stored()
-    missing = judge_loss(traffic, before)
+    expect_equal(cluster.stored(), stored, "the totals after all processes have ended")
+    context.note(f"{traffic.settled()} events were settled{' since' if whole else ''}; {len(stored)} totals agree in the store and over "
+                 f"HTTP, {cached} in Redis")
     context.note(f"{missing} acknowledged events were lost with the brokers' frames, none is counted twice; 2 nodes refuse events, "
                  f"{len(stopped_said(cluster))} partitions stopped: {stopped_said(cluster)[0]}")
 
@@ -97,5 +147,7 @@ def adopt(context, cluster, topic):
     after = cluster.stored()
     changed = [key for key, total in before.items() if after.get(key, 0) != total]
     expect(not changed, f"{len(changed)} totals changed by the adoption, such as {changed[:3]}")
+    agree(cluster, list(before), after, [f"{generation}:{partition}:{offset}"
+                                         for (generation, partition), offset in later.positions.items()])
     cluster.stop()
-    context.note(f"after `log adopt` {len(before)} totals stayed, and {sums(later)}")
+    context.note(f"after `log adopt` {len(before)} totals stayed, in the store, in Redis and over HTTP, and {sums(later)}")

@@ -9,8 +9,8 @@ from fleet.traffic import Traffic
 from harness.context import eventually, expect, expect_equal
 from harness.wire import Lost
 
-from .kafka import SETTINGS, behind
-from .lost import judge_loss, stopped
+from .kafka import SETTINGS
+from .lost import behind, judge_loss, stopped
 from .workers import finish
 
 CHECKED_SECONDS_MAX = 90.0  # Settings are looked at every minute.
