@@ -72,8 +72,12 @@ def elect(brokers, topic, partitions):
 
 def unclean(context):
     """A follower that was away is made leader (two copies of each partition, an unclean election): what it lacks was
-    acknowledged and is gone. That is found and named, and `quipu log adopt` goes on."""
+    acknowledged and is gone. That is found and named, what both had stays whole, and `quipu log adopt` goes on."""
     with OwnServers(context, "kafka", brokers=3) as brokers, over(context, "unclean", brokers, {"kafka.replication": 2}) as cluster:
+        whole = None
+        if context.all:  # All events of a scenario before the loss; where they are few for a quick look, the traffic of the loss is enough.
+            whole = Traffic(cluster.nodes, context.seed + 2, context.say, context.events, context.seconds).start()
+            whole.finish()
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds * 4).start()
         traffic.wait_for(0.05)
         now = copies(brokers, cluster.stem)
@@ -92,7 +96,7 @@ def unclean(context):
         elect(brokers, cluster.stem, torn)
         brokers.up(f"kafka-{leader}")
         context.note(f"partitions {', '.join(map(str, torn))} are led by a broker that was away for what it lacks")
-        loss_is_named(context, cluster, traffic, torn)
+        loss_is_named(context, cluster, traffic, torn, whole)
         adopt(context, cluster, cluster.stem + "-next")
 
 

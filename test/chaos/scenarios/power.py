@@ -153,7 +153,8 @@ def kafka_by_default(context):
     with Mains(context, "kafka") as mains:
         with over_kafka_of_its_own(context, "kafka_default", mains) as cluster:
             os.sync()  # The topic is there after the cut.
-            traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+            times = 2 if context.all else 1  # The events of a scenario are to be settled before the cut, in its middle.
+            traffic = Traffic(cluster.nodes, context.seed, context.say, times * context.events, times * context.seconds).start()
             traffic.wait_for(0.5)
             mains.cut()
             mains.up()
