@@ -10,7 +10,7 @@ from harness.context import eventually, expect, expect_equal
 from harness.wire import Lost
 
 from .kafka import SETTINGS
-from .lost import behind, judge_loss, stopped
+from .lost import behind, judge_loss, places_agree, stopped
 from .workers import finish
 
 CHECKED_SECONDS_MAX = 90.0  # Settings are looked at every minute.
@@ -214,14 +214,15 @@ def strange_written(context):
             expect(any(f"partition {partition}" in finding for finding in status["findings"]),
                    f"log status should name what stands in partition {partition}: {status['findings']}")
         cluster.must_live()
-        stored = cluster.stored()
+        stored, cached = places_agree(cluster, [traffic, later])
         changed = [key for key, total in totals.items() if stored.get(key) != total]
         expect(not changed, f"{len(changed)} totals of before changed, such as {changed[:3]}")
         missing = judge_loss(later, stored)
         cluster.stop()
         context.note(f"{copies} frames stood in the log once more and counted once; {len(wanted)} of {cluster.partitions} partitions "
                      f"stopped, each with its reason: " + "; ".join(said_of(cluster, partition) for partition in wanted))
-        context.note(f"{missing} of {later.settled()} later events stand behind them and are not counted, none is there twice")
+        context.note(f"{missing} of {later.settled()} later events stand behind them and are not counted, none is there twice; "
+                     f"{len(stored)} totals agree in the store and over HTTP, {cached} in Redis")
 
 
 TESTS = ()
