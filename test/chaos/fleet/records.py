@@ -11,6 +11,7 @@ TIMEOUT_MS = 10_000
 BATCH_HEADER = struct.Struct(">qiibIhiqqqhii")  # From the base offset to the number of records.
 CHECKED_FROM = 21  # Behind the checksum.
 NO_PRODUCER = -1
+APPEND_TIME = 8  # Of a batch's attributes: its times are the broker's, and that of all records is its newest.
 CASTAGNOLI = 0x82F63B78
 
 
@@ -82,9 +83,9 @@ def write(port, topic, partition, value):
     return offset
 
 
-def values_on_disk(directory, topic, partition):
-    """The values of the partition's records in their order, from the segments in the broker's directory."""
-    found = []
+def batches_on_disk(directory, topic, partition):
+    """The batches of a partition in their order, from the segments in the broker's directory: the fields of the header, and what follows
+    it."""
     for segment in sorted((directory / "data" / f"{topic}-{partition}").glob("*.log")):
         data = segment.read_bytes()
         at = 0
@@ -93,8 +94,25 @@ def values_on_disk(directory, topic, partition):
             end = at + 12 + fields[1]
             if fields[3] != 2 or end > len(data):
                 break  # Room that is not written yet.
-            found += values_in(data, at + BATCH_HEADER.size, fields[-1])
+            yield fields, data[at + BATCH_HEADER.size:end]
             at = end
+
+
+def values_on_disk(directory, topic, partition):
+    """The values of the partition's records in their order."""
+    found = []
+    for fields, body in batches_on_disk(directory, topic, partition):
+        found += values_in(body, 0, fields[-1])
+    return found
+
+
+def times_on_disk(directory, topic, partition):
+    """{offset of a record: when the broker appended it, in ms}. The topic must have the time of that (LogAppendTime)."""
+    found = {}
+    for (first, _, _, _, _, attributes, last, _, newest, *_), _ in batches_on_disk(directory, topic, partition):
+        if not attributes & APPEND_TIME:
+            raise AssertionError(f"the records of {topic}, partition {partition}, have their writers' times")
+        found.update(dict.fromkeys(range(first, first + last + 1), newest))
     return found
 
 
