@@ -84,7 +84,7 @@ overload:        ## Overloads the service for a minute on a slow disk, and says 
 	@tools/build release quipu -j $(JOBS)
 	@QUIPU_OVERLOAD_SECONDS=60 test/e2e/run.py --only overload
 
-chaos:           ## The distributed form through all faults, 200,000 events each; takes long
+chaos:           ## The distributed form through all faults, 200,000 events each; takes long, writes docs/results/chaos.md and overcount.md
 	@tools/install build test services
 	@tools/build release quipu -j $(JOBS)
 	@test/chaos/run.py --all --write docs/results/chaos.md
