@@ -121,6 +121,12 @@ void ApiNode::open_partitions() {
   partitions_ = open;
 }
 
+/// Sooner while a read waits for a position: who waits asks again after each step.
+std::int64_t ApiNode::settings_interval() const {
+  const bool awaited = reach_asked_at_ != 0 && now_ - reach_asked_at_ <= 2 * options_.settings_wait_ms;
+  return awaited ? options_.settings_wait_ms : options_.settings_ms;
+}
+
 /// Asks for the settings when it is time, and takes them. What can not be read leaves things as they are.
 void ApiNode::poll_settings() {
   if (settings_asked_) {
@@ -130,9 +136,7 @@ void ApiNode::poll_settings() {
     }
     return;
   }
-  const bool awaited = reach_asked_at_ != 0 && now_ - reach_asked_at_ <= 2 * options_.settings_wait_ms;
-  const auto interval = awaited ? options_.settings_wait_ms : options_.settings_ms;
-  if (now_ - settings_asked_at_ < interval && now_ >= settings_asked_at_) return;
+  if (now_ - settings_asked_at_ < settings_interval() && now_ >= settings_asked_at_) return;
   settings_asked_ = true;
   settings_asked_at_ = now_;
   policies_changed_ = false;
@@ -202,7 +206,7 @@ TimeMs ApiNode::next_step() const {
   const bool waits = !waiting_.empty() || !producer_.idle() || frames_.bytes() > 0 || reader_.waiting() > 0 ||
                      calls_.pending() > 0 || !resets_.empty() || settings_asked_;
   if (waits) return now_ + 1;
-  return std::min(now_ + kIdleStepMs, std::max(settings_asked_at_ + options_.settings_ms, now_ + 1));
+  return std::min(now_ + kIdleStepMs, std::max(settings_asked_at_ + settings_interval(), now_ + 1));
 }
 
 void ApiNode::drain() {

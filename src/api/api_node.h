@@ -202,6 +202,7 @@ class ApiNode final : public CounterService {
   std::unique_ptr<Waiting> take_waiting(Batch& batch, BatchClient& client);
   void go_on(std::uint64_t batch);
   void finish(std::unique_ptr<Waiting> waiting);
+  std::int64_t settings_interval() const;
   void poll_settings();
   void open_partitions();
   Result<void> take_settings(const SettingsReader::Settings& settings, bool policies);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <random>
@@ -156,6 +157,25 @@ TEST_F(ApiNodeTotals, WaitsForAPositionUntilTheWorkersHaveFlushedIt) {
             Code::kConflict);
   EXPECT_EQ(node->reach(std::vector<Position>{{Generation{1}, PartitionId{99}, Offset{1}}}).error().code,
             Code::kRefused);
+}
+
+TEST_F(ApiNodeTotals, WantsItsNextStepSoonWhileAReadWaitsForAPosition) {
+  start();
+  const auto outcome = run(add("a", 3));
+  const std::vector<Position> after{{Generation{1}, outcome.partition, outcome.offset}};
+  steps(2'000);
+  TimeMs longest = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto due = node->step(now);
+    longest = std::max(longest, due - now);
+    now = due;
+  }
+  EXPECT_GT(longest, 2 * options.settings_wait_ms) << "nobody waits";
+  flush();
+  // As the host does where nothing else happens: a step when the node says, and the read asks again after it.
+  const auto began = now;
+  while (!node->reach(after)->reached && now < began + 2'000) now = std::max(now, node->step(now));
+  EXPECT_LE(now - began, 2 * options.settings_wait_ms);
 }
 
 TEST_F(ApiNodeTotals, DoesNotBelieveWhatWasFlushedBeforeTheStoreForgot) {
