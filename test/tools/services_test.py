@@ -117,6 +117,15 @@ class Services(unittest.TestCase):
         self.assertIn(str(self.place / "redis" / "log"), run.stderr)
         self.assertIn("the disk is made of cheese", run.stderr)
 
+    def test_another_version_of_redis_is_refused_by_name(self):
+        program = self.work / "redis-server"
+        program.write_text("#!/bin/sh\necho 'Redis server v=6.2.1 sha=0'\n")
+        program.chmod(0o755)
+        run = services("up", *self.redis, path=f"{self.work}:{os.environ['PATH']}")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(f"Redis 7 is wanted, and {program} is: Redis server v=6.2.1", run.stderr)
+        self.assertNotIn("Traceback", run.stderr)
+
     def test_a_directory_with_other_things_is_refused_and_kept(self):
         self.place.mkdir()
         (self.place / "thesis").write_text("all of it")
