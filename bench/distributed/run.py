@@ -68,8 +68,7 @@ class Fleet(Cluster):
 
     def audit(self):
         """Whether every counter in the store is what a replay of the log gives."""
-        settings = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
-        return subprocess.run([*self.command, "audit", *settings], stdout=subprocess.DEVNULL, timeout=1200).returncode == 0
+        return subprocess.run([*self.command, "audit", *self.set_words], stdout=subprocess.DEVNULL, timeout=1200).returncode == 0
 
 
 class Bench:

@@ -80,12 +80,10 @@ def database(servers, name):
 
 class Audits(ClusterCase):
     def run_audit(self, cluster, words=()):
-        settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
-        return self.context.run([*cluster.command, "audit", "--json", *words, *settings], code=None)
+        return self.context.run([*cluster.command, "audit", "--json", *words, *cluster.set_words], code=None)
 
     def status(self, cluster):
-        settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
-        return json.loads(self.context.run([*cluster.command, "log", "status", "--json", *settings]).stdout)
+        return json.loads(self.context.run([*cluster.command, "log", "status", "--json", *cluster.set_words]).stdout)
 
     def audit(self, cluster, code=0, words=()):
         done = self.run_audit(cluster, words)

@@ -17,8 +17,7 @@ SECONDS_MAX = 10.0  # A second for an end in order, and the rest for a machine t
 class Interrupted(ClusterCase):
     def interrupt(self, cluster, verb, waits):
         """Starts a verb, and interrupts it once `waits` is true."""
-        settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
-        verb = subprocess.Popen([*cluster.command, *verb, "--json", *settings], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        verb = subprocess.Popen([*cluster.command, *verb, "--json", *cluster.set_words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             end = time.monotonic() + 30
             while not waits():

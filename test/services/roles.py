@@ -35,8 +35,7 @@ class Roles(ClusterCase):
             cluster.stop()
 
     def status(self, cluster, words=()):
-        settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
-        return self.context.run([*cluster.command, "log", "status", *words, *settings]).stdout.decode()
+        return self.context.run([*cluster.command, "log", "status", *words, *cluster.set_words]).stdout.decode()
 
     def test_log_status_says_how_many_events_wait(self):
         cluster = self.cluster("status")

@@ -107,23 +107,24 @@ class Services(unittest.TestCase):
         self.assertEqual(services("down", *self.redis).returncode, 0)
         self.assertIsNone(bystander.poll())
 
-    def test_a_server_that_does_not_start_is_named_with_its_last_words(self):
-        program = self.work / "redis-server"
-        program.write_text("#!/bin/sh\necho the disk is made of cheese\nexit 7\n")
-        program.chmod(0o755)
+    def up_with(self, script):
+        """What `up` says where redis-server is this script."""
+        self.program = self.work / "redis-server"
+        self.program.write_text(f"#!/bin/sh\n{script}\n")
+        self.program.chmod(0o755)
         run = services("up", *self.redis, path=f"{self.work}:{os.environ['PATH']}")
         self.assertEqual(run.returncode, 1)
+        return run
+
+    def test_a_server_that_does_not_start_is_named_with_its_last_words(self):
+        run = self.up_with("echo the disk is made of cheese; exit 7")
         self.assertIn("redis ended with code 7", run.stderr)
         self.assertIn(str(self.place / "redis" / "log"), run.stderr)
         self.assertIn("the disk is made of cheese", run.stderr)
 
     def test_another_version_of_redis_is_refused_by_name(self):
-        program = self.work / "redis-server"
-        program.write_text("#!/bin/sh\necho 'Redis server v=6.2.1 sha=0'\n")
-        program.chmod(0o755)
-        run = services("up", *self.redis, path=f"{self.work}:{os.environ['PATH']}")
-        self.assertEqual(run.returncode, 1)
-        self.assertIn(f"Redis 7 is wanted, and {program} is: Redis server v=6.2.1", run.stderr)
+        run = self.up_with("echo 'Redis server v=6.2.1 sha=0'")
+        self.assertIn(f"Redis 7 is wanted, and {self.program} is: Redis server v=6.2.1", run.stderr)
         self.assertNotIn("Traceback", run.stderr)
 
     def test_a_directory_with_other_things_is_refused_and_kept(self):

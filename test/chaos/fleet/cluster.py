@@ -110,6 +110,11 @@ class Cluster:
         self.nodes = [Role(self, f"api-{number}", "api") for number in range(1, nodes + 1)]
         self.workers = [Role(self, f"worker-{number}", "worker") for number in range(1, workers + 1)]
 
+    @property
+    def set_words(self):
+        """The settings as words of a command line."""
+        return [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
+
     def processes(self):
         return self.nodes + self.workers
 

@@ -43,8 +43,7 @@ def count_in_one_process(context):
 
 
 def quipu(cluster, *words):
-    settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
-    return [*cluster.command, *words, *settings]
+    return [*cluster.command, *words, *cluster.set_words]
 
 
 def has_begun(cluster):

@@ -208,8 +208,7 @@ def strange_written(context):
         for partition, word in wanted.items():
             expect(word in said_of(cluster, partition), f"partition {partition} should have stopped over {word!r} and said "
                                                         f"{said_of(cluster, partition)!r}")
-        settings = [word for key, value in cluster.settings.items() for word in ("--set", f"{key}={value}")]
-        status = json.loads(context.run([*cluster.command, "log", "status", "--json", *settings]).stdout)
+        status = json.loads(context.run([*cluster.command, "log", "status", "--json", *cluster.set_words]).stdout)
         for partition in wanted:
             expect(any(f"partition {partition}" in finding for finding in status["findings"]),
                    f"log status should name what stands in partition {partition}: {status['findings']}")
