@@ -47,6 +47,8 @@ std::string_view name_of(Fault fault) {
       "log's end went back",
       "log's end back, unseen",
       "topic made anew",
+      "another log's frame",
+      "adoption ends on its way",
       "partition added",
       "partition takes nothing",
       "replica down",

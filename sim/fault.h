@@ -53,6 +53,8 @@ enum class Fault : std::uint8_t {
   kEndWentBack,       ///< An unclean election: the newest records of a partition are gone.
   kEndBackUnseen,     ///< The same, and it has grown again before anybody asks where it ends.
   kTopicMadeAnew,     ///< The topic was deleted and made again.
+  kForeignFrame,      ///< A frame of another log stands in a topic that was made anew.
+  kAdoptionEnds,      ///< The process of who adopts the topic ends on the way.
   kPartitionAdded,    ///< The topic gets one more partition.
   kPartitionAway,     ///< A partition of the topic takes no records for a while.
   kReplicaDown,       ///< A node of the store can not be reached for a while.

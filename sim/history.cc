@@ -63,6 +63,14 @@ void History::new_log() {
   for (Counter& counter : counters_) counter.position = kNoOffset;
 }
 
+void History::lose_what_was_not_shown() {
+  for (Event& event : events_) {
+    settle(event, 0);
+    event.most_before = event.most_ever;
+    event.least_shown = 0;
+  }
+}
+
 History::AttemptNumber History::begin(EventNumber number) {
   Event& event = events_[number];
   const Counter& counter = counters_[event.counter];

@@ -69,6 +69,9 @@ class History {
   bool renewal_due(EventNumber event) const;
   /// The log was begun anew: ids are not known any more, and offsets begin anew.
   void new_log();
+  /// What was acknowledged and not in the rows is gone with its log, resets too: of each event anything up to what it
+  /// ever may have been is right. What a client was shown of the rows stays. Nothing is under way.
+  void lose_what_was_not_shown();
 
   AttemptNumber begin(EventNumber event);
   void end(EventNumber event, AttemptNumber attempt, End end);

@@ -1,6 +1,7 @@
 #include "sim/distributed/callers.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "sim/distributed/callers_parts.h"
@@ -108,6 +109,7 @@ void Callers::submit(std::unique_ptr<Request> request) {
     text += " " + text_of(operation);
     if (operation.kind != OperationKind::kRead) ++events_;
   }
+  for (Ask& ask : given.asks) ask.refused = refused_;
   if (!given.after.empty()) text += " after " + positions_text(given.after);
   trace_.line(text);
   requests_.push_back(std::move(request));
@@ -116,8 +118,41 @@ void Callers::submit(std::unique_ptr<Request> request) {
   nodes_[given.node]->submit(given.batch, given);
 }
 
+bool Callers::idle() const {
+  return std::ranges::all_of(requests_, [](const auto& request) { return request->done; });
+}
+
+void Callers::new_log(Generation generation, bool whole) {
+  for (auto& positions : positions_) {
+    for (const auto& [partition, offset] : positions) old_positions_.push_back({generation_, partition, offset});
+    positions.clear();
+  }
+  generation_ = generation;
+  end_open_resets();
+  history_->new_log();
+  if (!whole) {
+    history_->lose_what_was_not_shown();
+    due_since_.clear();
+  }
+  for (auto& caller : callers_) {
+    caller->source_events.clear();
+    caller->sequence = 0;
+    caller->session_after.clear();
+  }
+}
+
+/// A position of a log that is gone says nothing of this one, however small its offset is.
+void Callers::try_old_position(ApiNode& node) {
+  if (old_positions_.empty() || !random_.one_in(20)) return;
+  const Position old = old_positions_[random_.below(old_positions_.size())];
+  const auto reach = node.reach(std::span(&old, 1));
+  if (!reach && reach.error().code == Code::kConflict) return;
+  trace_.violation("a position of a log that is gone is not refused as a conflict");
+}
+
 void Callers::poll(std::size_t number) {
   if (nodes_[number] == nullptr) return;
+  try_old_position(*nodes_[number]);
   for (auto& request : requests_) {
     if (request->node != number || request->submitted || request->done) continue;
     const auto reach = nodes_[number]->reach(request->after);

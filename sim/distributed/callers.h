@@ -39,6 +39,14 @@ class Callers {
   /// What is known of the resets from outside: those that all partitions have are over.
   void look_at(const LogOracle& oracle);
 
+  /// What is asked for while this holds must not be acknowledged: no node has a log that it may write to.
+  void expect_refusal(bool refused) { refused_ = refused; }
+  /// The log that they were told positions of is gone, and counting goes on in another one: its ids and sources are not
+  /// known any more. `whole`: all that was acknowledged is in the rows; else what was not there is lost.
+  void new_log(Generation generation, bool whole);
+  /// Nothing that was asked is without an answer.
+  bool idle() const;
+
   /// From now on they ask for nothing new, and send again what was not answered and can be.
   void settle() { settling_ = true; }
   bool settled() const;
@@ -71,6 +79,7 @@ class Callers {
 
   void act(Caller& caller);
   void ask_something(Caller& caller, Request& request);
+  void try_old_position(ApiNode& node);
   void ask_in_session(Caller& caller, Request& request, std::size_t counter);
   void ask_again(Request& request);
   void ask_of_source(Caller& caller, Request& request);
@@ -101,6 +110,9 @@ class Callers {
   std::vector<History::EventNumber> with_id_;
   std::vector<History::EventNumber> plain_;
   std::vector<std::map<PartitionId, Offset>> positions_;       // By counter: what was acknowledged.
+  std::vector<Position> old_positions_;                         // Of logs that are gone.
+  Generation generation_{1};
+  bool refused_ = false;
   std::map<History::EventNumber, TimeMs> due_since_;  // Of those that are due; by the node's clock.
   const LogOracle* oracle_ = nullptr;
   TimeMs wall_ = 0;

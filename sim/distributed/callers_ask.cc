@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "ingest/ids.h"
@@ -6,6 +7,16 @@
 
 /// What callers ask.
 namespace quipu::sim {
+
+namespace {
+
+/// The old ones are not known any more in a log that was begun anew: one goes on under another name.
+std::string source_name(std::size_t number, Generation generation) {
+  const auto name = "source" + std::to_string(number);
+  return generation == Generation{1} ? name : name + "." + std::to_string(generation.value);
+}
+
+}  // namespace
 
 void Callers::ask_something(Caller& caller, Request& request) {
   if (settling_) {
@@ -73,7 +84,7 @@ void Callers::ask_in_session(Caller& caller, Request& request, std::size_t count
     caller.session_counter = counter;
     caller.session_after.clear();
     for (const auto& [partition, offset] : positions_[counter]) {
-      caller.session_after.push_back({settings_.identity.generation, partition, offset});
+      caller.session_after.push_back({generation_, partition, offset});
     }
   }
   request.after = caller.session_after;
@@ -101,7 +112,7 @@ void Callers::ask_of_source(Caller& caller, Request& request) {
   for (const auto event : caller.source_events) {
     if (history_->under_way(event)) return;
   }
-  const auto source = source_hash(settings_.node.secret, "default", "source" + std::to_string(caller.number));
+  const auto source = source_hash(settings_.node.secret, "default", source_name(caller.number, generation_));
   const auto most = random_.between(1, caller.batch_max);
   const auto ask = [&](History::EventNumber event) {
     ask_event(request, event, false);

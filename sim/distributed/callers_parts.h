@@ -25,6 +25,7 @@ struct Callers::Ask {
   History::Reset reset;
   History::Look look;
   bool positioned = false;  ///< A read that includes everything that was acknowledged when it was asked for.
+  bool refused = false;     ///< Asked when no node had a log that it may write to.
   bool in_session = false;  ///< A read with positions: it does not go back behind the one before.
 };
 

@@ -94,6 +94,9 @@ void Callers::note_position(std::size_t counter, const Outcome& outcome) {
 
 void Callers::answered_write(Ask& ask, const Operation& operation, const Outcome& outcome) {
   if (operation.memory_ack && !outcome.duplicate) return end(ask, History::End::kLate);
+  if (ask.refused && outcome.applied && !outcome.duplicate) {
+    return trace_.violation("a write is acknowledged though the topic is another one");
+  }
   const bool done = outcome.applied || outcome.duplicate;
   if (ask.kind == Ask::Kind::kEvent) {
     if (!done) return trace_.violation("an event was neither counted nor refused");

@@ -40,6 +40,19 @@ void SimCassandra::arrive_all() {
   }
 }
 
+void SimCassandra::repair() {
+  Rows newest;
+  for (const Node& node : nodes_) {
+    for (const auto& [key, cell] : node.rows) {
+      Cell& there = newest.try_emplace(key, cell).first->second;
+      there = std::max(there, cell);
+    }
+  }
+  for (Node& node : nodes_) {
+    for (const auto& [key, cell] : newest) take(node, key, cell);
+  }
+}
+
 /// Whether a node has the write in time.
 bool SimCassandra::reaches(std::size_t node, const Key& key, const Cell& cell) {
   if (!nodes_[node].up) {

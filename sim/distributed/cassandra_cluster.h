@@ -84,6 +84,8 @@ class SimCassandra {
   Rows all(std::string_view prefix) const;
   /// What is on its way to a node arrives now.
   void arrive_all();
+  /// Every node gets what another one has, as `nodetool repair` does.
+  void repair();
 
  private:
   struct Undo {

@@ -10,6 +10,10 @@ namespace {
 constexpr std::uint64_t kStepsMax = 120'000;
 /// For so many steps beyond what a run has at least its log may be damaged, where that was drawn.
 constexpr std::uint64_t kDamageStepsMax = 10'000;
+/// A topic is made anew only when the one before has been used, and the next one is used for so many steps at least.
+constexpr std::uint64_t kStepsBeforeAnew = 500;
+constexpr std::uint64_t kStepsAfterAdoption = 800;
+constexpr std::uint32_t kGenerationsMax = 3;
 /// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead
 /// stay for so long.
 constexpr std::uint64_t kClockMs = 3'000;
@@ -23,7 +27,7 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
     : random_(seed),
       trace_(trace),
       settings_(draw_distributed_settings(random_)),
-      topic_(settings_.partitions, random_, trace_),
+      topic_(settings_.partitions, settings_.identity.random, random_, trace_),
       oracle_(settings_.partitions, settings_.worker.ids_max),
       cassandra_(settings_, random_, trace_),
       cache_(settings_, random_, trace_),
@@ -39,6 +43,7 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
   topic_.appended = [this](PartitionId partition, Offset offset, ByteView record) {
     trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
                 std::to_string(record.size()) + " bytes");
+    if (injecting_) return;
     records_.appended(partition, offset, record);
     if (log_damaged_) return;
     oracle_.now = around_.steady;
@@ -86,9 +91,11 @@ bool DistributedWorld::strong() const { return callers_.events() >= kEventsMin &
 bool DistributedWorld::enough() {
   if (steps_ >= kStepsMax) return true;
   if (steps_ < settings_.steps_min || !strong()) return false;
+  if (adopted_at_ != 0 && steps_ - adopted_at_ < kStepsAfterAdoption) return false;
   if (strong_at_ == 0) strong_at_ = steps_;
+  const bool waits = settings_.faults.log_damaged != 0 || (settings_.faults.topic_anew != 0 && adopted_at_ == 0);
   // A log that is to be damaged waits for a moment in which it can be.
-  return settings_.faults.log_damaged == 0 || steps_ - strong_at_ >= kDamageStepsMax;
+  return !waits || steps_ - strong_at_ >= kDamageStepsMax;
 }
 
 void DistributedWorld::pass_time(TimeMs ms) {
@@ -145,6 +152,8 @@ void DistributedWorld::try_faults() {
   break_replicas();
   jump_clocks();
   if (strong() && random_.one_in(rates.log_damaged)) damage_log();
+  const bool used = steps_ - adopted_at_ >= kStepsBeforeAnew && generation_.value < kGenerationsMax;
+  if (used && random_.one_in(rates.topic_anew)) lose_topic();
 }
 
 /// Often for about as long as a node waits before it gives up: some of what waits is given up then, and some is not.
@@ -204,9 +213,9 @@ void DistributedWorld::crash_worker(std::size_t number) {
 
 void DistributedWorld::start_node(std::size_t number) {
   auto& machine = nodes_[number];
-  auto started =
-      NodeProcess::start(around_, number + 1, ++machine.boot, settings_.partitions, wall(machine.clock_ahead));
+  auto started = NodeProcess::start(around_, number + 1, ++machine.boot, wall(machine.clock_ahead));
   if (!started) return trace_.line("node " + std::to_string(number) + " does not start: " + started.error().what);
+  if (refusing_) return trace_.violation("node " + std::to_string(number) + " starts on another topic");
   trace_.line("node " + std::to_string(number) + " starts");
   machine.process = std::move(*started);
   callers_.begin_process(number, machine.process->node());
@@ -217,6 +226,7 @@ void DistributedWorld::start_worker(std::size_t number) {
   auto& machine = workers_[number];
   auto started = WorkerProcess::start(around_, ++processes_, wall(machine.clock_ahead));
   if (!started) return trace_.line("worker " + std::to_string(number) + " does not start: " + started.error().what);
+  if (refusing_) return trace_.violation("worker " + std::to_string(number) + " starts on another topic");
   trace_.line("worker " + std::to_string(number) + " starts");
   machine.process = std::move(*started);
   coordinator_.assign(topic_.partitions());
@@ -226,14 +236,14 @@ void DistributedWorld::step_node(std::size_t number) {
   auto& machine = nodes_[number];
   machine.process->step(wall(machine.clock_ahead));
   callers_.poll(number);
-  if (log_damaged_ || machine.process->node().state() == EngineState::kServing) return;
+  if (log_damaged_ || refusing_ || machine.process->node().state() == EngineState::kServing) return;
   trace_.violation("node " + std::to_string(number) + " has given up: " + machine.process->node().failure().what);
 }
 
 void DistributedWorld::step_worker(std::size_t number) {
   auto& machine = workers_[number];
   machine.process->step(wall(machine.clock_ahead));
-  if (log_damaged_) return;
+  if (log_damaged_ || refusing_) return;
   for (const PartitionHealth& health : machine.process->worker().health()) {
     if (!health.alarm.empty()) trace_.violation("worker " + std::to_string(number) + " stops: " + health.alarm);
   }

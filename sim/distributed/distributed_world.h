@@ -84,6 +84,17 @@ class DistributedWorld {
   void start_growth();
   void step_growth(std::size_t store_requests);
 
+  // world_adoption.cc
+  void lose_topic();
+  void make_topic_anew(bool foreign);
+  bool come_to_rest();
+  bool all_refuse() const;
+  void expect_refusal();
+  void stop_all();
+  RowBatch freeze(bool all);
+  void adopt(const RowBatch& rows);
+  RowBatch stored_rows();
+
   // world_quiet.cc
   void stop_faults();
   void settle();
@@ -127,6 +138,10 @@ class DistributedWorld {
   std::uint64_t strong_at_ = 0;  // The step in which the run had seen enough.
   bool faulty_ = true;
   bool log_damaged_ = false;
+  bool refusing_ = false;         // The topic is another one than the store counts from.
+  bool injecting_ = false;        // What is appended is another log's.
+  std::uint64_t adopted_at_ = 0;  // The step of the last adoption; 0: none was.
+  Generation generation_{1};
   ChainRecords records_;
   // Of a partition whose end went back unseen: what stood in it, and how much of that stayed.
   std::optional<PartitionId> cut_;

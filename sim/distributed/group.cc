@@ -30,6 +30,12 @@ Result<void> SimGroup::health() const {
   return {};
 }
 
+void SimCoordinator::forget() {
+  owners_.clear();
+  moving_.clear();
+  zombies_.clear();
+}
+
 void SimCoordinator::join(SimGroup& member) { members_.push_back(&member); }
 
 void SimCoordinator::leave(SimGroup& member) {

@@ -32,6 +32,8 @@ class SimCoordinator {
   /// The group loses patience with one that does not hand on, or a zombie hears that it is one.
   void lose();
   void lose_all();
+  /// Nobody is in it any more: it begins anew.
+  void forget();
   /// `released` of a member.
   void released(SimGroup& member, PartitionId partition);
 

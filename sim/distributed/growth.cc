@@ -16,13 +16,14 @@ constexpr TimeMs kRetryMs = 10;
 Result<std::unique_ptr<GrowthProcess>> GrowthProcess::start(Surroundings& around, std::uint64_t number,
                                                             std::uint16_t partitions, TimeMs wall) {
   std::unique_ptr<GrowthProcess> made(new GrowthProcess(around, number, wall));
-  auto store = StoreProcess::open(around, made->wall_);
-  if (!store) return std::unexpected(store.error());
-  made->store_ = std::move(*store);
+  auto begun = BegunProcess::begin(around, made->wall_);
+  if (!begun) return std::unexpected(begun.error());
+  made->store_ = std::move(begun->store);
+  made->log_ = begun->identity.log;
   const auto settings = made->store_.store->settings();
   if (!settings) return std::unexpected(settings.error());
-  const auto first = around.settings.partitions;
-  const auto open = open_partitions_in(*settings, around.settings.identity.generation, first);
+  const auto first = begun->identity.id_partitions;
+  const auto open = open_partitions_in(*settings, made->log_.generation, first);
   if (!open) return std::unexpected(open.error());
   auto& options = made->options_;
   options.first = first;
@@ -43,7 +44,7 @@ Result<bool> GrowthProcess::step(TimeMs wall) {
   if (options_.before >= options_.partitions) return true;  // Another one had written it, which is seen now.
   if (!growth_) {
     if (around_.steady <= settled_at_) return false;
-    view_ = std::make_unique<SimLogView>(around_.topic, around_.settings, around_.random, around_.trace,
+    view_ = std::make_unique<SimLogView>(around_.topic, log_, around_.settings, around_.random, around_.trace,
                                          around_.steady);
     appender_.emplace(*view_, NodeIdentity{kOperatorNodes + number_, 1}, options_.retry_ms);
     growth_.emplace(options_, *view_, *store_.store, *appender_);

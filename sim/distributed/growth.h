@@ -38,6 +38,7 @@ class GrowthProcess {
   TimeMs wall_;
   TimeMs settled_at_ = 0;
   LogGrowthOptions options_;
+  LogIdentity log_;
   StoreProcess store_;
   // Made when everybody has heard.
   std::unique_ptr<SimLogView> view_;

@@ -24,6 +24,17 @@ class LogOracle {
   LogOracle(std::uint16_t partitions, std::size_t window)
       : partitions_(partitions), opened_(partitions), window_(window) {}
 
+  /// Counting goes on in another log: the shards of the one before stay as the store's rows have them.
+  void begin_generation(Generation generation, std::uint16_t partitions, const RowBatch& rows) {
+    generation_ = generation;
+    partitions_ = std::vector<Partition>(partitions);
+    opened_ = partitions;
+    resets.clear();
+    plain_events_.clear();
+    frozen_.clear();
+    for (const auto& item : rows.items()) frozen_[std::string(rows.counter(item))][item.shard] = item.row;
+  }
+
   void add_partition() { partitions_.emplace_back(); }
   /// These take events soon, or do: whatever reset is not in all others by now must be in them too before it is over.
   /// One that is over they are told of before they take any.
@@ -48,7 +59,17 @@ class LogOracle {
 
   /// The shard as of exactly this offset, at which it must have been touched.
   std::optional<Row> at(PartitionId partition, const std::string& counter, Offset applied) const {
-    const auto& history = partitions_[partition.value].history;
+    return at({generation_, partition}, counter, applied);
+  }
+  std::optional<Row> at(const ShardId& shard, const std::string& counter, Offset applied) const {
+    if (shard.generation != generation_) {
+      const auto frozen = frozen_.find(counter);
+      if (frozen == frozen_.end() || !frozen->second.contains(shard)) return std::nullopt;
+      const Row& row = frozen->second.at(shard);
+      return row.applied == applied ? std::optional(row) : std::nullopt;
+    }
+    if (shard.partition.value >= partitions_.size()) return std::nullopt;
+    const auto& history = partitions_[shard.partition.value].history;
     const auto found = history.find(counter);
     if (found == history.end()) return std::nullopt;
     for (const Row& row : found->second) {
@@ -88,6 +109,9 @@ class LogOracle {
         if (row.epoch == epoch) reached = row.total;
       }
       sum += reached;
+    }
+    if (const auto frozen = frozen_.find(counter); frozen != frozen_.end()) {
+      for (const auto& [shard, row] : frozen->second) sum += row.epoch == epoch ? row.total : 0;
     }
     return sum;
   }
@@ -145,18 +169,22 @@ class LogOracle {
     Wide sum = 0;
     bool flagged = false;
     Epoch highest{};
-    for (const Partition& partition : partitions_) {
-      const auto found = partition.history.find(counter);
-      if (found == partition.history.end()) continue;
-      const Row& row = found->second.back();
+    const auto add = [&](const Row& row) {
       if (row.epoch > highest) {
         sum = 0;
         flagged = false;
       }
       highest = std::max(highest, row.epoch);
-      if (row.epoch != highest) continue;
+      if (row.epoch != highest) return;
       sum += row.total;
       flagged |= row.flags != 0;
+    };
+    for (const Partition& partition : partitions_) {
+      const auto found = partition.history.find(counter);
+      if (found != partition.history.end()) add(found->second.back());
+    }
+    if (const auto frozen = frozen_.find(counter); frozen != frozen_.end()) {
+      for (const auto& [shard, row] : frozen->second) add(row);
     }
     return {sum, flagged};
   }
@@ -197,7 +225,7 @@ class LogOracle {
     Row row = rows.empty() ? Row{} : rows.back();
     row.applied = offset;
     if (entry.kind == EntryKind::kReset) {
-      const auto epoch = entry.epoch == Epoch{} ? epoch_of(Generation{1}, offset) : entry.epoch;
+      const auto epoch = entry.epoch == Epoch{} ? epoch_of(generation_, offset) : entry.epoch;
       note_reset(partition, entry, offset, epoch);
       if (epoch > row.epoch) row = {0, 0, epoch, offset, 0};
     } else {
@@ -222,6 +250,8 @@ class LogOracle {
     }
   }
 
+  Generation generation_{1};
+  std::map<std::string, std::map<ShardId, Row>> frozen_;  // By counter: of the logs before.
   std::vector<Partition> partitions_;
   std::size_t opened_;  // The first so many take events, or will before any other reset.
   std::size_t window_;

@@ -16,9 +16,10 @@ void destroy(void* record) { delete static_cast<Bytes*>(record); }
 
 }  // namespace
 
-SimLogView::SimLogView(SimTopic& topic, const DistributedSettings& settings, Random& random, Trace& trace,
-                       const TimeMs& now)
+SimLogView::SimLogView(SimTopic& topic, const LogIdentity& identity, const DistributedSettings& settings,
+                       Random& random, Trace& trace, const TimeMs& now)
     : topic_(topic),
+      identity_(identity),
       settings_(settings),
       random_(random),
       trace_(trace),
@@ -40,7 +41,7 @@ void SimLogView::know(Place& place, Offset end) {
 }
 
 void SimLogView::look() {
-  if (topic_.id() != topic_id_) {
+  if (topic_.id() != topic_id_ || topic_.random_bits() != identity_.random) {
     damage_ = Error{Code::kDamaged, "the topic is another one than it was", 0};
     return;
   }
@@ -109,7 +110,8 @@ void SimLogView::commit() {
 void SimLogView::move() {
   for (std::size_t p = 0; p < places_.size(); ++p) {
     Place& at = places_[p];
-    const bool takes = topic_.takes(PartitionId{static_cast<std::uint16_t>(p)});
+    // One that was deleted is not there any more.
+    const bool takes = topic_.id() != topic_id_ || topic_.takes(PartitionId{static_cast<std::uint16_t>(p)});
     for (auto left = takes ? random_.below(at.sent.size() + 1) : 0; left > 0; --left) {
       const Sent sent = std::move(at.sent.front());
       at.sent.pop_front();

@@ -23,7 +23,9 @@ namespace quipu::sim {
 ///                      └── all of it: unknown
 class SimLogView final : public EventLog {
  public:
-  SimLogView(SimTopic& topic, const DistributedSettings& settings, Random& random, Trace& trace, const TimeMs& now);
+  /// `identity`: of the log that is known; a topic that is another one is damage from the beginning.
+  SimLogView(SimTopic& topic, const LogIdentity& identity, const DistributedSettings& settings, Random& random,
+             Trace& trace, const TimeMs& now);
 
   /// What is on its way goes on: some records arrive, some answers come back.
   void move();
@@ -45,7 +47,7 @@ class SimLogView final : public EventLog {
   /// A partition lost frames that were acknowledged, as acknowledgements say. Nothing is written any more.
   const std::optional<Error>& loss() const { return loss_; }
 
-  const LogIdentity& identity() const override { return settings_.identity; }
+  const LogIdentity& identity() const override { return identity_; }
   std::uint16_t partitions() const override { return static_cast<std::uint16_t>(places_.size()); }
   std::int64_t partitions_age_ms() const override { return now_ - looked_at_; }
   bool commits_atomically() const override { return false; }
@@ -90,6 +92,7 @@ class SimLogView final : public EventLog {
   std::string name(PartitionId partition) const { return "partition " + std::to_string(partition.value); }
 
   SimTopic& topic_;
+  const LogIdentity identity_;
   const DistributedSettings& settings_;
   Random& random_;
   Trace& trace_;

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "api/api_node.h"
 #include "base/result.h"
+#include "cluster/cluster_identity.h"
 #include "sim/distributed/cache_server.h"
 #include "sim/distributed/cassandra_driver.h"
 #include "sim/distributed/group.h"
@@ -42,12 +44,22 @@ struct StoreProcess {
   static Result<StoreProcess> open(Surroundings& around, const TimeMs& wall);
 };
 
+/// What a process that counts begins with, as the product's has it: a store, and by what it says the log that all count
+/// from. The first process says so.
+struct BegunProcess {
+  StoreProcess store;
+  ClusterIdentity identity;
+
+  /// Waits for the store, and may fail; kDamaged where the topic is another one.
+  static Result<BegunProcess> begin(Surroundings& around, const TimeMs& wall);
+};
+
 /// A process with an API node.
 class NodeProcess {
  public:
   /// `boot`: which start of it this is.
   static Result<std::unique_ptr<NodeProcess>> start(Surroundings& around, std::uint64_t number, std::uint32_t boot,
-                                                    std::uint16_t open_partitions, TimeMs wall);
+                                                    TimeMs wall);
   ~NodeProcess();
   NodeProcess(const NodeProcess&) = delete;
   NodeProcess& operator=(const NodeProcess&) = delete;
@@ -57,14 +69,14 @@ class NodeProcess {
   void move(std::size_t store_requests);
 
   ApiNode& node() { return *node_; }
-  SimLogView& view() { return view_; }
+  SimLogView& view() { return *view_; }
 
  private:
   NodeProcess(Surroundings& around, TimeMs wall);
 
   Surroundings& around_;
   TimeMs wall_;
-  SimLogView view_;
+  std::optional<SimLogView> view_;
   SimCache cache_;
   StoreProcess store_;
   std::unique_ptr<DirectSettingsReader> settings_;
@@ -84,19 +96,19 @@ class WorkerProcess {
   void move(std::size_t store_requests);
 
   Worker& worker() { return *worker_; }
-  SimLogView& view() { return view_; }
+  SimLogView& view() { return *view_; }
 
  private:
-  WorkerProcess(Surroundings& around, std::uint64_t number, TimeMs wall);
+  WorkerProcess(Surroundings& around, TimeMs wall);
 
   Surroundings& around_;
   TimeMs wall_;
-  SimLogView view_;
-  SimGroup group_;
+  std::optional<SimLogView> view_;
+  std::optional<SimGroup> group_;
   SimCache cache_;
   StoreProcess store_;
   std::unique_ptr<StartPartitionStore> partitions_;
-  InOrderAppender appender_;
+  std::optional<InOrderAppender> appender_;
   std::unique_ptr<Worker> worker_;
 };
 

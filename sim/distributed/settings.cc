@@ -124,6 +124,11 @@ DistributedSettings draw_distributed_settings(Random& random) {
     settings.node.producer.frames_in_flight_max = random.pick<std::size_t>({1, 2, 3});
     settings.source_batches = 2;
   }
+  settings.faults.adoption_ends = draw_rate(random, 5, 60);
+  if (random.one_in(8)) {
+    settings.faults.topic_anew = random.between(200, 1'500);
+    settings.faults.log_damaged = 0;
+  }
   return settings;
 }
 

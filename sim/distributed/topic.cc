@@ -103,11 +103,13 @@ LogBounds SimTopic::told_bounds(PartitionId partition) const {
   return told;
 }
 
-void SimTopic::make_anew() {
+void SimTopic::make_anew(std::uint16_t partitions) {
   ++id_;
+  bits_.back() = std::byte{static_cast<std::uint8_t>(std::to_integer<unsigned>(bits_.back()) + 1)};
   late_.clear();
   boots_.clear();
-  for (Kept& kept : partitions_) kept = {};
+  partitions_.clear();
+  partitions_.resize(partitions);
 }
 
 }  // namespace quipu::sim

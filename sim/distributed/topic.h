@@ -21,8 +21,11 @@ namespace quipu::sim {
 /// gaps. Everyone sees the same, until an unclean election or a topic made anew takes that away.
 class SimTopic {
  public:
-  SimTopic(std::uint16_t partitions, Random& random, Trace& trace)
-      : random_(random), trace_(trace), partitions_(partitions) {}
+  using RandomBits = decltype(LogIdentity::random);
+
+  /// `bits`: of the first topic; a later one has others.
+  SimTopic(std::uint16_t partitions, const RandomBits& bits, Random& random, Trace& trace)
+      : random_(random), trace_(trace), bits_(bits), partitions_(partitions) {}
 
   /// Fetches are late, and partitions away, only while this is set.
   bool faulty = false;
@@ -38,6 +41,8 @@ class SimTopic {
   bool takes(PartitionId partition) const { return !faulty || partitions_.at(partition.value).away_until <= now; }
   /// Another one each time that the topic is made.
   std::uint64_t id() const { return id_; }
+  /// The same, as a log's identity has it.
+  const RandomBits& random_bits() const { return bits_; }
 
   Offset append(PartitionId partition, ByteView record);
   LogBounds bounds(PartitionId partition) const;
@@ -65,7 +70,7 @@ class SimTopic {
   /// Where it begins and ends, as who asks is told.
   LogBounds told_bounds(PartitionId partition) const;
   /// The topic was deleted and made anew: it is empty, and what was left behind does not know it.
-  void make_anew();
+  void make_anew(std::uint16_t partitions);
 
  private:
   struct Kept {
@@ -86,6 +91,7 @@ class SimTopic {
 
   Random& random_;
   Trace& trace_;
+  RandomBits bits_;
   std::vector<Kept> partitions_;
   std::vector<Late> late_;
   std::map<std::pair<PartitionId, std::uint64_t>, std::set<std::uint32_t>> boots_;  // Of a node, by its records there.

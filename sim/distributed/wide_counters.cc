@@ -55,6 +55,10 @@ void WideCounters::end_process(std::size_t number) {
   });
 }
 
+void WideCounters::new_log() {
+  for (Counter& counter : counters_) counter.acknowledged = counter.unknown = 0;
+}
+
 void WideCounters::act() {
   std::erase_if(requests_, [](const auto& request) { return request->done; });
   const auto number = random_.below(nodes_.size());
@@ -179,7 +183,7 @@ void WideCounters::check_store(const RowBatch& rows, const LogOracle& oracle) {
   for (const RowBatch::Item& item : rows.items()) {
     const std::string name(rows.counter(item));
     if (std::ranges::find(counters_, name, &Counter::name) == counters_.end()) continue;
-    const auto row = oracle.at(item.shard.partition, name, item.row.applied);
+    const auto row = oracle.at(item.shard, name, item.row.applied);
     if (row && row->total == item.row.total && row->events == item.row.events && row->flags == item.row.flags) continue;
     return trace_.violation("the store has of " + name + " in partition " +
                             std::to_string(item.shard.partition.value) + " " + text_of(item.row) + ", the log says " +

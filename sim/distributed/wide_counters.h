@@ -35,6 +35,8 @@ class WideCounters {
 
   /// Something is asked of some node.
   void act();
+  /// Counting goes on in another log, and what the one before had is not counted any more.
+  void new_log();
   /// Everything that was asked has its answer.
   bool settled() const;
 

@@ -33,17 +33,12 @@ void DistributedWorld::damage_log() {
   const auto alive = [](const auto& machine) { return machine.process != nullptr; };
   if (!std::ranges::all_of(nodes_, alive) || !std::ranges::all_of(workers_, alive)) return;
   const PartitionId partition{static_cast<std::uint16_t>(random_.below(topic_.partitions()))};
-  switch (random_.below(5)) {
+  switch (random_.below(4)) {
     case 0:
-      trace_.fault(Fault::kTopicMadeAnew);
-      topic_.make_anew();
-      log_damaged_ = true;
-      break;
-    case 1:
       log_damaged_ = cut_log(partition, true);
       break;
+    case 1:
     case 2:
-    case 3:
       log_damaged_ = cut_log(partition, false);
       break;
     default:

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "sim/distributed/distributed_world.h"
-#include "store/cassandra_rows.h"
 
 /// The end of a run, when faults have stopped.
 namespace quipu::sim {
@@ -17,7 +16,6 @@ constexpr TimeMs kTurnMs = 3;
 constexpr int kCacheTurns = 30;
 constexpr TimeMs kCacheTurnMs = 100;
 __extension__ using Sum = __int128;
-constexpr std::string_view kRows("counters\0", 9);
 
 }  // namespace
 
@@ -165,12 +163,8 @@ void DistributedWorld::check_reads(const std::string& when) {
 
 /// The store's rows alone: the sum of the shards of the highest epoch.
 void DistributedWorld::check_store() {
-  RowBatch rows;
-  for (const auto& [key, cell] : cassandra_.all(kRows)) {
-    const auto bytes = key.substr(kRows.size()) + cell.value;
-    CassandraReader reader(bytes);
-    if (auto read = read_shard(reader, rows); !read) return trace_.violation(read.error().what);
-  }
+  const RowBatch rows = stored_rows();
+  if (trace_.failed()) return;
   wide_.check_store(rows, oracle_);
   std::map<std::string, std::pair<Epoch, Sum>, std::less<>> sums;
   for (const auto& item : rows.items()) {

@@ -31,6 +31,7 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"chains-not-in-watermark", "no chain table goes to the store with a watermark", kBoth},
     {"chains-newer-than-watermark", "the chains beside a watermark are newer than it", kBoth},
     {"sources-newer-than-watermark", "the sources beside a watermark are newer than it", kBoth},
+    {"row-key-without-generation", "rows of a log begun anew take the place of the older log's rows", kBoth},
     // Of the embedded form.
     {"commit-before-flush", "the watermark goes to the store before the rows below it", kEmbedded},
     {"ack-before-sync", "a write is called durable before it is synced", kEmbedded},
@@ -58,8 +59,6 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"read-error-is-torn-tail", "what can not be read at start counts as torn", kEmbedded},
     {"last-group-not-synced-again", "the last group is not synced once more at start", kEmbedded},
     {"clock-back-stops-retries", "the log's clock never goes back", kEmbedded},
-    {"row-key-without-generation", "rows of a log begun anew take the place of the older log's rows", kEmbedded,
-     "its log is not begun anew"},
     // Of the distributed form.
     {"timestamp-without-offset",
      "rows are written with one timestamp, so that the larger bytes win and not the newer row", kDistributed},
@@ -97,6 +96,9 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"opened-without-epochs", "added partitions take events without being told of the resets before", kDistributed},
     {"opened-before-watermarks", "added partitions are told of the resets in the rows before all of those are there",
      kDistributed},
+    {"generation-not-raised", "a log that is adopted keeps the generation of the one before", kDistributed},
+    {"other-frames-adopted", "a log is adopted though another log's frames stand in it", kDistributed},
+    {"adopted-without-epochs", "a log is adopted without being told of the resets before", kDistributed},
     {"ids-follow-added-partitions", "an id's partition depends on how many partitions take events now", kDistributed},
 });
 

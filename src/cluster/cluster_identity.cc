@@ -13,6 +13,23 @@ constexpr std::string_view kMigrating = "migrating\n";
 
 }  // namespace
 
+ClusterIdentity counting_from(ClusterIdentity before, const LogIdentity& log, std::uint16_t partitions) {
+  before.log = log;
+  before.id_partitions = partitions;
+  return before;
+}
+
+Result<std::optional<ClusterIdentity>> cluster_identity_in(
+    std::span<const std::pair<std::string, std::string>> settings) {
+  for (const auto& [name, text] : settings) {
+    if (name != kClusterSetting) continue;
+    auto identity = read_cluster_text(text);
+    if (!identity) return std::unexpected(identity.error());
+    return std::optional(std::move(*identity));
+  }
+  return std::optional<ClusterIdentity>();
+}
+
 std::string cluster_text(const ClusterIdentity& identity) {
   std::string text;
   const auto line = [&text](std::string_view name, std::string_view value) {

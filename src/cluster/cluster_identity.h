@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
@@ -22,6 +25,9 @@ struct ClusterIdentity {
   friend bool operator==(const ClusterIdentity&, const ClusterIdentity&) = default;
 };
 
+/// What all agree on once they count from another log, which has so many partitions; the rest stays.
+ClusterIdentity counting_from(ClusterIdentity before, const LogIdentity& log, std::uint16_t partitions);
+
 inline constexpr std::string_view kClusterSetting = "cluster";
 
 /// The setting's text.
@@ -34,5 +40,9 @@ std::string migrating_text(const ClusterIdentity& from);
 /// kRefused for migrating_text. kDamaged, naming the line, when it is not what cluster_text writes; kRefused when a
 /// newer version wrote it.
 Result<ClusterIdentity> read_cluster_text(std::string_view text);
+
+/// What a store's settings say; nullopt where no process has begun yet. Errors as of read_cluster_text.
+Result<std::optional<ClusterIdentity>> cluster_identity_in(
+    std::span<const std::pair<std::string, std::string>> settings);
 
 }  // namespace quipu

@@ -1,5 +1,6 @@
 #include "cluster/new_log.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,7 +10,6 @@
 #include "cluster/epoch_writer.h"
 #include "cluster/shared_parts.h"
 #include "cluster/waiting_store.h"
-#include "event/frame.h"
 #include "ingest/policy_text.h"
 #include "node/bring_in.h"
 #include "node/data_directory.h"
@@ -17,52 +17,40 @@
 #include "node/embedded.h"
 #include "node/log_lines.h"
 #include "node/node_clock.h"
+#include "worker/in_order_appender.h"
+#include "worker/log_adoption.h"
+#include "worker/new_log_check.h"
+#include "worker/setting_put.h"
 
 namespace quipu {
 namespace {
 
 /// One write of rows; as many as a store takes at a time without being slow.
 constexpr std::size_t kRowsPerWrite = 1'000;
-constexpr Offset kFirstOffset{1};
-constexpr std::int64_t kReadMsMax = 30'000;  // For one frame of a partition.
 constexpr std::int64_t kTurnMs = 50;
-constexpr std::int64_t kRetryMs = 1'000;
 
 Result<std::unique_ptr<KafkaLog>> open_next(const Config& config, Generation before, Doorbell& bell) {
-  if (before.value >= kGenerationMax) return failure(Code::kRefused, "there were as many logs as can be counted");
+  const auto next = generation_after(before);
+  if (!next) return std::unexpected(next.error());
   auto options = kafka_options(config, [&bell] { bell.ring(); });
   if (!options) return std::unexpected(options.error());
-  options->generation = Generation{before.value + 1};
+  options->generation = *next;
   return KafkaLog::open(std::move(*options));
 }
 
-/// A topic in which another log's frames stand, such as those of a node that went on while it was made anew, is no
-/// beginning: workers would stop at them. Frames of its own are there where this was interrupted before.
-Result<void> expect_own_frames(KafkaLog& log, const std::string& topic, Doorbell& bell) {
-  const auto refused = [&](PartitionId partition, const std::string& what) {
-    return failure(Code::kRefused, "topic " + topic + ", partition " + std::to_string(partition.value) + " " + what +
-                                       ": it is no new log. Stop all nodes and workers, and name another topic by "
-                                       "kafka.topic, or make this one anew");
-  };
-  for (std::uint16_t p = 0; p < log.partitions(); ++p) {
-    const PartitionId partition{p};
-    const auto bounds = log.bounds(partition);
-    if (bounds.end <= kFirstOffset) continue;
-    if (bounds.begin > kFirstOffset) return refused(partition, "has lost its first records");
-    log.seek(partition, kFirstOffset);
-    LogRead read;
-    for (const auto until = steady_clock_ms() + kReadMsMax; read.frames.empty();) {
-      if (steady_clock_ms() > until) return busy("topic " + topic + " can not be read now", kRetryMs);
-      bell.wait(kTurnMs);
-      log.tick(wall_clock_ms());
-      auto some = log.read(partition, kFirstOffset, 1);
-      if (!some) return std::unexpected(some.error());
-      read = std::move(*some);
-    }
-    const auto frame = decode_frame(read.frame(read.frames.front()));
-    if (!frame || frame->header().identity != log.identity()) return refused(partition, "has frames of another log");
+/// Takes steps until they are through.
+Result<void> go_through(EventLog& log, Doorbell& bell, const std::function<Result<bool>()>& step) {
+  while (true) {
+    const auto done = step();
+    if (!done) return std::unexpected(done.error());
+    if (*done) return {};
+    bell.wait(kTurnMs);
+    log.tick(wall_clock_ms());
   }
-  return {};
+}
+
+NewLogCheck::Seek seek_in(KafkaLog& log) {
+  return [&log](PartitionId partition, Offset next) { log.seek(partition, next); };
 }
 
 /// Brings everything that a directory's log has into its store, and ends.
@@ -106,16 +94,6 @@ Result<void> copy_rows(WaitingStore& from, WaitingStore& to, BegunLog& report) {
   });
 }
 
-/// Makes `report.after` what all processes go by, and sees that it is: another may write at the same moment.
-Result<void> put_identity(WaitingStore& waiting, CounterStore& store, const BegunLog& report) {
-  if (auto put = waiting.write({}, {{std::string(kClusterSetting), cluster_text(report.after)}}, true); !put)
-    return put;
-  const auto there = known_identity(store);
-  if (there && *there == report.after) return {};
-  return failure(Code::kBusy,
-                 "the store does not say what was written: another process wrote at the same moment; run this again");
-}
-
 }  // namespace
 
 Result<BegunLog> adopt_topic(const Config& config) {
@@ -130,20 +108,18 @@ Result<BegunLog> adopt_topic(const Config& config) {
   report.before = **known;
   auto log = open_next(config, report.before.log.generation, bell);
   if (!log) return std::unexpected(log.error());
-  if ((*log)->identity().random == report.before.log.random) {
-    return failure(Code::kRefused, "topic " + config.cluster.kafka_topic +
-                                       " is the one that the store counts from: there is nothing to adopt. Where it is "
-                                       "damaged, name another topic by kafka.topic, or remove this one first");
-  }
-  if (auto own = expect_own_frames(**log, config.cluster.kafka_topic, bell); !own) return std::unexpected(own.error());
-  auto told = write_epochs(*store->store, **log, bell);
-  if (!told) return std::unexpected(told.error());
-  report.counters_reset = *told;
-  report.after = report.before;
-  report.after.log = (*log)->identity();
-  report.after.id_partitions = (*log)->partitions();
-  WaitingStore waiting(*store->store, bell);
-  if (auto put = put_identity(waiting, *store->store, report); !put) return std::unexpected(put.error());
+  report.after = counting_from(report.before, (*log)->identity(), (*log)->partitions());
+  LogAdoptionOptions options;
+  options.before = report.before.log;
+  options.topic = config.cluster.kafka_topic;
+  options.setting = kClusterSetting;
+  options.text = cluster_text(report.after);
+  InOrderAppender appender(**log, new_node(), options.retry_ms);
+  LogAdoption adoption(options, **log, seek_in(**log), *store->store, appender);
+  const auto adopted =
+      go_through(**log, bell, [&adoption] { return adoption.step(steady_clock_ms(), wall_clock_ms()); });
+  if (!adopted) return std::unexpected(adopted.error());
+  report.counters_reset = adoption.counters();
   return report;
 }
 
@@ -182,7 +158,10 @@ Result<BegunLog> migrate_store(const Config& config) {
   }
   auto log = open_next(config, report.before.log.generation, bell);
   if (!log) return std::unexpected(log.error());
-  if (auto own = expect_own_frames(**log, config.cluster.kafka_topic, bell); !own) return std::unexpected(own.error());
+  NewLogCheck check({config.cluster.kafka_topic}, **log, seek_in(**log));
+  if (auto own = go_through(**log, bell, [&check] { return check.step(steady_clock_ms()); }); !own) {
+    return std::unexpected(own.error());
+  }
   WaitingStore from(**old_store, old_bell);
   WaitingStore to(*store->store, bell);
   if (auto copied = copy_rows(from, to, report); !copied) return std::unexpected(copied.error());
@@ -193,9 +172,7 @@ Result<BegunLog> migrate_store(const Config& config) {
   if (!told) return std::unexpected(told.error());
   report.counters_reset = *told;
 
-  report.after = report.before;
-  report.after.log = (*log)->identity();
-  report.after.id_partitions = (*log)->partitions();
+  report.after = counting_from(report.before, (*log)->identity(), (*log)->partitions());
   // Before the store counts from its topic: a directory that went on would count what nobody brings over.
   const auto& cluster = config.cluster;
   const auto& place =
@@ -203,7 +180,10 @@ Result<BegunLog> migrate_store(const Config& config) {
   if (auto left = directory->leave("topic " + cluster.kafka_topic + " and " + place); !left) {
     return std::unexpected(left.error());
   }
-  if (auto put = put_identity(to, *store->store, report); !put) return std::unexpected(put.error());
+  SettingPut identity({}, *store->store, std::string(kClusterSetting), cluster_text(report.after));
+  if (auto put = go_through(**log, bell, [&identity] { return identity.step(steady_clock_ms()); }); !put) {
+    return std::unexpected(put.error());
+  }
   return report;
 }
 

@@ -51,13 +51,7 @@ Result<void> tell_of_rows(SharedParts& parts) {
 Result<std::optional<ClusterIdentity>> known_identity(CounterStore& store) {
   const auto settings = store.settings();
   if (!settings) return std::unexpected(settings.error());
-  for (const auto& [name, text] : *settings) {
-    if (name != kClusterSetting) continue;
-    auto identity = read_cluster_text(text);
-    if (!identity) return std::unexpected(identity.error());
-    return std::optional(std::move(*identity));
-  }
-  return std::optional<ClusterIdentity>();
+  return cluster_identity_in(*settings);
 }
 
 Result<std::uint16_t> open_partitions_of(CounterStore& store, const ClusterIdentity& identity) {

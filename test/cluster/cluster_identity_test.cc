@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace quipu {
 namespace {
@@ -74,6 +76,28 @@ TEST(ClusterIdentityText, NamesTheLineThatIsWrong) {
   EXPECT_THAT(wrong("secret=", "secrets="), HasSubstr("the line secret"));
   EXPECT_THAT(wrong("views\n", "views\nmore=1\n"), HasSubstr("behind the last"));
   EXPECT_FALSE(read_cluster_text(""));
+}
+
+TEST(ClusterIdentityOfAStore, IsWhatItsSettingsSayOrNone) {
+  using Settings = std::vector<std::pair<std::string, std::string>>;
+  const auto none = cluster_identity_in(Settings{{"flushed.0", "text"}});
+  ASSERT_TRUE(none) << none.error().what;
+  EXPECT_FALSE(*none);
+  const auto found = cluster_identity_in(Settings{{"a", "b"}, {std::string(kClusterSetting), kText}});
+  ASSERT_TRUE(found) << found.error().what;
+  EXPECT_EQ(*found, identity());
+  EXPECT_EQ(cluster_identity_in(Settings{{std::string(kClusterSetting), "nonsense"}}).error().code, Code::kDamaged);
+}
+
+TEST(ClusterIdentityOfAnotherLog, KeepsAllButTheLogAndItsPartitions) {
+  LogIdentity other;
+  other.random.fill(std::byte{9});
+  other.generation = Generation{4};
+  const auto after = counting_from(identity(), other, 7);
+  EXPECT_EQ(after.log, other);
+  EXPECT_EQ(after.id_partitions, 7);
+  EXPECT_EQ(after.secret, identity().secret);
+  EXPECT_EQ(after.resp_namespaces, identity().resp_namespaces);
 }
 
 }  // namespace

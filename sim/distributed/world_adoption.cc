@@ -1,0 +1,218 @@
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "sim/distributed/adoption.h"
+#include "sim/distributed/distributed_world.h"
+#include "store/cassandra_rows.h"
+
+/// A topic that is made anew, all who refuse it, and the operator who adopts it.
+namespace quipu::sim {
+namespace {
+
+constexpr std::uint16_t kPartitionsMost = 4;
+/// Turns within which all must notice, and an adoption must be through.
+constexpr std::uint64_t kTurnsMax = 20'000;
+/// Turns in which clients go on at nodes that have noticed.
+constexpr std::uint64_t kRefusedTurns = 200;
+constexpr TimeMs kTurnMs = 3;
+/// How many turns until a command that has ended on its way is given again, about.
+constexpr std::uint64_t kAgainTurns = 5;
+
+}  // namespace
+
+/// The topic is deleted and made anew: at once, or when everything in it was in the rows. All refuse it until an
+/// operator has stopped them and adopted it; then they are started again.
+void DistributedWorld::lose_topic() {
+  const bool at_rest = random_.one_in(2) && come_to_rest();
+  if (trace_.failed()) return;
+  trace_.fault(Fault::kTopicMadeAnew, at_rest ? "at rest" : "under way");
+  refusing_ = true;
+  make_topic_anew(random_.one_in(3));
+  expect_refusal();
+  if (trace_.failed()) return;
+  stop_all();
+  const auto rows = freeze(at_rest);
+  if (trace_.failed()) return;
+  adopt(rows);
+  if (trace_.failed()) return;
+  adopted_at_ = steps_;
+  refusing_ = false;
+  callers_.new_log(generation_, at_rest);
+  wide_.new_log();
+  operator_.open = topic_.partitions();
+  trace_.line("the topic is adopted in generation " + std::to_string(generation_.value));
+}
+
+/// `foreign`: a frame of another log stands in it, as of a node that went on.
+void DistributedWorld::make_topic_anew(bool foreign) {
+  Bytes frame;
+  PartitionId partition{};
+  for (std::uint16_t p = 0; p < topic_.partitions() && foreign && frame.empty(); ++p) {
+    const auto bounds = topic_.bounds(PartitionId{p});
+    if (bounds.begin == bounds.end) continue;
+    partition = PartitionId{p};
+    frame = topic_.record(partition, bounds.begin);
+  }
+  const auto least = frame.empty() ? 1 : std::min<std::uint16_t>(kPartitionsMost, partition.value + 1);
+  records_ = {};
+  topic_.make_anew(static_cast<std::uint16_t>(random_.between(least, kPartitionsMost)));
+  if (frame.empty() || partition.value >= topic_.partitions()) return;
+  trace_.fault(Fault::kForeignFrame, "partition " + std::to_string(partition.value));
+  injecting_ = true;
+  topic_.append(partition, frame);
+  injecting_ = false;
+}
+
+/// Nobody asks for anything more, and the rows have all that the log has.
+bool DistributedWorld::come_to_rest() {
+  stop_faults();
+  operator_.process.reset();
+  operator_.goal = 0;
+  const auto quiet = [this] { return serving() && callers_.idle() && wide_.settled() && at_rest(); };
+  for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed(); ++i) {
+    if (quiet()) break;
+    prompt_turn(kTurnMs);
+    tick_nodes();
+  }
+  const bool done = quiet();
+  if (!done && !trace_.failed()) trace_.violation("a wait without end: no rest before the topic goes" + state_text());
+  faulty_ = topic_.faulty = cassandra_.faulty = cache_.faulty = true;
+  return done;
+}
+
+/// Whether everyone who runs knows that the topic is another one, and each partition is stopped that is read.
+bool DistributedWorld::all_refuse() const {
+  for (const auto& machine : nodes_) {
+    if (machine.process && !machine.process->view().damage()) return false;
+  }
+  for (const auto& machine : workers_) {
+    if (!machine.process) continue;
+    if (!machine.process->view().damage()) return false;
+    for (const PartitionHealth& health : machine.process->worker().health()) {
+      if (health.state == PartitionHealth::State::kReading && health.alarm.empty()) return false;
+    }
+  }
+  return true;
+}
+
+void DistributedWorld::expect_refusal() {
+  for (std::size_t node = 0; node < SimCassandra::kNodes; ++node) {
+    if (!cassandra_.is_up(node)) cassandra_.join(node);
+  }
+  for (auto& machine : nodes_) machine.stalled_until = 0;
+  for (auto& machine : workers_) machine.stalled_until = 0;
+  for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed() && !all_refuse(); ++i) {
+    pass_time(kTurnMs);
+    take_turn();
+  }
+  if (trace_.failed()) return;
+  if (!all_refuse()) return trace_.violation("the topic was made anew, and somebody does not notice" + state_text());
+  trace_.line("all refuse the topic");
+  callers_.expect_refusal(true);
+  for (std::uint64_t i = 0; i < kRefusedTurns && !trace_.failed(); ++i) {
+    pass_time(kTurnMs);
+    take_turn();
+  }
+  callers_.expect_refusal(false);
+}
+
+/// As an operator does before an adoption, who also has the store repaired: what only one of its nodes has could be
+/// read by some and not by others, and no worker writes it again.
+void DistributedWorld::stop_all() {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    callers_.end_process(i);
+    wide_.end_process(i);
+    nodes_[i].process.reset();
+  }
+  for (auto& machine : workers_) machine.process.reset();
+  operator_.process.reset();
+  operator_.goal = 0;
+  coordinator_.forget();
+  // Nobody starts on a topic that is another one than the store says.
+  for (std::size_t i = 0; i < nodes_.size(); ++i) start_node(i);
+  for (std::size_t i = 0; i < workers_.size(); ++i) start_worker(i);
+  cassandra_.arrive_all();
+  cassandra_.repair();
+}
+
+/// The rows as they stay, each held against what the old log said; all of them where that was at rest.
+RowBatch DistributedWorld::freeze(bool all) {
+  RowBatch rows = stored_rows();
+  std::map<std::pair<std::string, ShardId>, Row> found;
+  for (const auto& item : rows.items()) {
+    const std::string counter(rows.counter(item));
+    found[{counter, item.shard}] = item.row;
+    if (const auto said = oracle_.at(item.shard, counter, item.row.applied); said && *said == item.row) continue;
+    trace_.violation("the store has of " + counter + " in partition " + std::to_string(item.shard.partition.value) +
+                     " of generation " + std::to_string(item.shard.generation.value) +
+                     " what its log never said, when that is gone");
+    return rows;
+  }
+  for (std::uint16_t p = 0; p < oracle_.partitions() && all; ++p) {
+    const PartitionId partition{p};
+    oracle_.as_of(partition, oracle_.end(partition), [&](const std::string& counter, const Row& row) {
+      const auto there = found.find({counter, {generation_, partition}});
+      if (there != found.end() && there->second == row) return;
+      trace_.violation("the store has not all of " + counter + " of a log that was at rest, when that is gone");
+    });
+  }
+  return rows;
+}
+
+void DistributedWorld::adopt(const RowBatch& rows) {
+  std::unique_ptr<AdoptionProcess> process;
+  const auto begin = [&] {
+    oracle_.begin_generation(Generation{generation_.value + 1}, topic_.partitions(), rows);
+  };
+  begin();
+  for (std::uint64_t i = 0; !trace_.failed(); ++i) {
+    if (i == kTurnsMax) return trace_.violation("a wait without end: the topic is not adopted");
+    pass_time(kTurnMs);
+    if (!process) {
+      if (!random_.one_in(kAgainTurns)) continue;
+      auto started = AdoptionProcess::start(around_, ++processes_, wall(operator_.clock_ahead));
+      if (!started) {
+        trace_.line("the topic is not adopted: " + started.error().what);
+      } else {
+        process = std::move(*started);
+      }
+      continue;
+    }
+    if (random_.one_in(settings_.faults.adoption_ends)) {
+      trace_.fault(Fault::kAdoptionEnds, "in stage " + std::to_string(static_cast<int>(process->stage())));
+      process.reset();
+      continue;
+    }
+    process->move(random_.below(20));
+    const auto done = process->step(wall(operator_.clock_ahead));
+    if (done && *done) break;
+    if (done) continue;
+    trace_.line("the topic is not adopted: " + done.error().what);
+    process.reset();
+    if (done.error().code != Code::kRefused) continue;
+    // The frames of others in it are why: nobody writes any more, and it is made anew once more.
+    make_topic_anew(false);
+    begin();
+  }
+  process.reset();
+  topic_.arrive_all();
+  generation_ = Generation{generation_.value + 1};
+  // Until the store has synced what it says now, its nodes keep their power: who waits for the answer waits for that.
+  for (TimeMs left = 2 * settings_.sync_ms; left > 0; left -= kTurnMs) pass_time(kTurnMs);
+  cassandra_.arrive_all();
+}
+
+RowBatch DistributedWorld::stored_rows() {
+  constexpr std::string_view kRows("counters\0", 9);
+  RowBatch rows;
+  for (const auto& [key, cell] : cassandra_.all(kRows)) {
+    const auto bytes = key.substr(kRows.size()) + cell.value;
+    CassandraReader reader(bytes);
+    if (auto read = read_shard(reader, rows); !read) trace_.violation(read.error().what);
+  }
+  return rows;
+}
+
+}  // namespace quipu::sim
