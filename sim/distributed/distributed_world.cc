@@ -39,7 +39,8 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
       workers_(settings_.workers) {
   SimCassandraSession::use(&cassandra_, &random_, &trace_);
   operator_.open = settings_.partitions;
-  operator_.clock_ahead = static_cast<TimeMs>(random_.below(kClockMs));
+  const auto ahead = random_.below(kClockMs);
+  operator_.clock_ahead = ahead < kClockMs / 2 ? 0 : static_cast<TimeMs>(ahead);
   topic_.appended = [this](PartitionId partition, Offset offset, ByteView record) {
     trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
                 std::to_string(record.size()) + " bytes");
@@ -193,6 +194,12 @@ void DistributedWorld::jump_clocks() {
     ahead = static_cast<TimeMs>(random_.below(kClockMs));
     callers_.distrust_ages();
   }
+}
+
+/// An operator's frames have its time, by which the age of what a partition has is told.
+TimeMs DistributedWorld::operator_wall() {
+  if (operator_.clock_ahead != 0) callers_.distrust_ages();
+  return wall(operator_.clock_ahead);
 }
 
 void DistributedWorld::crash_node(std::size_t number) {

@@ -77,6 +77,7 @@ class DistributedWorld {
     return machine.process != nullptr && steps_ >= machine.stalled_until;
   }
   TimeMs wall(TimeMs ahead = 0) const { return kBeginning + around_.steady + ahead; }
+  TimeMs operator_wall();
 
   // world_growth.cc
   void add_partition();

@@ -172,7 +172,7 @@ void DistributedWorld::adopt(const RowBatch& rows) {
     pass_time(kTurnMs);
     if (!process) {
       if (!random_.one_in(kAgainTurns)) continue;
-      auto started = AdoptionProcess::start(around_, ++processes_, wall(operator_.clock_ahead));
+      auto started = AdoptionProcess::start(around_, ++processes_, operator_wall());
       if (!started) {
         trace_.line("the topic is not adopted: " + started.error().what);
       } else {
@@ -186,7 +186,7 @@ void DistributedWorld::adopt(const RowBatch& rows) {
       continue;
     }
     process->move(random_.below(20));
-    const auto done = process->step(wall(operator_.clock_ahead));
+    const auto done = process->step(operator_wall());
     if (done && *done) break;
     if (done) continue;
     trace_.line("the topic is not adopted: " + done.error().what);
