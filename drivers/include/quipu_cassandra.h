@@ -10,7 +10,8 @@
 ///
 /// Promise: everything submitted is completed once, in any order, within `retry_ms` and one request's time limit. At most
 /// `requests_in_flight` requests are under way; what was submitted beyond waits in the driver, so its owner bounds it. All
-/// statements run at LOCAL_QUORUM (conditional ones at LOCAL_SERIAL), prepared, at a replica of the partition that they name.
+/// statements run at LOCAL_QUORUM (conditional ones at LOCAL_SERIAL) unless they are prepared otherwise, at a replica of
+/// the partition that they name.
 /// No panic crosses: a function that meets one answers QUIPU_CASSANDRA_REFUSED, a request UNKNOWN.
 /// Threads: those of the driver. Every function may be called on any thread, close alone and last.
 
@@ -73,9 +74,15 @@ int32_t quipu_cassandra_open(const quipu_cassandra_options* options, quipu_cassa
 /// Drops what was not completed, and ends the driver's threads. No wake is called during or after it.
 void quipu_cassandra_close(quipu_cassandra_session* session);
 
-/// Prepares a statement and says by which number to call it; waits. One that may be repeated (not 0) changes nothing when it
-/// is carried out twice: it is sent again after UNKNOWN and UNAVAILABLE.
-int32_t quipu_cassandra_prepare(quipu_cassandra_session* session, const char* cql, int repeatable, uint32_t* statement,
+/// How a statement is carried out: any of these, added.
+enum {
+  QUIPU_CASSANDRA_REPEATABLE = 1,    ///< It changes nothing when it is carried out twice: it is sent again after UNKNOWN
+                                     ///< and UNAVAILABLE.
+  QUIPU_CASSANDRA_ALL_REPLICAS = 2,  ///< At ALL: every replica must answer.
+};
+
+/// Prepares a statement and says by which number to call it; waits.
+int32_t quipu_cassandra_prepare(quipu_cassandra_session* session, const char* cql, uint32_t how, uint32_t* statement,
                                 char* error, size_t error_size);
 
 /// Carries out a statement that changes the schema, until all nodes that can be reached have it; waits, at most a minute for

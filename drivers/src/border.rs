@@ -168,7 +168,7 @@ pub unsafe extern "C" fn quipu_cassandra_close(session: *mut SessionHandle) {
 pub unsafe extern "C" fn quipu_cassandra_prepare(
     session: *mut SessionHandle,
     cql: *const c_char,
-    repeatable: i32,
+    how: u32,
     statement: *mut u32,
     error: *mut c_char,
     error_size: usize,
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn quipu_cassandra_prepare(
     answer(error, error_size, || {
         let session = &*session;
         let cql = text(cql, "a statement")?.unwrap_or_default();
-        *statement = session.runtime.block_on(session.requests.prepare(&cql, repeatable != 0))?;
+        *statement = session.runtime.block_on(session.requests.prepare(&cql, how))?;
         Ok(())
     })
 }

@@ -8,6 +8,10 @@ pub const UNKNOWN: i32 = 2;
 pub const UNAVAILABLE: i32 = 3;
 pub const CONFIG: i32 = 4;
 
+/// How a statement is carried out.
+pub const REPEATABLE: u32 = 1;
+pub const ALL_REPLICAS: u32 = 2;
+
 /// A failure: its code, and what happened in words.
 #[derive(Clone, Debug)]
 pub struct Failure {

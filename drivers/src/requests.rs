@@ -1,6 +1,6 @@
 //! Requests: prepared statements carried out many at once, repeated as they are where that changes nothing.
 
-use crate::codes::{of_execution, of_prepare, Failure, OK, REFUSED, UNKNOWN};
+use crate::codes::{of_execution, of_prepare, Failure, ALL_REPLICAS, OK, REFUSED, REPEATABLE, UNKNOWN};
 use crate::completions::{Completions, Done};
 use crate::values::{cut, rows_of, Bound, Rows};
 use futures::future::join_all;
@@ -46,9 +46,13 @@ impl Requests {
         Requests { session, completions, statements: RwLock::new(Vec::new()), in_flight, retry }
     }
 
-    pub async fn prepare(&self, cql: &str, repeatable: bool) -> Result<u32, Failure> {
+    pub async fn prepare(&self, cql: &str, how: u32) -> Result<u32, Failure> {
         let mut statement = self.session.prepare(cql).await.map_err(|error| of_prepare(&error))?;
+        let repeatable = how & REPEATABLE != 0;
         statement.set_is_idempotent(repeatable);
+        if how & ALL_REPLICAS != 0 {
+            statement.set_consistency(Consistency::All);
+        }
         let mut statements = self.statements.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         statements.push(Prepared { statement: Arc::new(statement), repeatable });
         Ok(u32::try_from(statements.len() - 1).unwrap_or(u32::MAX))

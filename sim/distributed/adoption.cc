@@ -15,7 +15,7 @@ constexpr TimeMs kReadMsMax = 5'000;
 Result<std::unique_ptr<AdoptionProcess>> AdoptionProcess::start(Surroundings& around, std::uint64_t number,
                                                                 TimeMs wall) {
   std::unique_ptr<AdoptionProcess> made(new AdoptionProcess(around, wall));
-  auto store = StoreProcess::open(around, made->wall_);
+  auto store = StoreProcess::open(around, made->wall_, true);
   if (!store) return std::unexpected(store.error());
   made->store_ = std::move(*store);
   const auto settings = made->store_.store->settings();

@@ -40,19 +40,6 @@ void SimCassandra::arrive_all() {
   }
 }
 
-void SimCassandra::repair() {
-  Rows newest;
-  for (const Node& node : nodes_) {
-    for (const auto& [key, cell] : node.rows) {
-      Cell& there = newest.try_emplace(key, cell).first->second;
-      there = std::max(there, cell);
-    }
-  }
-  for (Node& node : nodes_) {
-    for (const auto& [key, cell] : newest) take(node, key, cell);
-  }
-}
-
 /// Whether a node has the write in time.
 bool SimCassandra::reaches(std::size_t node, const Key& key, const Cell& cell) {
   if (!nodes_[node].up) {
@@ -86,8 +73,9 @@ SimCassandra::Answer SimCassandra::write(const Key& key, const Cell& cell) {
 }
 
 void SimCassandra::write_later(const Key& key, const Cell& cell) {
+  const auto only = random_.below(2 * kNodes);  // Often it reaches just one.
   for (std::size_t node = 0; node < kNodes; ++node) {
-    if (random_.one_in(2)) late_.push_back({node, key, cell});
+    if (only < kNodes ? node == only : random_.one_in(2)) late_.push_back({node, key, cell});
   }
 }
 
@@ -100,13 +88,14 @@ std::vector<std::size_t> SimCassandra::drawn_nodes(std::size_t count) {
   return drawn;
 }
 
-SimCassandra::Answer SimCassandra::read(std::string_view prefix, Rows& out) {
-  if (up() < kQuorum) return Answer::kUnavailable;
+SimCassandra::Answer SimCassandra::read(std::string_view prefix, Rows& out, bool all_nodes) {
+  const auto least = all_nodes ? kNodes : kQuorum;
+  if (up() < least) return Answer::kUnavailable;
   if (faulty && random_.one_in(settings_.faults.read_times_out)) {
     trace_.fault(Fault::kStoreTimesOut, "a read");
     return Answer::kUnknown;
   }
-  const auto asked = drawn_nodes(QUIPU_PLANTED("row-loaded-at-one") ? 1 : kQuorum);
+  const auto asked = drawn_nodes(QUIPU_PLANTED("row-loaded-at-one") ? 1 : least);
   Rows found;
   for (const auto number : asked) {
     const Rows& rows = nodes_[number].rows;

@@ -57,7 +57,8 @@ class SimCassandra {
 
   Answer write(const Key& key, const Cell& cell);
   /// Adds all rows whose key begins so, deleted ones left out.
-  Answer read(std::string_view prefix, Rows& out);
+  /// `all_nodes`: every node is asked, else a quorum.
+  Answer read(std::string_view prefix, Rows& out, bool all_nodes = false);
   /// Writes a row unless it is there, as one with all others who ask.
   Answer claim(const Key& key, const Cell& cell);
   /// Deletes all rows below `end` whose key begins so, where they are not newer.
@@ -84,8 +85,6 @@ class SimCassandra {
   Rows all(std::string_view prefix) const;
   /// What is on its way to a node arrives now.
   void arrive_all();
-  /// Every node gets what another one has, as `nodetool repair` does.
-  void repair();
 
  private:
   struct Undo {

@@ -100,8 +100,10 @@ void SimCassandraSession::set_time(TimeMs steady, std::int64_t wall_us) {
   wall_us_now = wall_us;
 }
 
-std::uint32_t SimCassandraSession::prepare(const std::string& cql, bool repeatable) {
-  statements_.push_back(parse_statement(cql, repeatable));
+std::uint32_t SimCassandraSession::prepare(const std::string& cql, std::uint32_t how) {
+  auto& statement = statements_.emplace_back(parse_statement(cql));
+  statement.repeatable = (how & QUIPU_CASSANDRA_REPEATABLE) != 0;
+  statement.all_replicas = (how & QUIPU_CASSANDRA_ALL_REPLICAS) != 0;
   return static_cast<std::uint32_t>(statements_.size() - 1);
 }
 
@@ -116,6 +118,19 @@ SimCassandraSession::Job SimCassandraSession::make(std::uint64_t token, std::uin
   job.left = count;
   job.until = steady_now + (job.statement->repeatable ? retry_ms_ : 0);
   return job;
+}
+
+std::vector<std::pair<SimCassandra::Key, SimCassandra::Cell>> SimCassandraSession::rows_waiting() const {
+  std::vector<std::pair<SimCassandra::Key, SimCassandra::Cell>> rows;
+  for (const Job& job : jobs_) {
+    if (job.statement == nullptr || job.statement->kind != CassandraStatement::Kind::kInsert) continue;
+    if (job.statement->table != "counters") continue;
+    for (std::size_t i = 0; i < job.executions.size(); ++i) {
+      auto bound = values_of(job.executions[i]);
+      if (!job.done[i]) rows.push_back(cell_of(*job.statement, bound));
+    }
+  }
+  return rows;
 }
 
 void SimCassandraSession::submit(std::uint64_t token, std::uint32_t statement, std::string_view values,
@@ -257,7 +272,7 @@ SimCassandra::Answer SimCassandraSession::select(const CassandraStatement& state
   std::size_t next = 0;
   for (const auto& given : statement.given) prefix += given.empty() ? bound.at(next++) : std::string_view(given);
   SimCassandra::Rows found;
-  if (const auto answer = cluster_.read(prefix, found); answer != SimCassandra::Answer::kDone) return answer;
+  if (const auto answer = cluster_.read(prefix, found, statement.all_replicas); answer != SimCassandra::Answer::kDone) return answer;
   std::multimap<std::int64_t, std::string> by_token;
   for (const auto& [key, cell] : found) {
     auto columns = values_of(std::string_view(key).substr(statement.table.size() + 1));
@@ -310,7 +325,7 @@ void SimCassandraSession::abandon() {
   for (Job& job : jobs_) {
     if (job.statement == nullptr || job.statement->kind != CassandraStatement::Kind::kInsert) continue;
     for (std::size_t i = 0; i < job.executions.size(); ++i) {
-      if (job.done[i] || !random_.one_in(2)) continue;
+      if (job.done[i] || random_.one_in(4)) continue;
       trace_.fault(Fault::kWriteLate, "of a process that is gone");
       auto bound = values_of(job.executions[i]);
       const auto [key, cell] = cell_of(*job.statement, bound);
@@ -356,9 +371,9 @@ void quipu_cassandra_close(quipu_cassandra_session* session) {
   delete session;
 }
 
-int32_t quipu_cassandra_prepare(quipu_cassandra_session* session, const char* cql, int repeatable, uint32_t* statement,
+int32_t quipu_cassandra_prepare(quipu_cassandra_session* session, const char* cql, uint32_t how, uint32_t* statement,
                                 char*, size_t) {
-  *statement = session->session->prepare(cql, repeatable != 0);
+  *statement = session->session->prepare(cql, how);
   return QUIPU_CASSANDRA_OK;
 }
 

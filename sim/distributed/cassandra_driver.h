@@ -38,11 +38,13 @@ class SimCassandraSession {
   /// Performs some executions of what waits.
   void perform(std::size_t count);
   std::size_t waiting() const { return jobs_.size(); }
+  /// What waits of rows of counters, as it stands in their table.
+  std::vector<std::pair<SimCassandra::Key, SimCassandra::Cell>> rows_waiting() const;
   /// The process is gone: of the writes that it had sent some arrive.
   void abandon();
 
   // The border.
-  std::uint32_t prepare(const std::string& cql, bool repeatable);
+  std::uint32_t prepare(const std::string& cql, std::uint32_t how);
   void submit(std::uint64_t token, std::uint32_t statement, std::string_view values, std::uint32_t count);
   void call(std::uint32_t statement, std::string_view values, std::uint32_t count, quipu_cassandra_completion& out);
   void submit_nodes(std::uint64_t token, const std::string& cql);

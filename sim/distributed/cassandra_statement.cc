@@ -84,9 +84,8 @@ void read_where(CassandraStatement& statement, std::string_view where) {
 
 std::size_t columns_of(std::string_view table) { return columns(table).size(); }
 
-CassandraStatement parse_statement(std::string_view cql, bool repeatable) {
+CassandraStatement parse_statement(std::string_view cql) {
   CassandraStatement statement;
-  statement.repeatable = repeatable;
   if (cql.starts_with("INSERT")) {
     statement.kind = CassandraStatement::Kind::kInsert;
     if (cql.ends_with("IF NOT EXISTS")) statement.kind = CassandraStatement::Kind::kClaim;

@@ -21,11 +21,12 @@ struct CassandraStatement {
   static constexpr std::size_t kWriteTime = SIZE_MAX;
   std::vector<std::size_t> selected;  ///< kSelect, kScan: which columns of the table, or the time of the value.
   bool repeatable = true;
+  bool all_replicas = false;  ///< Every node must answer.
   bool writes() const { return kind == Kind::kInsert || kind == Kind::kClaim || kind == Kind::kDelete; }
 };
 
 /// Reads one. It must be one that the product prepares.
-CassandraStatement parse_statement(std::string_view cql, bool repeatable);
+CassandraStatement parse_statement(std::string_view cql);
 
 /// The number of columns of a table; the last one is its value.
 std::size_t columns_of(std::string_view table);

@@ -95,6 +95,9 @@ class DistributedWorld {
   RowBatch freeze(bool all);
   void adopt(const RowBatch& rows);
   RowBatch stored_rows();
+  void add_row(const SimCassandra::Key& key, const SimCassandra::Cell& cell, RowBatch& rows);
+  bool resets_under_way();
+  void join_all();
 
   // world_quiet.cc
   void stop_faults();

@@ -26,6 +26,7 @@ class LogOracle {
 
   /// Counting goes on in another log: the shards of the one before stay as the store's rows have them.
   void begin_generation(Generation generation, std::uint16_t partitions, const RowBatch& rows) {
+    remember_overtaken(rows);
     generation_ = generation;
     partitions_ = std::vector<Partition>(partitions);
     opened_ = partitions;
@@ -113,6 +114,7 @@ class LogOracle {
     if (const auto frozen = frozen_.find(counter); frozen != frozen_.end()) {
       for (const auto& [shard, row] : frozen->second) sum += row.epoch == epoch ? row.total : 0;
     }
+    if (const auto before = overtaken_.find({counter, epoch}); before != overtaken_.end()) sum += before->second;
     return sum;
   }
   /// How many plain events of a counter count, whatever was reset since.
@@ -156,6 +158,21 @@ class LogOracle {
     std::map<std::string, std::vector<Row>> history;
     Offset end{};
   };
+
+  /// What shards of the log that ends had come to in epochs before that of their rows: a cache may show it yet.
+  void remember_overtaken(const RowBatch& rows) {
+    for (const auto& item : rows.items()) {
+      if (item.shard.generation != generation_ || item.shard.partition.value >= partitions_.size()) continue;
+      const auto& history = partitions_[item.shard.partition.value].history;
+      const auto found = history.find(std::string(rows.counter(item)));
+      if (found == history.end()) continue;
+      std::map<Epoch, std::int64_t> reached;
+      for (const Row& row : found->second) {
+        if (row.epoch < item.row.epoch) reached[row.epoch] = row.total;
+      }
+      for (const auto& [epoch, total] : reached) overtaken_[{found->first, epoch}] += total;
+    }
+  }
 
   enum class Counts : std::uint8_t { kAll, kIds, kNone };
   __extension__ using Wide = __int128;
@@ -252,6 +269,7 @@ class LogOracle {
 
   Generation generation_{1};
   std::map<std::string, std::map<ShardId, Row>> frozen_;  // By counter: of the logs before.
+  std::map<std::pair<std::string, Epoch>, std::int64_t> overtaken_;
   std::vector<Partition> partitions_;
   std::size_t opened_;  // The first so many take events, or will before any other reset.
   std::size_t window_;

@@ -11,8 +11,9 @@ constexpr std::uint32_t kWorkerNodes = 100;  // Workers' numbers in the log begi
 
 }  // namespace
 
-Result<StoreProcess> StoreProcess::open(Surroundings& around, const TimeMs& wall) {
+Result<StoreProcess> StoreProcess::open(Surroundings& around, const TimeMs& wall, bool scan_all_replicas) {
   CassandraStoreOptions options;
+  options.scan_all_replicas = scan_all_replicas;
   options.generation = around.settings.identity.generation;
   options.node_check_ms = around.settings.node_check_ms;
   options.connection.retry_ms = kStoreRetryMs;

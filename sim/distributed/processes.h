@@ -40,8 +40,8 @@ struct StoreProcess {
   std::unique_ptr<CassandraStore> store;
   SimCassandraSession* driver = nullptr;
 
-  /// Opens it; waits for the store, and may fail.
-  static Result<StoreProcess> open(Surroundings& around, const TimeMs& wall);
+  /// Opens it; waits for the store, and may fail. `scan_all_replicas`: as an adoption scans.
+  static Result<StoreProcess> open(Surroundings& around, const TimeMs& wall, bool scan_all_replicas = false);
 };
 
 /// What a process that counts begins with, as the product's has it: a store, and by what it says the log that all count
@@ -96,6 +96,7 @@ class WorkerProcess {
   void move(std::size_t store_requests);
 
   Worker& worker() { return *worker_; }
+  const SimCassandraSession& driver() const { return *store_.driver; }
   SimLogView& view() { return *view_; }
 
  private:

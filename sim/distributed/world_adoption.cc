@@ -16,21 +16,32 @@ constexpr std::uint16_t kPartitionsMost = 4;
 constexpr std::uint64_t kTurnsMax = 20'000;
 /// Turns in which clients go on at nodes that have noticed.
 constexpr std::uint64_t kRefusedTurns = 200;
+/// Within which a worker writes what was reset, in general.
+constexpr std::uint64_t kResetTurns = 1'000;
 constexpr TimeMs kTurnMs = 3;
 /// How many turns until a command that has ended on its way is given again, about.
 constexpr std::uint64_t kAgainTurns = 5;
+/// How the keys of counters' rows begin.
+constexpr std::string_view kRows("counters\0", 9);
 
 }  // namespace
 
 /// The topic is deleted and made anew: at once, or when everything in it was in the rows. All refuse it until an
 /// operator has stopped them and adopted it; then they are started again.
 void DistributedWorld::lose_topic() {
-  const bool at_rest = random_.one_in(2) && come_to_rest();
+  const bool at_rest = random_.one_in(4) && come_to_rest();
   if (trace_.failed()) return;
-  trace_.fault(Fault::kTopicMadeAnew, at_rest ? "at rest" : "under way");
+  // What processes had on its way to the store when they ended may be on one replica alone.
+  const bool all_gone = !at_rest && !random_.one_in(3);
+  for (std::uint64_t i = 0; i < kResetTurns && all_gone && !resets_under_way() && !trace_.failed(); ++i) {
+    pass_time(kTurnMs);
+    take_turn();
+  }
+  if (trace_.failed()) return;
+  trace_.fault(Fault::kTopicMadeAnew, at_rest ? "at rest" : all_gone ? "with all processes" : "under way");
   refusing_ = true;
   make_topic_anew(random_.one_in(3));
-  expect_refusal();
+  if (!all_gone) expect_refusal();
   if (trace_.failed()) return;
   stop_all();
   const auto rows = freeze(at_rest);
@@ -98,9 +109,7 @@ bool DistributedWorld::all_refuse() const {
 }
 
 void DistributedWorld::expect_refusal() {
-  for (std::size_t node = 0; node < SimCassandra::kNodes; ++node) {
-    if (!cassandra_.is_up(node)) cassandra_.join(node);
-  }
+  join_all();
   for (auto& machine : nodes_) machine.stalled_until = 0;
   for (auto& machine : workers_) machine.stalled_until = 0;
   for (std::uint64_t i = 0; i < kTurnsMax && !trace_.failed() && !all_refuse(); ++i) {
@@ -118,8 +127,14 @@ void DistributedWorld::expect_refusal() {
   callers_.expect_refusal(false);
 }
 
-/// As an operator does before an adoption, who also has the store repaired: what only one of its nodes has could be
-/// read by some and not by others, and no worker writes it again.
+void DistributedWorld::join_all() {
+  for (std::size_t node = 0; node < SimCassandra::kNodes; ++node) {
+    if (!cassandra_.is_up(node)) cassandra_.join(node);
+  }
+}
+
+/// As an operator does before an adoption, who also has all nodes of the store up, and waits until what they keep for
+/// each other has arrived.
 void DistributedWorld::stop_all() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     callers_.end_process(i);
@@ -130,11 +145,11 @@ void DistributedWorld::stop_all() {
   operator_.process.reset();
   operator_.goal = 0;
   coordinator_.forget();
+  join_all();
   // Nobody starts on a topic that is another one than the store says.
   for (std::size_t i = 0; i < nodes_.size(); ++i) start_node(i);
   for (std::size_t i = 0; i < workers_.size(); ++i) start_worker(i);
   cassandra_.arrive_all();
-  cassandra_.repair();
 }
 
 /// The rows as they stay, each held against what the old log said; all of them where that was at rest.
@@ -205,14 +220,35 @@ void DistributedWorld::adopt(const RowBatch& rows) {
 }
 
 RowBatch DistributedWorld::stored_rows() {
-  constexpr std::string_view kRows("counters\0", 9);
   RowBatch rows;
-  for (const auto& [key, cell] : cassandra_.all(kRows)) {
-    const auto bytes = key.substr(kRows.size()) + cell.value;
-    CassandraReader reader(bytes);
-    if (auto read = read_shard(reader, rows); !read) trace_.violation(read.error().what);
-  }
+  for (const auto& [key, cell] : cassandra_.all(kRows)) add_row(key, cell, rows);
   return rows;
+}
+
+void DistributedWorld::add_row(const SimCassandra::Key& key, const SimCassandra::Cell& cell, RowBatch& rows) {
+  const auto bytes = key.substr(kRows.size()) + cell.value;
+  CassandraReader reader(bytes);
+  if (auto read = read_shard(reader, rows); !read) trace_.violation(read.error().what);
+}
+
+/// Whether a worker writes of an epoch of which no replica has a row.
+bool DistributedWorld::resets_under_way() {
+  RowBatch rows;
+  for (const auto& machine : workers_) {
+    if (!machine.process) continue;
+    for (const auto& [key, cell] : machine.process->driver().rows_waiting()) add_row(key, cell, rows);
+  }
+  const auto any_reset = [](const auto& item) { return item.row.epoch > Epoch{}; };
+  if (std::ranges::none_of(rows.items(), any_reset)) return false;
+  const auto stored = stored_rows();
+  std::map<std::string, Epoch> epochs;
+  for (const auto& item : stored.items()) {
+    Epoch& epoch = epochs[std::string(stored.counter(item))];
+    epoch = std::max(epoch, item.row.epoch);
+  }
+  return std::ranges::any_of(rows.items(), [&](const auto& item) {
+    return item.row.epoch > epochs[std::string(rows.counter(item))];
+  });
 }
 
 }  // namespace quipu::sim

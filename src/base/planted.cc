@@ -98,6 +98,7 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
      kDistributed},
     {"generation-not-raised", "a log that is adopted keeps the generation of the one before", kDistributed},
     {"other-frames-adopted", "a log is adopted though another log's frames stand in it", kDistributed},
+    {"adopted-at-quorum", "who adopts a log does not ask every replica of the store for resets", kDistributed},
     {"adopted-without-epochs", "a log is adopted without being told of the resets before", kDistributed},
     {"ids-follow-added-partitions", "an id's partition depends on how many partitions take events now", kDistributed},
 });

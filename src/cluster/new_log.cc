@@ -99,7 +99,8 @@ Result<void> copy_rows(WaitingStore& from, WaitingStore& to, BegunLog& report) {
 Result<BegunLog> adopt_topic(const Config& config) {
   tell_on_standard_error();
   Doorbell bell;
-  auto store = open_shared_store(config.cluster, [&bell] { bell.ring(); });
+  // Of a row that one replica alone has no worker writes the reset again: the new log must be told of it.
+  auto store = open_shared_store(config.cluster, [&bell] { bell.ring(); }, StoreScans::kAllReplicas);
   if (!store) return std::unexpected(store.error());
   const auto known = known_identity(*store->store);
   if (!known) return std::unexpected(known.error());

@@ -32,7 +32,7 @@ SharedStore shared_by(std::unique_ptr<Store> opened) {
   return shared;
 }
 
-Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<void()> wake) {
+Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<void()> wake, StoreScans scans) {
   auto password = read_password("cassandra.password_file", config.cassandra_password_file);
   if (!password) return std::unexpected(password.error());
   CassandraStoreOptions options;
@@ -50,6 +50,7 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   options.timestamp_base = config.cassandra_timestamp_base;
   if (config.store_kind == "cassandra-counters") options.form = CassandraRowForm::kCounterColumns;
   options.wake = std::move(wake);
+  options.scan_all_replicas = scans == StoreScans::kAllReplicas;
   options.waiting_bytes_max = config.store_waiting_bytes;
   auto opened = CassandraStore::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
@@ -104,12 +105,13 @@ Result<std::string> read_password(const std::string& key, const std::string& fil
   return std::string(line.data());
 }
 
-Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake) {
+Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake,
+                                      StoreScans scans) {
   const auto until = std::chrono::steady_clock::now() + kStartMax;
   // Said before, since servers that have just begun may take long to agree on the tables.
   spdlog::info("opening the counter store ({})", config.store_kind);
   while (true) {
-    auto opened = config.store_kind == "postgres" ? open_postgres(config, wake) : open_cassandra(config, wake);
+    auto opened = config.store_kind == "postgres" ? open_postgres(config, wake) : open_cassandra(config, wake, scans);
     if (opened || (opened.error().code != Code::kBusy && opened.error().code != Code::kUnknown)) return opened;
     if (std::chrono::steady_clock::now() >= until) return opened;
     spdlog::warn("{}: trying again", opened.error().what);

@@ -26,10 +26,17 @@ struct SharedStore {
   std::function<std::uint64_t()> repeats = [] { return std::uint64_t{0}; };
 };
 
+/// Whom a scan asks, where a store has replicas that may differ.
+enum class StoreScans : std::uint8_t {
+  kQuorum,
+  kAllReplicas,  ///< What one alone has is on all of them then; all must be up.
+};
+
 /// Opens the store of `store.kind`. `wake` is called on other threads when it has completions. Waits up to 30 s for one
 /// that does not answer. The errors are those of the store; kRefused, naming the key, where a file of a password can
 /// not be read.
-Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake);
+Result<SharedStore> open_shared_store(const ClusterConfig& config, const std::function<void()>& wake,
+                                      StoreScans scans = StoreScans::kQuorum);
 
 inline constexpr std::size_t kPasswordBytesMax = 1'024;
 

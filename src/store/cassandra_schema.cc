@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/planted.h"
+
 namespace quipu {
 namespace {
 
@@ -48,12 +50,12 @@ class Preparing {
   Preparing(CassandraSession& session, std::string keyspace) : session_(session), keyspace_(std::move(keyspace)) {}
 
   /// `cql` with "KS" for the keyspace.
-  CassandraSession::Statement operator()(std::string cql, bool repeatable = true) {
+  CassandraSession::Statement operator()(std::string cql, CassandraSession::Way way = {}) {
     for (auto at = cql.find("KS."); at != std::string::npos; at = cql.find("KS.", at + keyspace_.size())) {
       cql.replace(at, 2, keyspace_);
     }
     if (!result_) return 0;
-    auto statement = session_.prepare(cql, repeatable);
+    auto statement = session_.prepare(cql, way);
     if (!statement) result_ = std::unexpected(statement.error());
     return statement.value_or(0);
   }
@@ -102,7 +104,7 @@ Result<void> make_keyspace(CassandraSession& session, const CassandraKeyspace& k
                      std::to_string(keyspace.replication_factor) + "}");
 }
 
-void prepare_rows(Preparing& prepare, CassandraRowForm form, CassandraStatements& all) {
+void prepare_rows(Preparing& prepare, CassandraRowForm form, bool scan_all_replicas, CassandraStatements& all) {
   if (form == CassandraRowForm::kExact) {
     all.put_shard = prepare(
         "INSERT INTO KS.counters (namespace, counter, generation, partition, shard) VALUES (?, ?, ?, ?, ?) "
@@ -111,26 +113,28 @@ void prepare_rows(Preparing& prepare, CassandraRowForm form, CassandraStatements
         "SELECT namespace, counter, generation, partition, shard FROM KS.counters WHERE namespace = ? AND counter = ?");
     all.scan_counters = prepare(
         "SELECT token(namespace, counter), namespace, counter, generation, partition, shard FROM KS.counters "
-        "WHERE token(namespace, counter) >= ? LIMIT ?");
+        "WHERE token(namespace, counter) >= ? LIMIT ?",
+        {.all_replicas = scan_all_replicas});
     return;
   }
   // An addition is not repeated by itself: perhaps it was carried out.
   all.put_shard = prepare(
       "UPDATE KS.counter_columns SET views = views + ?, events = events + ? WHERE namespace = ? AND counter = ? "
       "AND routing = ? AND generation = ? AND partition = ?",
-      false);
+      {.repeatable = false});
   all.load_counter = prepare(
       "SELECT namespace, counter, routing, generation, partition, views, events FROM KS.counter_columns "
       "WHERE namespace = ? AND counter = ?");
   all.scan_counters = prepare(
       "SELECT token(namespace, counter), namespace, counter, routing, generation, partition, views, events "
-      "FROM KS.counter_columns WHERE token(namespace, counter) >= ? LIMIT ?");
+      "FROM KS.counter_columns WHERE token(namespace, counter) >= ? LIMIT ?",
+      {.all_replicas = scan_all_replicas});
 }
 
 }  // namespace
 
 Result<CassandraStatements> open_schema(CassandraSession& session, const CassandraKeyspace& keyspace,
-                                        CassandraRowForm form) {
+                                        CassandraRowForm form, bool scan_all_replicas) {
   if (auto made = make_keyspace(session, keyspace); !made) return std::unexpected(made.error());
   const bool exact = form == CassandraRowForm::kExact;
   std::vector<std::string_view> tables(kTables.begin(), kTables.end());
@@ -144,7 +148,7 @@ Result<CassandraStatements> open_schema(CassandraSession& session, const Cassand
   if (auto settled = settle_version(session, prepare, version); !settled) return std::unexpected(settled.error());
 
   CassandraStatements all;
-  prepare_rows(prepare, form, all);
+  prepare_rows(prepare, form, scan_all_replicas && !QUIPU_PLANTED("adopted-at-quorum"), all);
   all.put_setting = prepare("INSERT INTO KS.settings (part, name, value) VALUES (0, ?, ?) USING TIMESTAMP ?");
   all.all_settings = prepare("SELECT name, value FROM KS.settings WHERE part = 0");
   all.setting_times = prepare("SELECT WRITETIME(value) FROM KS.settings WHERE part = 0");

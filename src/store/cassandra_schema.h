@@ -35,7 +35,8 @@ inline constexpr std::int32_t kCassandraCounterColumnsVersion = 1'001;
 
 /// Makes what is missing of the keyspace and its tables, and prepares all statements; waits. What is there is left as
 /// it is. kRefused where another version of the program or another form made it, or where `keyspace` is not a name.
+/// `scan_all_replicas`: a page of a scan is what all replicas have, and waits for them.
 Result<CassandraStatements> open_schema(CassandraSession& session, const CassandraKeyspace& keyspace,
-                                        CassandraRowForm form);
+                                        CassandraRowForm form, bool scan_all_replicas);
 
 }  // namespace quipu

@@ -101,11 +101,13 @@ Result<void> CassandraSession::run(const std::string& cql) {
   return result_of(quipu_cassandra_run(driver_->session, cql.c_str(), error.data(), error.size()), error.data());
 }
 
-Result<CassandraSession::Statement> CassandraSession::prepare(const std::string& cql, bool repeatable) {
+Result<CassandraSession::Statement> CassandraSession::prepare(const std::string& cql, Way way) {
   std::array<char, kErrorBytes> error{};
   Statement statement = 0;
-  const auto code = quipu_cassandra_prepare(driver_->session, cql.c_str(), repeatable ? 1 : 0, &statement, error.data(),
-                                            error.size());
+  std::uint32_t how = 0;
+  if (way.repeatable) how |= QUIPU_CASSANDRA_REPEATABLE;
+  if (way.all_replicas) how |= QUIPU_CASSANDRA_ALL_REPLICAS;
+  const auto code = quipu_cassandra_prepare(driver_->session, cql.c_str(), how, &statement, error.data(), error.size());
   if (auto prepared = result_of(code, error.data()); !prepared) return std::unexpected(prepared.error());
   return statement;
 }

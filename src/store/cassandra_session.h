@@ -55,11 +55,19 @@ class CassandraAnswer {
 };
 
 /// A connection to a cluster: prepared statements, asynchronous by completion (drivers/include/quipu_cassandra.h has
-/// the promises). Everything runs at LOCAL_QUORUM. Threads: those of the driver. Calls on one thread. Its answers must
-/// be gone before it is.
+/// the promises). Everything runs at LOCAL_QUORUM that is not prepared otherwise. Threads: those of the driver. Calls
+/// on one thread. Its answers must be gone before it is.
 class CassandraSession {
  public:
   using Statement = std::uint32_t;
+
+  /// How a statement is carried out.
+  struct Way {
+    /// It changes nothing when it is carried out twice: it is sent again when its outcome is not known.
+    bool repeatable = true;
+    /// Every replica must answer, and all that they say is made the same on each.
+    bool all_replicas = false;
+  };
 
   /// Connects; waits. `wake` is called on a thread of the driver when answers are there; it must not block, nor call
   /// this.
@@ -71,8 +79,7 @@ class CassandraSession {
 
   // These wait.
   Result<void> run(const std::string& cql);
-  /// A repeatable one changes nothing when it is carried out twice: it is sent again when its outcome is not known.
-  Result<Statement> prepare(const std::string& cql, bool repeatable = true);
+  Result<Statement> prepare(const std::string& cql, Way way);
   CassandraAnswer call(Statement statement, const CassandraValues& values, std::uint32_t concurrency = 1);
   /// Each node itself gives a row: its host id, and the one value that `cql` selects, null where it did not answer.
   CassandraAnswer call_nodes(const std::string& cql, std::uint32_t limit_ms);

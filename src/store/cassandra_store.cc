@@ -36,7 +36,7 @@ Result<void> CassandraStore::State::start() {
   if (!opened) return std::unexpected(opened.error());
   requests_ = std::make_unique<CassandraRequests>(std::move(*opened));
   auto& session = requests_->session();
-  const auto prepared = open_schema(session, options_.keyspace, options_.form);
+  const auto prepared = open_schema(session, options_.keyspace, options_.form, options_.scan_all_replicas);
   if (!prepared) return std::unexpected(prepared.error());
   statements_ = *prepared;
   if (auto probed = probe_timestamps(session, statements_, options_.timestamp_base); !probed) return probed;

@@ -49,7 +49,7 @@ Row cats(CassandraBench& bench) {
 /// The first value of the first row.
 std::int64_t number(const std::string& cql) {
   const auto session = open_session(contact_points());
-  const auto statement = session->prepare(cql);
+  const auto statement = session->prepare(cql, {});
   EXPECT_TRUE(statement) << statement.error().what;
   CassandraValues none;
   none.begin(0);
@@ -506,6 +506,25 @@ TEST(CassandraStore, EveryRequestNeedsAMajorityOfTheCopies) {
   expect_too_few(marks ? Result<void>{} : std::unexpected(marks.error()), "the watermarks");
   const auto settings = bench.store().settings();
   expect_too_few(settings ? Result<void>{} : std::unexpected(settings.error()), "the settings");
+}
+
+TEST(CassandraStore, AScanOfAllReplicasWaitsForEachOfThem) {
+  CassandraBench bench(contact_points(), [](auto& options) {
+    options.connection.retry_ms = 100;
+    options.scan_all_replicas = true;
+  });
+  ASSERT_TRUE(bench.write(write_cats(row(20, 200))).result);
+  bench.store().scan({1, 0, 10});
+  const auto whole = bench.wait_for(Kind::kScan);
+  ASSERT_TRUE(whole.result) << whole.result.error().what;
+  EXPECT_EQ(whole.rows.size(), 1u);
+  // One of three copies is there.
+  bench.run("ALTER KEYSPACE KS WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}");
+  bench.store().scan({2, 0, 10});
+  const auto refused = bench.wait_for(Kind::kScan);
+  ASSERT_FALSE(refused.result);
+  EXPECT_EQ(refused.result.error().code, Code::kBusy);
+  EXPECT_THAT(refused.result.error().what, HasSubstr("consistency: All, required: 3, alive: 1"));
 }
 
 }  // namespace
