@@ -120,6 +120,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(Surroundings& around
   bases.write = [&cassandra](PartitionId partition, Base base, std::uint64_t token) {
     cassandra.write_base_of(partition, std::move(base), token);
   };
+  bases.answers = [&cassandra](std::function<void(Result<void>)> then) { cassandra.ask_for_marks(std::move(then)); };
   made->partitions_ = std::make_unique<StartPartitionStore>(cassandra, std::move(bases));
   auto options = around.settings.worker;
   options.table_hash_seed = around.random.next();

@@ -65,6 +65,7 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   shared.bases.write = [&store](PartitionId partition, Base base, std::uint64_t token) {
     store.write_base_of(partition, std::move(base), token);
   };
+  shared.bases.answers = [&store](std::function<void(Result<void>)> then) { store.ask_for_marks(std::move(then)); };
   return shared;
 }
 

@@ -96,6 +96,11 @@ std::int64_t CassandraStore::State::timestamp() {
   return last_timestamp_;
 }
 
+void CassandraStore::State::ask_for_marks(std::function<void(Result<void>)> then) {
+  requests_->submit(statements_.all_marks, generation_values(marks_->generation()), 1,
+                    [then = std::move(then)](const CassandraAnswer& answer) { then(answer.result()); });
+}
+
 // What is given.
 
 void CassandraStore::State::give(StoreWrite write) {
@@ -266,6 +271,7 @@ void CassandraStore::scan(StoreScan scan) { state_->give(scan); }
 void CassandraStore::write_base_of(PartitionId partition, Base base, std::uint64_t token) {
   state_->give_base(partition, std::move(base), token);
 }
+void CassandraStore::ask_for_marks(std::function<void(Result<void>)> then) { state_->ask_for_marks(std::move(then)); }
 void CassandraStore::take_completions(std::vector<StoreCompletion>& out) { state_->take(out); }
 std::size_t CassandraStore::pending() const { return state_->pending(); }
 Offset CassandraStore::durable_watermark(PartitionId partition) const { return state_->durable(partition); }

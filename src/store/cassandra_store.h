@@ -102,6 +102,10 @@ class CassandraStore final : public CounterStore {
   /// Where the partition's durable mark stands, as of the last call of `watermarks`: it holds whatever nodes forget.
   Offset sure_watermark_of(PartitionId partition) const;
 
+  /// Asks for the watermarks, and calls `then` within take_completions with whether there was an answer: if so, the
+  /// requests above, made at once, hardly wait. The answer itself is not used.
+  void ask_for_marks(std::function<void(Result<void>)> then);
+
   /// Waits. Puts a setting there unless it is there, and answers what stands there now: the same for all who ask at
   /// once.
   Result<std::string> claim_setting(const std::string& name, const std::string& value);

@@ -45,6 +45,7 @@ class CassandraStore::State {
 
   Result<void> begin_generation(Generation generation);
   Result<void> refresh() { return refresh_marks(requests_->session(), statements_, *marks_); }
+  void ask_for_marks(std::function<void(Result<void>)> then);
   Result<std::string> claim_setting(const std::string& name, const std::string& value);
   Result<std::vector<std::pair<std::string, std::string>>> settings() {
     return read_settings(requests_->session(), statements_);

@@ -7,7 +7,14 @@
 namespace quipu {
 
 void StartPartitionStore::restore(PartitionId partition, std::uint64_t token) {
-  answers_.push_back({token, restored(partition)});
+  if (!bases_.answers) return answers_.push_back({token, restored(partition)});
+  bases_.answers([this, partition, token](Result<void> there) {
+    if (there) {
+      ready_.emplace_back(partition, token);
+    } else {
+      answers_.push_back({token, std::unexpected(std::move(there.error()))});
+    }
+  });
 }
 
 Result<PartitionRestored> StartPartitionStore::restored(PartitionId partition) {
@@ -39,6 +46,7 @@ void StartPartitionStore::write_base(PartitionId partition, Base base, std::uint
 }
 
 void StartPartitionStore::take_answers(std::vector<Answer>& out) {
+  for (const auto& [partition, token] : std::exchange(ready_, {})) out.push_back({token, restored(partition)});
   out.insert(out.end(), std::make_move_iterator(answers_.begin()), std::make_move_iterator(answers_.end()));
   answers_.clear();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -18,12 +19,16 @@ struct PartitionBaseCalls {
   /// Up to where a watermark was there, when they were last asked for, that holds whatever the store's servers forget.
   /// Null: each does.
   std::function<Offset(PartitionId)> sure_watermark = nullptr;
+  /// Asks the store for watermarks without waiting, and calls back while completions of the CounterStore are taken, with
+  /// whether it answered. Null: nobody knows before.
+  std::function<void(std::function<void(Result<void>)>)> answers = nullptr;
 };
 
 /// A PartitionStore over what a CounterStore answers at start, for stores that may be asked that at any time.
 ///
-/// Promises, and how: `restore` reads the watermark first and the sources after it, so they are never older; it waits
-/// for the store, and so do all partitions. The store drops old bases by its own rule. Without `PartitionBaseCalls`
+/// Promises, and how: `restore` reads the watermark first and the sources after it, so they are never older. That waits
+/// for the store, and so do all partitions; where `answers` is given it is not done before the store has just answered,
+/// so one that is away holds nobody up. The store drops old bases by its own rule. Without `PartitionBaseCalls`
 /// there are none: ids are rebuilt by reading back, and the log is not trimmed.
 class StartPartitionStore final : public PartitionStore {
  public:
@@ -41,6 +46,7 @@ class StartPartitionStore final : public PartitionStore {
   CounterStore& store_;
   PartitionBaseCalls bases_;
   std::vector<Answer> answers_;
+  std::vector<std::pair<PartitionId, std::uint64_t>> ready_;  // To be restored with the next answers, and the tokens.
 };
 
 }  // namespace quipu

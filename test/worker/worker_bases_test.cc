@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "worker/start_partition_store.h"
@@ -98,6 +101,43 @@ TEST_F(WorkerTest, ABaseIsSureWhereAWatermarkThatHoldsIsNotBelowIt) {
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_FALSE(answers[0].restored->base_sure);
   EXPECT_TRUE(answers[1].restored->base_sure);
+}
+
+TEST_F(WorkerTest, AStoreThatDoesNotAnswerIsNotWaitedForWhenAPartitionIsTakenOver) {
+  StoreHandle handle(store_, late_);
+  std::vector<std::function<void(Result<void>)>> asked;
+  int restored = 0;
+  PartitionBaseCalls calls;
+  calls.newest = [&](PartitionId, Offset) -> Result<std::optional<Base>> {
+    ++restored;
+    return std::nullopt;
+  };
+  calls.write = [](PartitionId, const Base&, std::uint64_t) {};
+  calls.answers = [&](std::function<void(Result<void>)> then) { asked.push_back(std::move(then)); };
+  StartPartitionStore plain(handle, std::move(calls));
+  append(kFirst, {add("a")});
+  start();
+  mark();
+  plain.restore(kFirst, 1);
+  plain.restore(kFirst, 2);
+  std::vector<PartitionStore::Answer> answers;
+  plain.take_answers(answers);
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_TRUE(answers.empty());
+  EXPECT_EQ(restored, 0);
+  asked[0](busy("away", 100));
+  plain.take_answers(answers);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].token, 1u);
+  EXPECT_EQ(answers[0].restored.error().what, "away");
+  EXPECT_EQ(restored, 0);
+  answers.clear();
+  asked[1]({});
+  plain.take_answers(answers);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].token, 2u);
+  EXPECT_EQ(answers[0].restored->watermark->offset, Offset{1});
+  EXPECT_EQ(restored, 1);
 }
 
 TEST_F(WorkerTest, TrimsNothingWhereTheStoreKeepsNoBases) {
