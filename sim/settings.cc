@@ -53,6 +53,7 @@ Settings draw_settings(Random& random) {
   log.pending_bytes = random.pick<std::size_t>({6'000, 30'000, std::size_t{64} << 20});
   log.retain_ms = random.pick<std::int64_t>({0, 0, 10'000, 24 * std::int64_t{3'600'000}});
   log.retain_bytes = random.pick<std::uint64_t>({0, 200'000, std::uint64_t{4} << 30});
+  log.check_tail_later = random.one_in(2);
   log.tail_bytes = random.pick<std::size_t>({1, 8'000, std::size_t{64} << 10});
 
   auto& engine = settings.engine;
@@ -101,6 +102,7 @@ std::string Settings::text() const {
   add("segment bytes", log.segment_bytes);
   add("pending bytes", log.pending_bytes);
   add("tail bytes", log.tail_bytes);
+  add("check tail later", log.check_tail_later ? 1 : 0);
   add("retain ms", static_cast<std::uint64_t>(log.retain_ms));
   add("retain bytes", log.retain_bytes);
   add("ids", engine.ids_max);

@@ -199,7 +199,7 @@ bool Recovery::load_missing() {
   if (core_.totals.complete()) return true;
   MissingCounters missing(core_.options.secret, core_.options.table_hash_seed);
   for (const LogRead::Item& item : stretch_.frames) {
-    const auto frame = decode_frame(stretch_.frame(item));
+    const auto frame = decode_frame(stretch_.frame(item), FrameBytes::kAsWritten);
     if (!frame || item.offset <= core_.partitions[item.partition.value].read()) continue;
     missing.look(*frame, core_.totals.table(), core_.spaces);
   }
@@ -228,7 +228,7 @@ bool Recovery::load_missing() {
 
 Result<void> Recovery::apply_stretch() {
   for (const LogRead::Item& item : stretch_.frames) {
-    auto frame = decode_frame(stretch_.frame(item));
+    auto frame = decode_frame(stretch_.frame(item), FrameBytes::kAsWritten);
     if (!frame) {
       return failure(Code::kDamaged, "offset " + std::to_string(item.offset.value) + ": " + frame.error().what);
     }

@@ -101,6 +101,12 @@ class FrameEntries {
   std::uint64_t sequence_ = 0;
 };
 
+/// Whether a frame's bytes may be other ones than were written.
+enum class FrameBytes : std::uint8_t {
+  kAny,
+  kAsWritten,  ///< A checksum over all of them, such as that of the group around them, was right a moment ago.
+};
+
 /// A decoded frame. A view: the bytes must outlive it.
 class Frame {
  public:
@@ -108,7 +114,7 @@ class Frame {
   FrameEntries entries() const { return FrameEntries(header_, payload_, spaces_); }
 
  private:
-  friend Result<Frame> decode_frame(ByteView bytes);
+  friend Result<Frame> decode_frame(ByteView bytes, FrameBytes trust);
 
   FrameHeader header_;
   const std::byte* payload_ = nullptr;
@@ -117,8 +123,9 @@ class Frame {
 
 /// Decodes exactly one frame that fills `bytes`. Anything else (a wrong magic, a newer version, a wrong length or
 /// checksum, a name out of bounds, counts that do not agree, a byte too many) is kDamaged with the reason and the
-/// position in the frame. Does not compare the identity with anything: the caller knows its log.
-Result<Frame> decode_frame(ByteView bytes);
+/// position in the frame. Does not compare the identity with anything: the caller knows its log. Of bytes that are as
+/// they were written the frame's own checksum is not compared again; all else is.
+Result<Frame> decode_frame(ByteView bytes, FrameBytes trust = FrameBytes::kAny);
 
 /// The length that a frame beginning with these bytes declares, if at least a header is there and its magic and
 /// version are known. For readers that walk frames laid end to end; nothing is verified.

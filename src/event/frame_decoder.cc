@@ -240,7 +240,7 @@ bool known(ByteView bytes) {
          load<std::uint8_t>(bytes.data() + layout::kVersionAt) == kFrameVersion;
 }
 
-Result<FrameHeader> decode_header(ByteView bytes) {
+Result<FrameHeader> decode_header(ByteView bytes, FrameBytes trust) {
   if (bytes.size() < kFrameHeaderBytes) {
     return damaged(bytes.size(), "cut off in the header, which has " + std::to_string(kFrameHeaderBytes) + " bytes");
   }
@@ -258,7 +258,7 @@ Result<FrameHeader> decode_header(ByteView bytes) {
     return damaged(layout::kLengthAt,
                    "length " + std::to_string(length) + " is above the limit of " + std::to_string(kFrameBytesMax));
   }
-  if (load<std::uint64_t>(at + layout::kChecksumAt) != layout::checksum(bytes)) {
+  if (trust == FrameBytes::kAny && load<std::uint64_t>(at + layout::kChecksumAt) != layout::checksum(bytes)) {
     return damaged(layout::kChecksumAt, "the checksum does not match the bytes");
   }
   if (load<std::uint8_t>(at + layout::kReservedByteAt) != 0 || load<std::uint64_t>(at + layout::kReservedAt) != 0) {
@@ -283,8 +283,8 @@ Result<FrameHeader> decode_header(ByteView bytes) {
 
 }  // namespace
 
-Result<Frame> decode_frame(ByteView bytes) {
-  const auto header = decode_header(bytes);
+Result<Frame> decode_frame(ByteView bytes, FrameBytes trust) {
+  const auto header = decode_header(bytes, trust);
   if (!header) return std::unexpected(header.error());
   Frame frame;
   frame.header_ = *header;

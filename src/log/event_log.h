@@ -46,8 +46,8 @@ class LogScan {
  public:
   virtual ~LogScan() = default;
 
-  /// The next frames, about as many bytes as was asked for; none at the end. May wait for the disk. Errors as of
-  /// EventLog::read.
+  /// The next frames, about as many bytes as was asked for; none at the end. They are as they were written: what a disk
+  /// gives is compared with a checksum over all of it. May wait for the disk. Errors as of EventLog::read.
   virtual Result<LogRead> next() = 0;
 };
 

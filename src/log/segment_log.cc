@@ -35,7 +35,8 @@ Result<void> check_options(const SegmentLogOptions& options) {
 
 Result<std::unique_ptr<SegmentLog>> SegmentLog::open(LogDisk& disk, const SegmentLogOptions& options, TimeMs now) {
   if (auto done = check_options(options); !done) return std::unexpected(done.error());
-  auto recovered = recover_segments(disk, {options.identity, options.segment_bytes, options.known_durable});
+  auto recovered = recover_segments(
+      disk, {options.identity, options.segment_bytes, options.known_durable, options.check_tail_later});
   if (!recovered) return std::unexpected(recovered.error());
   std::optional<Error> create_error;
   if (!recovered->spare) {
@@ -60,7 +61,6 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(LogDisk& disk, const Segmen
 SegmentLog::SegmentLog(LogDisk& disk, const SegmentLogOptions& options, RecoveredLog recovered, TimeMs now)
     : disk_(disk),
       options_(options),
-      cut_(recovered.cut),
       write_at_(recovered.write_at),
       last_group_at_(recovered.last_group_at),
       spare_(recovered.spare),
@@ -68,6 +68,8 @@ SegmentLog::SegmentLog(LogDisk& disk, const SegmentLogOptions& options, Recovere
       durable_end_(recovered.end),
       submit_next_(recovered.end),
       reserve_next_(recovered.end),
+      tail_behind_(std::move(recovered.tail)),
+      cut_(recovered.cut),
       tail_(options.tail_bytes),
       now_(now) {
   for (auto& segment : recovered.segments) segments_.push_back(std::move(segment));
@@ -154,8 +156,22 @@ Result<void> SegmentLog::submit(PartitionId partition, ByteView frame, std::uint
   if (submit_next_.value > kOffsetMax || filling_.frames_bytes() + frame.size() > group_bytes_max()) {
     return std::unexpected(room_error());
   }
+  if (auto settled = settle_tail(); !settled) return settled;
   filling_.append(frame, token);
   ++submit_next_.value;
+  return {};
+}
+
+/// No group may ever stand before stale bytes.
+Result<void> SegmentLog::settle_tail() {
+  if (!tail_behind_) return {};
+  auto settled = tail_behind_->check();
+  if (settled) settled = tail_behind_->make_zero();
+  if (!settled) {
+    failure_ = settled.error();
+    return settled;
+  }
+  cut_ = std::exchange(tail_behind_, nullptr)->cut();
   return {};
 }
 

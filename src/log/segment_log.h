@@ -35,6 +35,9 @@ struct SegmentLogOptions {
   std::size_t tail_bytes = std::size_t{8} << 20;
   /// Frames up to here were acknowledged, as the store knows; opening a log that ends before is refused.
   Offset known_durable{};
+  /// What lies behind the log's end is looked at when a scan has read all that is before it, and not while the log is
+  /// opened: a start reads it beside its replay. At the latest the first frame waits for it.
+  bool check_tail_later = false;
 };
 
 /// Counts since the log was opened.
@@ -82,7 +85,9 @@ class SegmentLog final : public EventLog {
   Error room_error() const override;
 
   /// Beside what EventLog says: kRefused for bytes that are no frame of this partition, kTooLarge for a frame that no
-  /// segment can hold, kBusy when the open group can not take it (never within `room_bytes`).
+  /// segment can hold, kBusy when the open group can not take it (never within `room_bytes`). The first may wait for the
+  /// disk, where what lies behind the log's end was torn or was not checked: kDamaged as of `open`, and the log is
+  /// closed.
   Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) override;
   void commit() override;
   bool committing() const override { return writing_active_ || sealed_ > 0; }
@@ -90,18 +95,20 @@ class SegmentLog final : public EventLog {
 
   /// Beside what EventLog says: always to the end of a group, since a group is checked as a whole.
   Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) override;
+  /// Beside what EventLog says: with `check_tail_later`, at the end kDamaged as of `open`.
   std::unique_ptr<LogScan> scan(Offset from, std::size_t bytes_max) override;
   void tick(TimeMs now) override;
   void allow_trim(Offset offset) override;
 
-  /// The torn tail that opening found, for the operator.
-  const std::optional<LogCut>& cut() const { return cut_; }
+  /// The torn tail that opening found, or a scan to the log's end, for the operator.
+  std::optional<LogCut> cut() const { return tail_behind_ ? tail_behind_->cut() : cut_; }
   SegmentLogStats stats() const;
 
  private:
   SegmentLog(LogDisk& disk, const SegmentLogOptions& options, RecoveredLog recovered, TimeMs now);
 
   // segment_log.cc: writing.
+  Result<void> settle_tail();
   void start_sealed();
   bool begin_segment(std::uint64_t group_bytes);
   bool take_disk_completions(std::vector<LogCompletion>& out);
@@ -132,7 +139,6 @@ class SegmentLog final : public EventLog {
   // Constant after construction.
   LogDisk& disk_;
   const SegmentLogOptions options_;
-  const std::optional<LogCut> cut_;
 
   // Segments.
   std::deque<LogSegment> segments_;  ///< With frames. The last is written on; empty only before the first commit.
@@ -161,6 +167,9 @@ class SegmentLog final : public EventLog {
   Offset submit_next_{1};   ///< The offset of the next frame submitted ...
   Offset reserve_next_{1};  ///< ... and of the next one reserved.
   std::optional<Error> failure_;
+  /// What lies behind the end, as long as nothing was written: a scan may be checking it.
+  std::shared_ptr<SegmentTail> tail_behind_;
+  std::optional<LogCut> cut_;
 
   // Trimming.
   Offset trim_below_{1};

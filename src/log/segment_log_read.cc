@@ -41,7 +41,8 @@ std::unique_ptr<LogScan> SegmentLog::scan(Offset from, std::size_t bytes_max) {
       ahead.push_back({segments_[i].number, segments_[i].bytes, end_of(i)});
     }
   }
-  return std::make_unique<SegmentScan>(disk_, options_.identity, std::move(ahead), place, from, bytes_max);
+  return std::make_unique<SegmentScan>(disk_, options_.identity, std::move(ahead), place, from, bytes_max,
+                                       tail_behind_);
 }
 
 Result<void> SegmentLog::read_tail(std::optional<PartitionId> partition, std::size_t bytes_max, LogRead& out) {

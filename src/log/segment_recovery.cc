@@ -1,8 +1,8 @@
 #include "log/segment_recovery.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "base/planted.h"
@@ -16,12 +16,6 @@ constexpr std::size_t kWindowBytes = std::size_t{1} << 20;
 
 std::string text(Offset offset) { return std::to_string(offset.value); }
 
-bool all_zero(ByteView bytes) {
-  // Comparing with itself, one byte apart, is as fast as memcmp.
-  return bytes.empty() ||
-         (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
-}
-
 class Recovery {
  public:
   Recovery(LogDisk& disk, const RecoveryOptions& options) : disk_(disk), options_(options) {}
@@ -29,13 +23,6 @@ class Recovery {
   Result<RecoveredLog> run();
 
  private:
-  /// Bytes that are to become zeros.
-  struct Stale {
-    SegmentNumber segment{};
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-  };
-
   std::unexpected<Error> damaged(SegmentNumber segment, std::uint64_t at, const std::string& reason) const {
     return segment_damaged(disk_, segment, at, reason);
   }
@@ -44,12 +31,12 @@ class Recovery {
   Result<void> check_chain() const;
   Result<void> check_neighbours(const SegmentHeader& before, const SegmentHeader& after) const;
   Result<void> walk_last();
-  Result<void> scan(const SegmentFile& file, std::uint64_t from);
+  void find_tail();
+  bool tail_can_wait() const;
   Result<void> check_known_durable() const;
   Result<void> settle();
   Result<void> keep_spare(std::size_t spares);
   Result<void> rewrite_last_group();
-  Result<void> zero(const Stale& stale);
 
   LogDisk& disk_;
   const RecoveryOptions& options_;
@@ -59,7 +46,6 @@ class Recovery {
   std::vector<std::string> reasons_;                   ///< Why a header is not there.
   std::size_t used_ = 0;                               ///< Files up to the last with a header.
   std::string end_reason_;                             ///< Why the log ends where it does.
-  std::vector<Stale> stale_;
 };
 
 Result<RecoveredLog> Recovery::run() {
@@ -71,8 +57,9 @@ Result<RecoveredLog> Recovery::run() {
   if (used_ > 0) {
     if (auto done = walk_last(); !done) return std::unexpected(done.error());
   }
-  for (auto i = used_; i < files_.size(); ++i) {
-    if (auto done = scan(files_[i], 0); !done) return std::unexpected(done.error());
+  find_tail();
+  if (!tail_can_wait()) {
+    if (auto done = log_.tail->check(); !done) return std::unexpected(done.error());
   }
   if (auto done = check_known_durable(); !done) return std::unexpected(done.error());
   if (auto done = settle(); !done) return std::unexpected(done.error());
@@ -193,40 +180,30 @@ Result<void> Recovery::walk_last() {
     log_.write_at = header->at + header->total_bytes();
     log_.end = header->end();
   }
-  return scan(files_[used_ - 1], log_.write_at);
+  return {};
 }
 
-/// Looks at everything from `from` to the end of a file. What is sound there and newer than the log's end shows that
-/// the end is damage and not a torn write: only one group is ever under way, so nothing can follow it.
-Result<void> Recovery::scan(const SegmentFile& file, std::uint64_t from) {
-  const auto seed = segment_seed(options_.identity, file.number);
-  const auto whole = file.bytes / kBlockBytes * kBlockBytes;
-  SegmentReader reader(disk_, file.number, whole, kWindowBytes);
-  Stale stale{file.number, 0, 0};
-  for (auto at = from; at < whole; at += kBlockBytes) {
-    const auto block = reader.view(at, kBlockBytes);
-    if (!block) return std::unexpected(block.error());
-    if (all_zero(*block)) continue;
-    if (stale.end == 0) stale.begin = at;
-    stale.end = at + kBlockBytes;
-    const auto group = decode_group_header(*block, seed);
-    if (!group) {
-      if (group.error().code == Code::kRefused) {
-        return failure(Code::kRefused, disk_.name(file.number) + ": " + group.error().what);
-      }
-      continue;
-    }
-    if (group->segment != file.number || group->at != at) continue;
-    if (group->first <= log_.end && group->durable < log_.end) continue;
-    const auto& place = log_.segments.empty() ? files_.front().number : log_.segments.back().number;
-    const auto what = end_reason_.empty() ? disk_.name(place) + ", byte 0: no segment's header" : end_reason_;
-    return failure(Code::kDamaged, what + ", but " + disk_.name(file.number) + ", byte " + std::to_string(at) +
-                                       " holds a group that begins with offset " + text(group->first) +
-                                       " and says that offset " + text(group->durable) +
-                                       " was durable: the log is damaged before its end");
+void Recovery::find_tail() {
+  std::vector<SegmentTail::Part> parts;
+  if (used_ > 0) parts.push_back({files_[used_ - 1], log_.write_at});
+  for (auto i = used_; i < files_.size(); ++i) parts.push_back({files_[i], 0});
+  SegmentTail::End end;
+  end.identity = options_.identity;
+  end.offset = log_.end;
+  if (!log_.segments.empty()) {
+    end.segment = log_.segments.back().number;
+  } else if (!files_.empty()) {
+    end.segment = files_.front().number;
   }
-  if (stale.end != 0) stale_.push_back(stale);
-  return {};
+  end.reason = end_reason_;
+  log_.tail = std::make_shared<SegmentTail>(disk_, std::move(end), std::move(parts));
+}
+
+/// Whether nothing else goes by what the tail holds. The last sound group is written again before it is known that the
+/// log is not damaged: as it stands there, so that changes nothing.
+bool Recovery::tail_can_wait() const {
+  if (!options_.check_tail_later || log_.last_group_at == 0 || files_.size() > used_ + 1) return false;
+  return files_.size() == used_ || files_[used_].bytes == options_.segment_bytes;
 }
 
 Result<void> Recovery::check_known_durable() const {
@@ -242,18 +219,16 @@ Result<void> Recovery::settle() {
   if (log_.last_group_at != 0 && !QUIPU_PLANTED("last-group-not-synced-again")) {
     if (auto done = rewrite_last_group(); !done) return done;
   }
-  for (const auto& stale : stale_) {
-    QUIPU_MARK("torn tail cut");
-    if (!log_.cut) log_.cut = LogCut{stale.segment, stale.begin, 0};
-    log_.cut->bytes += stale.end - stale.begin;
-    if (auto done = zero(stale); !done) return done;
+  if (!tail_can_wait()) {
+    if (auto done = log_.tail->make_zero(); !done) return done;
+    log_.cut = std::exchange(log_.tail, nullptr)->cut();
   }
   // The last segment may have a header and not one whole group: its first write was torn. It is begun anew.
   auto spares = used_;
   if (used_ > 0 && log_.last_group_at == 0) {
     QUIPU_MARK("last segment begun anew");
     --spares;
-    if (auto done = zero({files_[spares].number, 0, kBlockBytes}); !done) return done;
+    if (auto done = write_zeros(disk_, files_[spares].number, 0, kBlockBytes); !done) return done;
     log_.segments.pop_back();
     if (!log_.segments.empty()) {
       log_.last_group_at = headers_[spares]->previous_group_at;
@@ -296,15 +271,6 @@ Result<void> Recovery::rewrite_last_group() {
     if (!segment) return damaged(last.number, 0, segment.error().what);
   }
   return disk_.write(last.number, begin, bytes);
-}
-
-Result<void> Recovery::zero(const Stale& stale) {
-  const Bytes zeros(std::min<std::uint64_t>(kWindowBytes, stale.end - stale.begin));
-  for (auto at = stale.begin; at < stale.end; at += zeros.size()) {
-    const auto size = std::min<std::uint64_t>(zeros.size(), stale.end - at);
-    if (auto done = disk_.write(stale.segment, at, ByteView(zeros).first(size)); !done) return done;
-  }
-  return {};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "base/result.h"
 #include "log/log_disk.h"
 #include "log/segment_format.h"
+#include "log/segment_tail.h"
 
 namespace quipu {
 
@@ -25,13 +27,6 @@ struct LogSegment {
   void remember(Offset group_first, std::uint64_t at);
 };
 
-/// A torn tail, which was overwritten with zeros.
-struct LogCut {
-  SegmentNumber segment{};
-  std::uint64_t at = 0;
-  std::uint64_t bytes = 0;
-};
-
 inline constexpr std::uint64_t kPlaceBytes = std::uint64_t{1} << 20;
 
 /// What a log's segments hold, as found when it is opened.
@@ -44,12 +39,16 @@ struct RecoveredLog {
   SegmentNumber next_number{1};        ///< The number of the next segment to make.
 
   std::optional<LogCut> cut;
+  /// What lies behind the end, where nobody has looked at it yet: before anything is written it must be checked, and
+  /// made zeros.
+  std::shared_ptr<SegmentTail> tail;
 };
 
 struct RecoveryOptions {
   LogIdentity identity;
   std::uint64_t segment_bytes = 0;
   Offset known_durable{};  ///< Frames up to here were acknowledged, as the store knows; 0 = nothing is known.
+  bool check_tail_later = false;  ///< What lies behind the end is left to the log's owner, where that may be.
 };
 
 /// Finds the end of the log, and makes the disk ready to go on from there:
@@ -58,7 +57,8 @@ struct RecoveryOptions {
 ///
 /// kDamaged, naming file, byte and offsets, when the log is not what was written: a segment is missing, foreign, short,
 /// in another's place or older than its neighbours; something sound follows something broken; the log ends before a
-/// frame that was known durable. Nothing is changed then. kRefused when a newer version wrote it.
+/// frame that was known durable. Nothing is changed then. With `check_tail_later` that something sound follows is found
+/// by whoever checks RecoveredLog::tail. kRefused when a newer version wrote it.
 Result<RecoveredLog> recover_segments(LogDisk& disk, const RecoveryOptions& options);
 
 }  // namespace quipu

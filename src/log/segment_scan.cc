@@ -24,6 +24,9 @@ Result<LogRead> SegmentScan::next() {
     }
   }
   next_ = out.next;
+  if (out.frames.empty() && behind_) {
+    if (auto sound = behind_->check(); !sound) return std::unexpected(std::move(sound.error()));
+  }
   return out;
 }
 

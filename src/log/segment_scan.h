@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
 
 #include "base/identifiers.h"
@@ -9,6 +10,7 @@
 #include "log/event_log.h"
 #include "log/log_disk.h"
 #include "log/segment_reader.h"
+#include "log/segment_tail.h"
 
 namespace quipu {
 
@@ -21,15 +23,16 @@ class SegmentScan final : public LogScan {
     Offset end{};  ///< One above its last offset.
   };
   /// Frames at `from` and above of `segments`, of which the first holds a group at `place`, at or below `from`.
-  /// `bytes_max`: about so many in a stretch.
+  /// `bytes_max`: about so many in a stretch. `behind`, null or what lies behind the log's end: checked at the end.
   SegmentScan(LogDisk& disk, const LogIdentity& identity, std::deque<Segment> segments, GroupPlace place, Offset from,
-              std::size_t bytes_max)
+              std::size_t bytes_max, std::shared_ptr<SegmentTail> behind)
       : disk_(disk),
         identity_(identity),
         segments_(std::move(segments)),
         place_(place),
         next_(from),
-        bytes_max_(bytes_max) {}
+        bytes_max_(bytes_max),
+        behind_(std::move(behind)) {}
 
   Result<LogRead> next() override;
 
@@ -41,6 +44,7 @@ class SegmentScan final : public LogScan {
   Offset next_{};
   const std::size_t bytes_max_;
   BlockBytes window_;  // Memory of the last read.
+  const std::shared_ptr<SegmentTail> behind_;
 };
 
 }  // namespace quipu

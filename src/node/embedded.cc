@@ -57,6 +57,7 @@ Result<std::unique_ptr<Embedded>> Embedded::open(const Config& config, std::func
   log_options.retain_ms = config.log_retain_hours * kHourMs;
   log_options.retain_bytes = config.log_retain_bytes;
   log_options.known_durable = *counted;
+  log_options.check_tail_later = true;
   auto log = SegmentLog::open(*parts->disk_, log_options, wall_clock_ms());
   if (!log) return std::unexpected(log.error());
   parts->log_ = std::move(*log);

@@ -16,6 +16,13 @@
 namespace quipu {
 namespace {
 
+void tell_cut(const SegmentLog& log) {
+  const auto cut = log.cut();
+  if (!cut) return;
+  spdlog::warn("the log ended in a torn write that nobody was told of: {} bytes are cut from segment {} at byte {}",
+               cut->bytes, cut->segment.value, cut->at);
+}
+
 Result<int> run(const Config& config) {
   if (auto ready = set_up_process(config); !ready) return std::unexpected(ready.error());
   Host host(config);
@@ -24,10 +31,6 @@ Result<int> run(const Config& config) {
   if (!opened) return std::unexpected(opened.error());
   Embedded& parts = **opened;
   Engine& engine = parts.engine();
-  if (const auto& cut = parts.log().cut()) {
-    spdlog::warn("the log ended in a torn write that nobody was told of: {} bytes were cut from segment {} at byte {}",
-                 cut->bytes, cut->segment.value, cut->at);
-  }
   if (auto started = engine.start(wall_clock_ms()); !started) return std::unexpected(started.error());
   CommitPacer pacer(config.log_commit_wait_us);
   const EngineStats& counted = engine.counted();
@@ -42,6 +45,7 @@ Result<int> run(const Config& config) {
       .metrics = [&engine](const ServerStats& servers) { return metrics_text(engine.stats(), servers); },
       .ready =
           [&] {
+            tell_cut(parts.log());
             return fmt::format("data in {}, {} counters, log at offset {}", parts.directory().path(),
                                engine.stats().counters, engine.newest().value);
           },

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "cassandra/cassandra_bench.h"
 #include "cassandra/own_cassandra.h"
@@ -66,6 +67,39 @@ TEST(CassandraFaults, AWriteIsSentAgainForABoundedTimeAndMayBeGivenAgain) {
   while (!bench.write(write_cats(2, 20, true)).result) continue;
   EXPECT_EQ(cats(bench), row(2, 20));
   EXPECT_EQ(bench.store().watermarks().value(), write_cats(2, 20, true).watermarks);
+}
+
+TEST(CassandraFaults, WhetherItAnswersIsAskedWithoutWaiting) {
+  OwnCassandra cassandra;
+  CassandraBench bench(cassandra.contact_points(), [](CassandraStoreOptions& options) {
+    options.connection.request_ms = 2'000;
+    options.connection.retry_ms = 1'000;
+  });
+  std::vector<Result<void>> answers;
+  const auto ask = [&] {
+    bench.store().ask_for_marks([&](Result<void> answer) { answers.push_back(std::move(answer)); });
+  };
+  const auto take_until = [&](std::size_t count) {
+    std::vector<StoreCompletion> ignored;
+    while (answers.size() < count) {
+      bench.wait();
+      bench.store().take_completions(ignored);
+    }
+  };
+  ask();
+  take_until(1);
+  EXPECT_TRUE(answers[0]) << answers[0].error().what;
+  cassandra.pause();
+  ask();
+  EXPECT_EQ(answers.size(), 1u);
+  take_until(2);
+  EXPECT_FALSE(answers[1]);
+  cassandra.resume();
+  do {
+    ask();
+    take_until(answers.size() + 1);
+  } while (!answers.back() && answers.size() < 20);
+  EXPECT_TRUE(answers.back());
 }
 
 TEST(CassandraFaults, ANodeThatDiesAndComesBackSendsTheOwnerToItsWatermark) {

@@ -188,5 +188,16 @@ TEST(FrameStructure, RefusesAHeaderOutOfBounds) {
   EXPECT_THAT(decode_frame(large).error().what, HasSubstr("above the limit of 4194304"));
 }
 
+TEST(FrameStructure, OfBytesThatAreAsTheyWereWrittenAllButTheChecksumIsLookedAt) {
+  auto frame = RawFrame{.payload = joined({kOneSpace, raw({1, 1, 0, 0, 0, 0, 1, 'c'})})}.bytes();
+  frame.back() = std::byte{'d'};
+  EXPECT_THAT(decode_frame(frame).error().what, HasSubstr("the checksum does not match"));
+  const auto trusted = decode_frame(frame, FrameBytes::kAsWritten);
+  ASSERT_TRUE(trusted) << trusted.error().what;
+  EXPECT_EQ(trusted->entries().next()->counter, "d");
+  frame.push_back(std::byte{0});
+  EXPECT_THAT(decode_frame(frame, FrameBytes::kAsWritten).error().what, HasSubstr("length"));
+}
+
 }  // namespace
 }  // namespace quipu

@@ -18,10 +18,12 @@ constexpr SegmentNumber kTwo{2};
 constexpr SegmentNumber kThree{3};
 constexpr SegmentNumber kFour{4};
 
-/// Three segments with several groups each, and a spare. The log itself is closed.
-class SegmentDamage : public testing::Test {
+/// Three segments with several groups each, and a spare. The log itself is closed. With and without what lies behind
+/// the log's end being looked at later, by a scan.
+class SegmentDamage : public testing::TestWithParam<bool> {
  protected:
   SegmentDamage() {
+    world_.options.check_tail_later = GetParam();
     world_.write_three_segments();
     last_ = world_.next - 1;
     before_ = world_.disk;
@@ -35,24 +37,43 @@ class SegmentDamage : public testing::Test {
     world_.disk = before_;
   }
   Bytes& bytes(SegmentNumber segment) { return world_.disk.bytes(segment); }
+  /// The error's text, or "": of opening, and of the end of a scan.
+  std::string open() {
+    auto error = world_.open();
+    if (!error.empty() || !GetParam()) return error;
+    const auto scan = world_.log->scan(world_.log->bounds({}).end, 1);
+    const auto end = scan->next();
+    if (end) return "";
+    // Nothing is written to it any more.
+    const auto refused = world_.log->submit(PartitionId(0), sample_frame(0, world_.next), 1);
+    EXPECT_EQ(refused.error().what, end.error().what);
+    EXPECT_EQ(world_.log->room_bytes(), 0u);
+    return end.error().what;
+  }
 
   void expect_refused(const std::string& what) {
-    const auto error = world_.open();
+    const auto error = open();
     EXPECT_THAT(error, HasSubstr(what));
     EXPECT_THAT(error, HasSubstr("segment-"));
   }
   /// The last group is gone and nothing else, and the log goes on.
   void expect_cut() {
-    ASSERT_EQ(world_.open(), "");
+    ASSERT_EQ(open(), "");
     world_.expect_holds(last_group_.first.value - 1);
     EXPECT_TRUE(world_.log->cut());
-    // Nothing of it is left that a later group could stand before.
-    const auto& file = world_.disk.segments().at(kThree);
-    EXPECT_EQ(std::count(file.begin() + static_cast<std::ptrdiff_t>(last_group_.at), file.end(), std::byte{0}),
-              static_cast<std::ptrdiff_t>(file.size() - last_group_.at));
+    if (!GetParam()) expect_zeros_from(last_group_.at);
     world_.next = last_group_.first.value;
     world_.write_group();
     world_.expect_holds(last_group_.first.value);
+    // Nothing of the torn one is left that a later group could stand before.
+    const auto [at, group] = world_.groups(kThree).back();
+    expect_zeros_from(at + group.total_bytes());
+    EXPECT_TRUE(world_.log->cut());
+  }
+  void expect_zeros_from(std::uint64_t at) {
+    const auto& file = world_.disk.segments().at(kThree);
+    EXPECT_EQ(std::count(file.begin() + static_cast<std::ptrdiff_t>(at), file.end(), std::byte{0}),
+              static_cast<std::ptrdiff_t>(file.size() - at));
   }
 
   SegmentWorld world_;
@@ -61,13 +82,13 @@ class SegmentDamage : public testing::Test {
   GroupHeader last_group_;
 };
 
-TEST_F(SegmentDamage, NoneIsFound) {
-  ASSERT_EQ(world_.open(), "");
+TEST_P(SegmentDamage, NoneIsFound) {
+  ASSERT_EQ(open(), "");
   EXPECT_FALSE(world_.log->cut());
   world_.expect_holds(last_);
 }
 
-TEST_F(SegmentDamage, ATailThatStopsAtAnySectorOrByteIsCut) {
+TEST_P(SegmentDamage, ATailThatStopsAtAnySectorOrByteIsCut) {
   std::mt19937_64 random(1);
   const auto begin = last_group_.at;
   const auto end = begin + kGroupHeaderBytes + last_group_.bytes;  // Behind it are zeros anyway.
@@ -78,13 +99,13 @@ TEST_F(SegmentDamage, ATailThatStopsAtAnySectorOrByteIsCut) {
     restore();
     auto& file = bytes(kThree);
     std::fill(file.begin() + static_cast<std::ptrdiff_t>(at), file.end(), std::byte{0});
-    ASSERT_EQ(world_.open(), "") << at;
+    ASSERT_EQ(open(), "") << at;
     world_.expect_holds(last_group_.first.value - 1);
     EXPECT_EQ(world_.log->cut().has_value(), at > begin) << at;
   }
 }
 
-TEST_F(SegmentDamage, AnySectorOfTheLastGroupThatIsLostOrScrambledCutsIt) {
+TEST_P(SegmentDamage, AnySectorOfTheLastGroupThatIsLostOrScrambledCutsIt) {
   std::mt19937_64 random(2);
   for (auto at = last_group_.at; at < last_group_.at + last_group_.total_bytes(); at += 512) {
     for (const bool zero : {true, false}) {
@@ -101,7 +122,7 @@ TEST_F(SegmentDamage, AnySectorOfTheLastGroupThatIsLostOrScrambledCutsIt) {
   }
 }
 
-TEST_F(SegmentDamage, AnyTailThatStopsEarlierIsRefusedWhenTheStoreKnowsMore) {
+TEST_P(SegmentDamage, AnyTailThatStopsEarlierIsRefusedWhenTheStoreKnowsMore) {
   for (const auto& [at, group] : world_.groups(kThree)) {
     restore();
     auto& file = bytes(kThree);
@@ -109,11 +130,11 @@ TEST_F(SegmentDamage, AnyTailThatStopsEarlierIsRefusedWhenTheStoreKnowsMore) {
     world_.options.known_durable = group.first;
     expect_refused("but offset " + std::to_string(group.first.value) + " was acknowledged");
     world_.options.known_durable = Offset(group.first.value - 1);
-    EXPECT_EQ(world_.open(), "");
+    EXPECT_EQ(open(), "");
   }
 }
 
-TEST_F(SegmentDamage, OneFlippedBitAnywhereIsFoundOrHarmless) {
+TEST_P(SegmentDamage, OneFlippedBitAnywhereIsFoundOrHarmless) {
   std::mt19937_64 random(3);
   int refused = 0;
   int cut = 0;
@@ -125,7 +146,7 @@ TEST_F(SegmentDamage, OneFlippedBitAnywhereIsFoundOrHarmless) {
     const auto used = groups.empty() ? 0 : groups.back().second.at + groups.back().second.total_bytes();
     const auto at = random() % kSegmentBytesMin;
     bytes(segment)[at] ^= static_cast<std::byte>(1u << (random() % 8));
-    const auto error = world_.open();
+    const auto error = open();
     if (segment == kThree && at >= last_group_.at && at < used) {
       ASSERT_EQ(error, "") << at;
       world_.expect_holds(last_group_.first.value - 1);
@@ -154,19 +175,19 @@ TEST_F(SegmentDamage, OneFlippedBitAnywhereIsFoundOrHarmless) {
   EXPECT_GT(harmless, 100);
 }
 
-TEST_F(SegmentDamage, ADamagedGroupBeforeTheLastNamesItsPlaceAndOffset) {
+TEST_P(SegmentDamage, ADamagedGroupBeforeTheLastNamesItsPlaceAndOffset) {
   const auto groups = world_.groups(kThree);
   const auto& [at, group] = groups[groups.size() - 2];
   bytes(kThree)[at + 200] ^= std::byte{4};
   const auto copy = world_.disk.segments();
   expect_refused("segment-3, byte " + std::to_string(at));
-  const auto error = world_.open();
+  const auto error = open();
   EXPECT_THAT(error, HasSubstr("offset " + std::to_string(group.first.value)));
   EXPECT_THAT(error, HasSubstr("offset " + std::to_string(last_group_.first.value)));
   EXPECT_EQ(world_.disk.segments(), copy) << "nothing is changed when it is refused";
 }
 
-TEST_F(SegmentDamage, ABlockCopiedOverAnotherIsFound) {
+TEST_P(SegmentDamage, ABlockCopiedOverAnotherIsFound) {
   const auto groups = world_.groups(kThree);
   const auto copy_block = [&](std::uint64_t from, std::uint64_t to) {
     auto& file = bytes(kThree);
@@ -178,21 +199,21 @@ TEST_F(SegmentDamage, ABlockCopiedOverAnotherIsFound) {
   restore();
   // A sound group behind the end is not a later one, wherever it was copied from.
   copy_block(groups[1].first, groups.back().first + last_group_.total_bytes());
-  ASSERT_EQ(world_.open(), "");
+  ASSERT_EQ(open(), "");
   world_.expect_holds(last_);
 }
 
-TEST_F(SegmentDamage, AMissingSegmentIsNamed) {
+TEST_P(SegmentDamage, AMissingSegmentIsNamed) {
   world_.disk.drop_segment(kTwo);
   expect_refused("segment-2, byte 0: the segment is missing");
 }
 
-TEST_F(SegmentDamage, TwoSwappedSegmentsAreNamed) {
+TEST_P(SegmentDamage, TwoSwappedSegmentsAreNamed) {
   std::swap(bytes(kOne), bytes(kTwo));
   expect_refused("segment-1, byte 0: this is segment 2 in another's place");
 }
 
-TEST_F(SegmentDamage, AForeignSegmentIsNamed) {
+TEST_P(SegmentDamage, AForeignSegmentIsNamed) {
   SegmentWorld other;
   other.options.identity = sample_identity(9);
   ASSERT_EQ(other.open(), "");
@@ -202,38 +223,38 @@ TEST_F(SegmentDamage, AForeignSegmentIsNamed) {
   expect_refused("segment-2, byte 0: the segment belongs to another log");
 }
 
-TEST_F(SegmentDamage, AnotherGenerationIsRefused) {
+TEST_P(SegmentDamage, AnotherGenerationIsRefused) {
   world_.options.identity.generation = Generation(2);
   expect_refused("generation 1, this one has 2");
 }
 
-TEST_F(SegmentDamage, AnOlderCopyOfASegmentIsNamed) {
+TEST_P(SegmentDamage, AnOlderCopyOfASegmentIsNamed) {
   // Segment 2 as it was when its last group was not yet written.
   const auto groups = world_.groups(kTwo);
   auto& file = bytes(kTwo);
   std::fill(file.begin() + static_cast<std::ptrdiff_t>(groups.back().first), file.end(), std::byte{0});
   expect_refused("segment-2, byte " + std::to_string(groups.back().first));
-  EXPECT_THAT(world_.open(), HasSubstr("segment-3 begins with offset"));
+  EXPECT_THAT(open(), HasSubstr("segment-3 begins with offset"));
 }
 
-TEST_F(SegmentDamage, AnOlderCopyOfTheLastSegmentIsRefusedWhenTheStoreKnowsMore) {
+TEST_P(SegmentDamage, AnOlderCopyOfTheLastSegmentIsRefusedWhenTheStoreKnowsMore) {
   auto& file = bytes(kThree);
   std::fill(file.begin() + static_cast<std::ptrdiff_t>(last_group_.at), file.end(), std::byte{0});
   world_.options.known_durable = Offset(last_);
   expect_refused("frames are lost");
 }
 
-TEST_F(SegmentDamage, ADamagedHeaderOfASegmentIsRefused) {
+TEST_P(SegmentDamage, ADamagedHeaderOfASegmentIsRefused) {
   for (const auto segment : {kOne, kTwo, kThree}) {
     restore();
     bytes(segment)[48] ^= std::byte{1};
-    const auto error = world_.open();
+    const auto error = open();
     EXPECT_THAT(error, AnyOf(HasSubstr(world_.disk.name(segment) + ", byte 0"),
                              HasSubstr("but " + world_.disk.name(segment) + ", byte")));
   }
 }
 
-TEST_F(SegmentDamage, AShortenedSegmentIsRefusedAndAShortSpareMadeAnew) {
+TEST_P(SegmentDamage, AShortenedSegmentIsRefusedAndAShortSpareMadeAnew) {
   bytes(kThree).resize(kSegmentBytesMin - 512);
   expect_refused("segment-3, byte 0: the file has 65024 bytes, its header says 65536");
   restore();
@@ -242,20 +263,20 @@ TEST_F(SegmentDamage, AShortenedSegmentIsRefusedAndAShortSpareMadeAnew) {
   restore();
   for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{8'192}}) {
     bytes(kFour).resize(size);
-    ASSERT_EQ(world_.open(), "");
+    ASSERT_EQ(open(), "");
     world_.expect_holds(last_);
     EXPECT_EQ(bytes(kFour).size(), kSegmentBytesMin);
   }
 }
 
-TEST_F(SegmentDamage, OldBytesInASpareAreNotReplayed) {
+TEST_P(SegmentDamage, OldBytesInASpareAreNotReplayed) {
   const auto fill_spare = [&](const Bytes& from) {
     restore();
     bytes(kFour) = from;
-    ASSERT_EQ(world_.open(), "");
+    ASSERT_EQ(open(), "");
     world_.expect_holds(last_);
     while (world_.log->stats().segments < 4) world_.write_group(3, 1'500);
-    ASSERT_EQ(world_.open(), "");
+    ASSERT_EQ(open(), "");
     world_.expect_holds(world_.next - 1);
     world_.next = last_ + 1;
   };
@@ -278,8 +299,8 @@ TEST_F(SegmentDamage, OldBytesInASpareAreNotReplayed) {
   fill_spare(noise);
 }
 
-TEST_F(SegmentDamage, ALaterGroupInTheNextSegmentShowsThatTheEndIsDamage) {
-  ASSERT_EQ(world_.open(), "");
+TEST_P(SegmentDamage, ALaterGroupInTheNextSegmentShowsThatTheEndIsDamage) {
+  ASSERT_EQ(open(), "");
   while (world_.log->stats().segments < 4) world_.write_group(3, 1'500);
   world_.write_group();
   world_.write_group();
@@ -289,8 +310,8 @@ TEST_F(SegmentDamage, ALaterGroupInTheNextSegmentShowsThatTheEndIsDamage) {
   expect_refused("but segment-4, byte");
 }
 
-TEST_F(SegmentDamage, ATornMoveToTheNextSegmentIsCutWhateverPartOfItIsThere) {
-  ASSERT_EQ(world_.open(), "");
+TEST_P(SegmentDamage, ATornMoveToTheNextSegmentIsCutWhateverPartOfItIsThere) {
+  ASSERT_EQ(open(), "");
   while (world_.log->stats().segments < 4) world_.write_group(3, 6'000);
   const auto groups = world_.groups(kFour);
   ASSERT_EQ(groups.size(), 1u);
@@ -311,17 +332,17 @@ TEST_F(SegmentDamage, ATornMoveToTheNextSegmentIsCutWhateverPartOfItIsThere) {
         bytes(kFour)[i] = std::byte{0};
       }
     }
-    ASSERT_EQ(world_.open(), "") << round;
+    ASSERT_EQ(open(), "") << round;
     const auto last = whole ? groups[0].second.end().value - 1 : groups[0].second.first.value - 1;
     world_.expect_holds(last);
     world_.next = last + 1;
     world_.write_group(3, 6'000);
-    ASSERT_EQ(world_.open(), "");
+    ASSERT_EQ(open(), "");
     world_.expect_holds(last + 3);
   }
 }
 
-TEST_F(SegmentDamage, ALogThatIsGoneIsRefusedWhenTheStoreKnowsOfIt) {
+TEST_P(SegmentDamage, ALogThatIsGoneIsRefusedWhenTheStoreKnowsOfIt) {
   for (std::uint64_t i = 1; i <= 4; ++i) world_.disk.drop_segment(SegmentNumber(i));
   world_.options.known_durable = Offset(5);
   expect_refused("offset 5 was acknowledged");
@@ -382,6 +403,9 @@ TEST(SegmentBadRead, TheLastGroupIsNotWrittenOnceMoreAsABadReadBroughtIt) {
     ASSERT_EQ(world.open(), "");
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Tail, SegmentDamage, testing::Bool(),
+                         [](const auto& info) { return std::string(info.param ? "CheckedLater" : "CheckedAtOnce"); });
 
 }  // namespace
 }  // namespace quipu

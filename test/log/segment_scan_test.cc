@@ -102,5 +102,46 @@ TEST(SegmentScan, TellsWhereBytesAreNotWhatWasWritten) {
   EXPECT_THAT(damaged.error().what, HasSubstr("offset 4"));
 }
 
+TEST(SegmentScan, OfALogThatChecksItsTailLaterReadsWhatLiesBehindTheEndLast) {
+  SegmentWorld world;
+  fill(world);
+  const auto last = world.next - 1;
+  // A torn write that nobody was told of, in the spare.
+  const auto spare = world.disk.segments().rbegin()->first;
+  world.log.reset();
+  world.disk.bytes(spare)[5 * kBlockBytes + 7] = std::byte{1};
+  world.options.check_tail_later = true;
+  ASSERT_EQ(world.open(), "");
+  EXPECT_FALSE(world.log->cut());
+  std::size_t stretches = 0;
+  const auto scan = world.log->scan(Offset(1), 64 << 10);
+  for (auto read = scan->next(); !read->frames.empty(); read = scan->next()) {
+    EXPECT_FALSE(world.log->cut());
+    ++stretches;
+  }
+  EXPECT_GT(stretches, 3u);
+  ASSERT_TRUE(world.log->cut());
+  EXPECT_EQ(world.log->cut()->segment, spare);
+  EXPECT_EQ(world.log->cut()->at, 5 * kBlockBytes);
+  EXPECT_EQ(world.log->cut()->bytes, kBlockBytes);
+  EXPECT_EQ(world.disk.bytes(spare)[5 * kBlockBytes + 7], std::byte{1}) << "zeros are written by the owner";
+  world.write_group();
+  EXPECT_EQ(world.disk.bytes(spare)[5 * kBlockBytes + 7], std::byte{0});
+  world.expect_holds(last + 1);
+}
+
+TEST(SegmentScan, ALogWhoseTailNobodyCheckedChecksItBeforeItsFirstFrame) {
+  SegmentWorld world;
+  fill(world);
+  const auto spare = world.disk.segments().rbegin()->first;
+  world.log.reset();
+  world.disk.bytes(spare)[7] = std::byte{1};
+  world.options.check_tail_later = true;
+  ASSERT_EQ(world.open(), "");
+  world.write_group();
+  EXPECT_EQ(world.disk.bytes(spare)[7], std::byte{0});
+  EXPECT_TRUE(world.log->cut());
+}
+
 }  // namespace
 }  // namespace quipu
