@@ -103,7 +103,8 @@ class CassandraStore final : public CounterStore {
   Offset sure_watermark_of(PartitionId partition) const;
 
   /// Asks for the watermarks, and calls `then` within take_completions with whether there was an answer: if so, the
-  /// requests above, made at once, hardly wait. The answer itself is not used.
+  /// requests above, made at once, wait for a store that answers, as far as their replicas are those of the watermarks.
+  /// The answer itself is not used. Not called any more once the store is destroyed.
   void ask_for_marks(std::function<void(Result<void>)> then);
 
   /// Waits. Puts a setting there unless it is there, and answers what stands there now: the same for all who ask at

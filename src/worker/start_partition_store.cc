@@ -1,20 +1,53 @@
 #include "worker/start_partition_store.h"
 
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 
 namespace quipu {
+namespace {
+
+bool passes(Code code) { return code == Code::kBusy || code == Code::kUnknown || code == Code::kTimeout; }
+
+}  // namespace
 
 void StartPartitionStore::restore(PartitionId partition, std::uint64_t token) {
   if (!bases_.answers) return answers_.push_back({token, restored(partition)});
-  bases_.answers([this, partition, token](Result<void> there) {
-    if (there) {
-      ready_.emplace_back(partition, token);
-    } else {
-      answers_.push_back({token, std::unexpected(std::move(there.error()))});
+  for (Asked& before : waiting_) {
+    if (before.partition != partition) continue;
+    answers_.push_back({before.token, failure(Code::kBusy, "the partition's place was asked for again")});
+    before.token = token;
+    return;
+  }
+  waiting_.push_back({partition, token});
+  ask();
+}
+
+void StartPartitionStore::ask() {
+  if (asking_ || ready_) return;
+  asking_ = true;
+  bases_.answers([this](Result<void> there) {
+    asking_ = false;
+    ready_ = there.has_value();
+    if (there) return;
+    for (const Asked& asked : std::exchange(waiting_, {})) {
+      answers_.push_back({asked.token, std::unexpected(there.error())});
     }
   });
+}
+
+/// What fails is handed out with the next take: whoever asks again counts the pause from then, and not from before this
+/// wait.
+void StartPartitionStore::restore_ready(std::vector<Answer>& out) {
+  if (!std::exchange(ready_, false)) return;
+  std::optional<Error> away;
+  for (const Asked& asked : std::exchange(waiting_, {})) {
+    auto place = away ? Result<PartitionRestored>(std::unexpected(*away)) : restored(asked.partition);
+    if (!place && passes(place.error().code)) away = place.error();
+    auto& answers = place ? out : answers_;
+    answers.push_back({asked.token, std::move(place)});
+  }
 }
 
 Result<PartitionRestored> StartPartitionStore::restored(PartitionId partition) {
@@ -46,9 +79,9 @@ void StartPartitionStore::write_base(PartitionId partition, Base base, std::uint
 }
 
 void StartPartitionStore::take_answers(std::vector<Answer>& out) {
-  for (const auto& [partition, token] : std::exchange(ready_, {})) out.push_back({token, restored(partition)});
   out.insert(out.end(), std::make_move_iterator(answers_.begin()), std::make_move_iterator(answers_.end()));
   answers_.clear();
+  restore_ready(out);
 }
 
 }  // namespace quipu

@@ -405,7 +405,7 @@ TEST(SegmentBadRead, TheLastGroupIsNotWrittenOnceMoreAsABadReadBroughtIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tail, SegmentDamage, testing::Bool(),
-                         [](const auto& info) { return std::string(info.param ? "CheckedLater" : "CheckedAtOnce"); });
+                         [](const auto& tail) { return std::string(tail.param ? "CheckedLater" : "CheckedAtOnce"); });
 
 }  // namespace
 }  // namespace quipu

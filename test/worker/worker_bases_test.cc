@@ -103,41 +103,80 @@ TEST_F(WorkerTest, ABaseIsSureWhereAWatermarkThatHoldsIsNotBelowIt) {
   EXPECT_TRUE(answers[1].restored->base_sure);
 }
 
+/// A store of which the test says when it answers, and whether it does when it is read.
+struct AskedStore {
+  std::vector<std::function<void(Result<void>)>> asked;
+  std::vector<PartitionId> restored;
+  bool away = false;
+
+  PartitionBaseCalls calls() {
+    PartitionBaseCalls calls;
+    calls.newest = [this](PartitionId partition, Offset) -> Result<std::optional<Base>> {
+      restored.push_back(partition);
+      if (away) return busy("went away", 100);
+      return std::nullopt;
+    };
+    calls.write = [](PartitionId, const Base&, std::uint64_t) {};
+    calls.answers = [this](std::function<void(Result<void>)> then) { asked.push_back(std::move(then)); };
+    return calls;
+  }
+};
+
 TEST_F(WorkerTest, AStoreThatDoesNotAnswerIsNotWaitedForWhenAPartitionIsTakenOver) {
   StoreHandle handle(store_, late_);
-  std::vector<std::function<void(Result<void>)>> asked;
-  int restored = 0;
-  PartitionBaseCalls calls;
-  calls.newest = [&](PartitionId, Offset) -> Result<std::optional<Base>> {
-    ++restored;
-    return std::nullopt;
-  };
-  calls.write = [](PartitionId, const Base&, std::uint64_t) {};
-  calls.answers = [&](std::function<void(Result<void>)> then) { asked.push_back(std::move(then)); };
-  StartPartitionStore plain(handle, std::move(calls));
+  AskedStore asked;
+  StartPartitionStore plain(handle, asked.calls());
   append(kFirst, {add("a")});
   start();
   mark();
-  plain.restore(kFirst, 1);
-  plain.restore(kFirst, 2);
   std::vector<PartitionStore::Answer> answers;
-  plain.take_answers(answers);
-  ASSERT_EQ(asked.size(), 2u);
-  EXPECT_TRUE(answers.empty());
-  EXPECT_EQ(restored, 0);
-  asked[0](busy("away", 100));
-  plain.take_answers(answers);
-  ASSERT_EQ(answers.size(), 1u);
+  const auto take = [&] {
+    answers.clear();
+    plain.take_answers(answers);
+    return answers.size();
+  };
+  plain.restore(kFirst, 1);
+  plain.restore(kSecond, 2);
+  EXPECT_EQ(take(), 0u);
+  ASSERT_EQ(asked.asked.size(), 1u) << "one question for all";
+  asked.asked[0](busy("away", 100));
+  ASSERT_EQ(take(), 2u);
   EXPECT_EQ(answers[0].token, 1u);
   EXPECT_EQ(answers[0].restored.error().what, "away");
-  EXPECT_EQ(restored, 0);
-  answers.clear();
-  asked[1]({});
+  EXPECT_EQ(answers[1].restored.error().what, "away");
+  EXPECT_TRUE(asked.restored.empty());
+  plain.restore(kFirst, 3);
+  plain.restore(kFirst, 4);
+  ASSERT_EQ(asked.asked.size(), 2u);
+  asked.asked[1]({});
+  ASSERT_EQ(take(), 2u);
+  EXPECT_EQ(answers[0].token, 3u);
+  EXPECT_EQ(answers[0].restored.error().code, Code::kBusy) << "overtaken by the newer one";
+  EXPECT_EQ(answers[1].token, 4u);
+  EXPECT_EQ(answers[1].restored->watermark->offset, Offset{1});
+  EXPECT_EQ(asked.restored, std::vector{kFirst});
+}
+
+TEST_F(WorkerTest, AStoreThatGoesAwayWhileItIsReadIsWaitedForOnce) {
+  StoreHandle handle(store_, late_);
+  AskedStore asked;
+  StartPartitionStore plain(handle, asked.calls());
+  append(kFirst, {add("a")});
+  append(kSecond, {add("b")});
+  start({kFirst, kSecond});
+  mark();
+  asked.away = true;
+  plain.restore(kFirst, 1);
+  plain.restore(kSecond, 2);
+  asked.asked.at(0)({});
+  std::vector<PartitionStore::Answer> answers;
   plain.take_answers(answers);
-  ASSERT_EQ(answers.size(), 1u);
-  EXPECT_EQ(answers[0].token, 2u);
-  EXPECT_EQ(answers[0].restored->watermark->offset, Offset{1});
-  EXPECT_EQ(restored, 1);
+  EXPECT_TRUE(answers.empty()) << "failures come with the next take";
+  EXPECT_EQ(asked.restored.size(), 1u);
+  plain.take_answers(answers);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[0].restored.error().what, "went away");
+  EXPECT_EQ(answers[1].restored.error().what, "went away");
 }
 
 TEST_F(WorkerTest, TrimsNothingWhereTheStoreKeepsNoBases) {
