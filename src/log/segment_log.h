@@ -35,8 +35,8 @@ struct SegmentLogOptions {
   std::size_t tail_bytes = std::size_t{8} << 20;
   /// Frames up to here were acknowledged, as the store knows; opening a log that ends before is refused.
   Offset known_durable{};
-  /// What lies behind the log's end is looked at when a scan has read all that is before it, and not while the log is
-  /// opened: a start reads it beside its replay. At the latest the first frame waits for it.
+  /// What lies behind the log's end is looked at beside a scan of all that is before it, and not while the log is
+  /// opened: a start does so beside its replay. At the latest the first frame waits for it.
   bool check_tail_later = false;
 };
 
@@ -85,8 +85,8 @@ class SegmentLog final : public EventLog {
   Error room_error() const override;
 
   /// Beside what EventLog says: kRefused for bytes that are no frame of this partition, kTooLarge for a frame that no
-  /// segment can hold, kBusy when the open group can not take it (never within `room_bytes`). The first may wait for the
-  /// disk, where what lies behind the log's end was torn or was not checked: kDamaged as of `open`, and the log is
+  /// segment can hold, kBusy when the open group can not take it (never within `room_bytes`). The first may wait for
+  /// the disk, where what lies behind the log's end was torn or was not checked: kDamaged as of `open`, and the log is
   /// closed.
   Result<void> submit(PartitionId partition, ByteView frame, std::uint64_t token) override;
   void commit() override;
@@ -95,7 +95,7 @@ class SegmentLog final : public EventLog {
 
   /// Beside what EventLog says: always to the end of a group, since a group is checked as a whole.
   Result<LogRead> read(std::optional<PartitionId> partition, Offset from, std::size_t bytes_max) override;
-  /// Beside what EventLog says: with `check_tail_later`, at the end kDamaged as of `open`.
+  /// Beside what EventLog says: with `check_tail_later`, at the end or before it kDamaged as of `open`.
   std::unique_ptr<LogScan> scan(Offset from, std::size_t bytes_max) override;
   void tick(TimeMs now) override;
   void allow_trim(Offset offset) override;

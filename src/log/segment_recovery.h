@@ -47,7 +47,7 @@ struct RecoveredLog {
 struct RecoveryOptions {
   LogIdentity identity;
   std::uint64_t segment_bytes = 0;
-  Offset known_durable{};  ///< Frames up to here were acknowledged, as the store knows; 0 = nothing is known.
+  Offset known_durable{};         ///< Frames up to here were acknowledged, as the store knows; 0 = nothing is known.
   bool check_tail_later = false;  ///< What lies behind the end is left to the log's owner, where that may be.
 };
 

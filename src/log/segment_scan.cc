@@ -24,7 +24,10 @@ Result<LogRead> SegmentScan::next() {
     }
   }
   next_ = out.next;
-  if (out.frames.empty() && behind_) {
+  if (behind_ && !out.frames.empty()) {
+    // Who applies the frames takes longer than who reads them: the rest is looked at meanwhile.
+    if (auto sound = behind_->check_some(); !sound) return std::unexpected(std::move(sound.error()));
+  } else if (behind_) {
     if (auto sound = behind_->check(); !sound) return std::unexpected(std::move(sound.error()));
   }
   return out;

@@ -23,7 +23,8 @@ class SegmentScan final : public LogScan {
     Offset end{};  ///< One above its last offset.
   };
   /// Frames at `from` and above of `segments`, of which the first holds a group at `place`, at or below `from`.
-  /// `bytes_max`: about so many in a stretch. `behind`, null or what lies behind the log's end: checked at the end.
+  /// `bytes_max`: about so many in a stretch. `behind`, null or what lies behind the log's end: checked on the way, at
+  /// the latest at the end.
   SegmentScan(LogDisk& disk, const LogIdentity& identity, std::deque<Segment> segments, GroupPlace place, Offset from,
               std::size_t bytes_max, std::shared_ptr<SegmentTail> behind)
       : disk_(disk),

@@ -23,45 +23,65 @@ bool all_zero(ByteView bytes) {
 }  // namespace
 
 Result<void> SegmentTail::check() {
-  const std::lock_guard lock(mutex_);
-  if (checked_) return *checked_;
-  Result<void> sound;
-  for (const Part& part : parts_) {
-    sound = scan(part.file, part.from);
-    if (!sound) break;
+  while (true) {
+    const auto through = check_some();
+    if (!through) return std::unexpected(through.error());
+    if (*through) return {};
   }
-  checked_ = sound;
-  return sound;
 }
 
-Result<void> SegmentTail::scan(const SegmentFile& file, std::uint64_t from) {
-  const auto seed = segment_seed(end_.identity, file.number);
-  const auto whole = file.bytes / kBlockBytes * kBlockBytes;
-  SegmentReader reader(disk_, file.number, whole, kWindowBytes);
-  Stale stale{file.number, 0, 0};
-  for (auto at = from; at < whole; at += kBlockBytes) {
-    const auto block = reader.view(at, kBlockBytes);
-    if (!block) return std::unexpected(block.error());
-    if (all_zero(*block)) continue;
-    if (stale.end == 0) stale.begin = at;
-    stale.end = at + kBlockBytes;
-    const auto group = decode_group_header(*block, seed);
-    if (!group) {
-      if (group.error().code == Code::kRefused) {
-        return failure(Code::kRefused, disk_.name(file.number) + ": " + group.error().what);
-      }
-      continue;
+Result<bool> SegmentTail::check_some() {
+  const std::lock_guard lock(mutex_);
+  if (!checked_) {
+    const auto through = look_on();
+    if (!through) {
+      checked_ = std::unexpected(through.error());
+    } else if (*through) {
+      checked_.emplace();
+    } else {
+      return false;
     }
-    if (group->segment != file.number || group->at != at) continue;
-    if (group->first <= end_.offset && group->durable < end_.offset) continue;
-    const auto what = end_.reason.empty() ? disk_.name(end_.segment) + ", byte 0: no segment's header" : end_.reason;
-    return failure(Code::kDamaged, what + ", but " + disk_.name(file.number) + ", byte " + std::to_string(at) +
-                                       " holds a group that begins with offset " + std::to_string(group->first.value) +
-                                       " and says that offset " + std::to_string(group->durable.value) +
-                                       " was durable: the log is damaged before its end");
   }
-  if (stale.end != 0) stale_.push_back(stale);
-  return {};
+  if (!*checked_) return std::unexpected(checked_->error());
+  return true;
+}
+
+/// One window of one part.
+Result<bool> SegmentTail::look_on() {
+  if (part_ == parts_.size()) return true;
+  const auto& [file, from] = parts_[part_];
+  const auto whole = file.bytes / kBlockBytes * kBlockBytes;
+  at_ = std::max(at_, from);
+  const auto end = std::min<std::uint64_t>(whole, at_ + kWindowBytes);
+  SegmentReader reader(disk_, file.number, whole, kWindowBytes);
+  for (; at_ < end; at_ += kBlockBytes) {
+    const auto block = reader.view(at_, kBlockBytes);
+    if (!block) return std::unexpected(block.error());
+    if (auto sound = look_at(file, *block); !sound) return std::unexpected(sound.error());
+  }
+  if (at_ >= whole) {
+    ++part_;
+    at_ = 0;
+  }
+  return part_ == parts_.size();
+}
+
+Result<void> SegmentTail::look_at(const SegmentFile& file, ByteView block) {
+  if (all_zero(block)) return {};
+  if (stale_.empty() || stale_.back().segment != file.number) stale_.push_back({file.number, at_, at_});
+  stale_.back().end = at_ + kBlockBytes;
+  const auto group = decode_group_header(block, segment_seed(end_.identity, file.number));
+  if (!group) {
+    if (group.error().code != Code::kRefused) return {};
+    return failure(Code::kRefused, disk_.name(file.number) + ": " + group.error().what);
+  }
+  if (group->segment != file.number || group->at != at_) return {};
+  if (group->first <= end_.offset && group->durable < end_.offset) return {};
+  const auto what = end_.reason.empty() ? disk_.name(end_.segment) + ", byte 0: no segment's header" : end_.reason;
+  return failure(Code::kDamaged, what + ", but " + disk_.name(file.number) + ", byte " + std::to_string(at_) +
+                                     " holds a group that begins with offset " + std::to_string(group->first.value) +
+                                     " and says that offset " + std::to_string(group->durable.value) +
+                                     " was durable: the log is damaged before its end");
 }
 
 Result<void> SegmentTail::make_zero() {
@@ -76,7 +96,7 @@ Result<void> SegmentTail::make_zero() {
 
 std::optional<LogCut> SegmentTail::cut() const {
   const std::lock_guard lock(mutex_);
-  if (stale_.empty()) return std::nullopt;
+  if (stale_.empty() || !checked_) return std::nullopt;
   LogCut cut{stale_.front().segment, stale_.front().begin, 0};
   for (const Stale& stale : stale_) cut.bytes += stale.end - stale.begin;
   return cut;

@@ -25,7 +25,7 @@ struct LogCut {
 ///
 /// It may be looked at long after the log was opened, beside the reading of what the log holds, since it is much: on a
 /// fast disk it takes as long as some hundred thousand events. Nothing may be written to the log before.
-/// Threads: `check` and `cut` on any, where the disk's `read` may be; `make_zero` on the owner's.
+/// Threads: `check`, `check_some` and `cut` on any, where the disk's `read` may be; `make_zero` on the owner's.
 class SegmentTail {
  public:
   struct Part {
@@ -35,9 +35,9 @@ class SegmentTail {
   /// How the log ends.
   struct End {
     LogIdentity identity;
-    Offset offset{1};            ///< The next one.
-    SegmentNumber segment{};     ///< In which it ends.
-    std::string reason;          ///< Why it ends where it does; empty: its segment has no header.
+    Offset offset{1};         ///< The next one.
+    SegmentNumber segment{};  ///< In which it ends.
+    std::string reason;       ///< Why it ends where it does; empty: its segment has no header.
   };
 
   SegmentTail(LogDisk& disk, End end, std::vector<Part> parts)
@@ -46,6 +46,8 @@ class SegmentTail {
   /// Reads all of it, once, and says the same ever after. kDamaged, naming file, byte and offsets, where the end is
   /// damage; kRefused where a newer version wrote what is there; else what the disk says.
   Result<void> check();
+  /// A stretch of the same: whether it is through.
+  Result<bool> check_some();
 
   /// Overwrites with zeros what was torn, and syncs. Only after a check that was passed.
   Result<void> make_zero();
@@ -60,7 +62,8 @@ class SegmentTail {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
   };
-  Result<void> scan(const SegmentFile& file, std::uint64_t from);
+  Result<bool> look_on();
+  Result<void> look_at(const SegmentFile& file, ByteView block);
 
   LogDisk& disk_;
   const End end_;
@@ -69,7 +72,9 @@ class SegmentTail {
   mutable std::mutex mutex_;
   // Under mutex_.
   std::optional<Result<void>> checked_;
-  std::vector<Stale> stale_;
+  std::size_t part_ = 0;      // Which is looked at, ...
+  std::uint64_t at_ = 0;      // ... from where on; 0: from its beginning.
+  std::vector<Stale> stale_;  // At most one of each part.
 };
 
 /// Overwrites these bytes of a segment with zeros, and syncs.

@@ -19,8 +19,8 @@ struct PartitionBaseCalls {
   /// Up to where a watermark was there, when they were last asked for, that holds whatever the store's servers forget.
   /// Null: each does.
   std::function<Offset(PartitionId)> sure_watermark = nullptr;
-  /// Asks the store for watermarks without waiting, and calls back once while completions of the CounterStore are taken,
-  /// with whether it answered; not at all once the store is gone. Null: nobody knows before.
+  /// Asks the store for watermarks without waiting, and calls back once while completions of the CounterStore are
+  /// taken, with whether it answered; not at all once the store is gone. Null: nobody knows before.
   std::function<void(std::function<void(Result<void>)>)> answers = nullptr;
 };
 
@@ -28,10 +28,10 @@ struct PartitionBaseCalls {
 ///
 /// Promises, and how: `restore` reads the watermark first and the sources after it, so they are never older. That waits
 /// for the store, and so do all partitions. Where `answers` is given it is not done before the store has just answered,
-/// and one request that fails all the same fails for all that are to be restored then: a store that is away holds others
-/// up for one request at most, and for that only when it went away in that moment, or in part. Of one partition the
-/// newest `restore` is carried out, those before it are answered with kBusy. The store drops old bases by its own rule. Without `PartitionBaseCalls`
-/// there are none: ids are rebuilt by reading back, and the log is not trimmed.
+/// and one request that fails all the same fails for all that are to be restored then: a store that is away holds
+/// others up for one request at most, and for that only when it went away in that moment, or in part. Of one partition
+/// the newest `restore` is carried out, those before it are answered with kBusy. The store drops old bases by its own
+/// rule. Without `PartitionBaseCalls` there are none: ids are rebuilt by reading back, and the log is not trimmed.
 class StartPartitionStore final : public PartitionStore {
  public:
   /// `store` must outlive it, and not be asked for completions when it is gone.

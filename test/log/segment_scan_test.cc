@@ -102,7 +102,7 @@ TEST(SegmentScan, TellsWhereBytesAreNotWhatWasWritten) {
   EXPECT_THAT(damaged.error().what, HasSubstr("offset 4"));
 }
 
-TEST(SegmentScan, OfALogThatChecksItsTailLaterReadsWhatLiesBehindTheEndLast) {
+TEST(SegmentScan, OfALogThatChecksItsTailLaterReadsWhatLiesBehindTheEndToo) {
   SegmentWorld world;
   fill(world);
   const auto last = world.next - 1;
@@ -115,10 +115,7 @@ TEST(SegmentScan, OfALogThatChecksItsTailLaterReadsWhatLiesBehindTheEndLast) {
   EXPECT_FALSE(world.log->cut());
   std::size_t stretches = 0;
   const auto scan = world.log->scan(Offset(1), 64 << 10);
-  for (auto read = scan->next(); !read->frames.empty(); read = scan->next()) {
-    EXPECT_FALSE(world.log->cut());
-    ++stretches;
-  }
+  for (auto read = scan->next(); !read->frames.empty(); read = scan->next()) ++stretches;
   EXPECT_GT(stretches, 3u);
   ASSERT_TRUE(world.log->cut());
   EXPECT_EQ(world.log->cut()->segment, spare);
