@@ -31,7 +31,6 @@ Result<void> SegmentTail::check() {
 }
 
 Result<bool> SegmentTail::check_some() {
-  const std::lock_guard lock(mutex_);
   if (!checked_) {
     const auto through = look_on();
     if (!through) {
@@ -85,7 +84,6 @@ Result<void> SegmentTail::look_at(const SegmentFile& file, ByteView block) {
 }
 
 Result<void> SegmentTail::make_zero() {
-  const std::lock_guard lock(mutex_);
   QUIPU_CHECK(checked_ && *checked_);
   for (const Stale& stale : stale_) {
     QUIPU_MARK("torn tail cut");
@@ -95,7 +93,6 @@ Result<void> SegmentTail::make_zero() {
 }
 
 std::optional<LogCut> SegmentTail::cut() const {
-  const std::lock_guard lock(mutex_);
   if (stale_.empty() || !checked_) return std::nullopt;
   LogCut cut{stale_.front().segment, stale_.front().begin, 0};
   for (const Stale& stale : stale_) cut.bytes += stale.end - stale.begin;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +24,7 @@ struct LogCut {
 ///
 /// It may be looked at long after the log was opened, beside the reading of what the log holds, since it is much: on a
 /// fast disk it takes as long as some hundred thousand events. Nothing may be written to the log before.
-/// Threads: `check`, `check_some` and `cut` on any, where the disk's `read` may be; `make_zero` on the owner's.
+/// Pure. Threads: one at a time; that of a scan of the log until it is over, then that of the log's owner.
 class SegmentTail {
  public:
   struct Part {
@@ -69,8 +68,6 @@ class SegmentTail {
   const End end_;
   const std::vector<Part> parts_;
 
-  mutable std::mutex mutex_;
-  // Under mutex_.
   std::optional<Result<void>> checked_;
   std::size_t part_ = 0;      // Which is looked at, ...
   std::uint64_t at_ = 0;      // ... from where on; 0: from its beginning.
