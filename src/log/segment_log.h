@@ -36,7 +36,8 @@ struct SegmentLogOptions {
   /// Frames up to here were acknowledged, as the store knows; opening a log that ends before is refused.
   Offset known_durable{};
   /// What lies behind the log's end is looked at beside a scan of all that is before it, and not while the log is
-  /// opened: a start does so beside its replay. At the latest the first frame waits for it.
+  /// opened: a start does so beside its replay. At the latest the first frame waits for it; none is submitted, and
+  /// `cut` is not asked, while another thread reads such a scan.
   bool check_tail_later = false;
 };
 
