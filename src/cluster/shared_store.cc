@@ -78,10 +78,11 @@ Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<voi
   if (!opened) return std::unexpected(opened.error());
   auto& store = **opened;
   auto shared = shared_by(std::move(*opened));
-  // Its watermarks name their generation themselves; its bases do not.
+  // Its watermarks name their generation themselves; what is asked for beside them does not.
   const auto meant = std::make_shared<Generation>();
-  shared.begin_generation = [meant](Generation generation) -> Result<void> {
+  shared.begin_generation = [&store, meant](Generation generation) -> Result<void> {
     *meant = generation;
+    store.begin_generation(generation);
     return {};
   };
   shared.bases.newest = [&store, meant](PartitionId partition, Offset offset) {

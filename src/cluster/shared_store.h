@@ -19,7 +19,7 @@ struct SharedStore {
   std::unique_ptr<CounterStore> store;
   /// Waits. Puts a setting there unless it is there, and answers what stands there now, the same for all who ask.
   std::function<Result<std::string>(const std::string& name, const std::string& value)> claim_setting;
-  /// Waits. Of which generation the watermarks and bases are that are meant from now on.
+  /// Waits. Of which generation the watermarks, sources and bases are that are meant from now on.
   std::function<Result<void>(Generation)> begin_generation;
   PartitionBaseCalls bases;
   /// How many requests it has made again by itself, as they were, since no answer came in time.

@@ -33,6 +33,18 @@ CREATE TABLE quipu_partition_bases (
   generation integer NOT NULL, partition integer NOT NULL, applied bigint NOT NULL, piece integer NOT NULL,
   windows bytea NOT NULL, PRIMARY KEY (generation, partition, applied, piece));
 ALTER TABLE quipu_partition_bases ALTER COLUMN windows SET STORAGE EXTERNAL;
+)",
+                                                                    // Another table, not another column: a process of
+                                                                    // the version before that goes on must fail, not
+                                                                    // write sources that nobody would read.
+                                                                    R"(
+CREATE TABLE quipu_partition_sources (
+  generation bigint NOT NULL, partition integer NOT NULL, source bytea NOT NULL,
+  sequence bigint NOT NULL, touched bigint NOT NULL, PRIMARY KEY (generation, partition, source));
+INSERT INTO quipu_partition_sources
+SELECT coalesce(marks.generation, 0), kept.partition, kept.source, kept.sequence, kept.touched
+FROM quipu_sources AS kept LEFT JOIN quipu_watermarks AS marks USING (partition);
+DROP TABLE quipu_sources;
 )"};
 
 // Held while the schema is looked at and made: the ASCII letters "quipu". By the session, and taken ahead of the

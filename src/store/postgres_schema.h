@@ -6,7 +6,7 @@
 namespace quipu {
 
 /// The version of the tables that this program works with. A change of anything in them makes it higher.
-inline constexpr int kPostgresSchemaVersion = 2;
+inline constexpr int kPostgresSchemaVersion = 3;
 
 /// Sets what a session needs (bounded statements, plans that do not depend on what came first) and checks the server:
 /// kRefused, naming the setting and the remedy, where an acknowledged commit would not survive a power cut (`fsync`,

@@ -40,17 +40,22 @@ taken AS (
   RETURNING partition),
 late AS (SELECT partition FROM given EXCEPT SELECT partition FROM taken),
 known AS (
-  SELECT DISTINCT ON (partition, source) partition, source, sequence, touched, forgotten
+  SELECT DISTINCT ON (partition, source) coalesce(given.generation, kept.generation, 0) AS generation, partition,
+         source, sequence, touched, forgotten
   FROM unnest($5::integer[], $6::bytea[], $7::bigint[], $8::bigint[], $9::boolean[]) WITH ORDINALITY
     AS known (partition, source, sequence, touched, forgotten, place)
+  LEFT JOIN given USING (partition) LEFT JOIN quipu_watermarks AS kept USING (partition)
   WHERE partition NOT IN (SELECT partition FROM late)
-  ORDER BY partition, source, place DESC),
+  ORDER BY partition, source, known.place DESC),
 gone AS (
-  DELETE FROM quipu_sources AS kept USING known
-  WHERE known.forgotten AND kept.partition = known.partition AND kept.source = known.source)
-INSERT INTO quipu_sources (partition, source, sequence, touched)
-SELECT partition, source, sequence, touched FROM known WHERE NOT forgotten ORDER BY partition, source
-ON CONFLICT (partition, source) DO UPDATE SET sequence = excluded.sequence, touched = excluded.touched)";
+  DELETE FROM quipu_partition_sources AS kept USING known
+  WHERE known.forgotten AND kept.generation = known.generation AND kept.partition = known.partition AND
+        kept.source = known.source)
+INSERT INTO quipu_partition_sources (generation, partition, source, sequence, touched)
+SELECT generation, partition, source, sequence, touched FROM known WHERE NOT forgotten
+ORDER BY generation, partition, source
+ON CONFLICT (generation, partition, source) DO UPDATE
+SET sequence = excluded.sequence, touched = excluded.touched)";
 
 constexpr const char* kWriteSettings = R"(
 INSERT INTO quipu_settings (name, value)

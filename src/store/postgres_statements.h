@@ -32,6 +32,7 @@ struct PostgresCall {
 /// - A watermark below the one that is kept, by (generation, offset), changes nothing, and nor do the sources of its
 ///   partition in the same write: it is a late copy, or comes from a worker that lost the partition. The generation is
 ///   the first four bytes of `chains` (docs/formats/checkpoint.md), 0 where there are fewer.
+/// - Sources are of the generation of their partition's watermark in the same write, else of the one that is kept.
 /// - `number` is how many writes this writer has made; it is kept in the same transaction and tells later whether the
 ///   server still knows them.
 std::vector<PostgresCall> postgres_calls(const StoreWrite& write, const std::string& writer, std::uint64_t number);
@@ -51,8 +52,15 @@ std::optional<std::uint64_t> read_postgres_next(const pg_result* result);
 /// What the calls "at start" ask, and how their results read.
 inline constexpr const char* kPostgresWatermarks =
     "SELECT partition, applied, chains FROM quipu_watermarks ORDER BY partition";
+/// From a generation on: a source's partition goes by how many partitions a log began with, so what an older log knew
+/// of it may stand where nothing of it will come, and the newer log knows nothing of what the older one lost.
 inline constexpr const char* kPostgresSources =
-    "SELECT partition, source, sequence, touched FROM quipu_sources ORDER BY partition, source";
+    "SELECT partition, source, sequence, touched FROM quipu_partition_sources WHERE generation >= $1::bigint "
+    "ORDER BY generation, partition, source";
+/// Those of which every process goes by a newer generation. Who deletes waits for nobody, so nobody waits in a circle.
+inline constexpr const char* kPostgresOldSources =
+    "DELETE FROM quipu_partition_sources WHERE ctid = ANY(ARRAY(SELECT ctid FROM quipu_partition_sources "
+    "WHERE generation < (SELECT max(generation) FROM quipu_watermarks) FOR UPDATE SKIP LOCKED))";
 inline constexpr const char* kPostgresSettings = "SELECT name, value FROM quipu_settings ORDER BY name";
 inline constexpr const char* kPostgresSetting = "SELECT value FROM quipu_settings WHERE name = $1::bytea";
 inline constexpr const char* kPostgresClaimSetting =

@@ -41,7 +41,7 @@ Result<std::vector<Watermark>> PostgresStore::watermarks() {
 }
 
 Result<std::vector<SourceRow>> PostgresStore::sources() {
-  const auto found = thread_->ask(kPostgresSources);
+  const auto found = thread_->ask(kPostgresSources, {postgres_int8(generation_.value)});
   if (!found) return std::unexpected(found.error());
   return read_postgres_sources(found->get());
 }

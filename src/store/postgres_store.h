@@ -44,6 +44,7 @@ class PostgresStore final : public CounterStore {
   ~PostgresStore() override;
 
   Result<std::vector<Watermark>> watermarks() override;
+  /// Of the generation that `begin_generation` named.
   Result<std::vector<SourceRow>> sources() override;
   Result<std::vector<std::pair<std::string, std::string>>> settings() override;
   Result<std::optional<Base>> newest_base(Offset offset) override;
@@ -66,12 +67,17 @@ class PostgresStore final : public CounterStore {
   /// once.
   Result<std::string> claim_setting(const std::string& name, const std::string& value);
 
+  /// Of which generation of the log the sources are that `sources` answers: those of older ones are forgotten. Until
+  /// then all are, and what is written goes by its watermarks whatever this says.
+  void begin_generation(Generation generation) { generation_ = generation; }
+
   PostgresStats stats() const;
 
  private:
   explicit PostgresStore(std::unique_ptr<PostgresThread> thread);
 
   std::unique_ptr<PostgresThread> thread_;
+  Generation generation_{};
 };
 
 }  // namespace quipu

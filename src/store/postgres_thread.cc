@@ -73,8 +73,8 @@ Result<void> PostgresThread::start() {
   if (!connection) return std::unexpected(connection.error());
   if (auto migrated = migrate_postgres_schema(**connection, deadline); !migrated) return migrated;
   if (auto met = meet(**connection, deadline); !met) return met;
-  if (const auto cleaned = (*connection)->run(kPostgresOldWriters, deadline); !cleaned) {
-    return std::unexpected(cleaned.error());
+  for (const char* old : {kPostgresOldWriters, kPostgresOldSources}) {
+    if (const auto cleaned = (*connection)->run(old, deadline); !cleaned) return std::unexpected(cleaned.error());
   }
   auto pipeline = PostgresPipeline::begin(std::move(*connection), writer_, deadline);
   if (!pipeline) return std::unexpected(pipeline.error());

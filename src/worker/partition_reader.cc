@@ -59,8 +59,12 @@ Result<void> PartitionReader::take_over(PartitionRestored& restored) {
   Aggregator& aggregator = core_.aggregator;
   if (restored.watermark) {
     if (auto at = restore_watermark(*restored.watermark, aggregator); !at) return at;
+    // Sources are written with a watermark. Where that is of an older log, so are they: what this log gets of a source
+    // may come into another partition, and what the older one lost of it must count.
+    if (generation_of(*restored.watermark) == core_.shard.generation) {
+      restore_sources(restored.sources, aggregator);
+    }
   }
-  restore_sources(restored.sources, aggregator);
   restored_at_ = aggregator.read();
   state_ = State::kRebuilding;
   if (!restored.base || restored.base->offset > restored_at_) {

@@ -78,6 +78,14 @@ std::vector<std::uint64_t> numbers(std::uint64_t from, std::uint64_t to) {
   return all;
 }
 
+/// The tables as the version before had them, without what it had in those that are other ones now.
+void go_back_to_version_2(const PostgresPlace& place) {
+  place.run(
+      "DROP TABLE quipu_partition_sources; DELETE FROM quipu_schema WHERE version > 2; "
+      "CREATE TABLE quipu_sources (partition integer NOT NULL, source bytea NOT NULL, sequence bigint NOT NULL, "
+      "touched bigint NOT NULL, PRIMARY KEY (partition, source))");
+}
+
 TEST(PostgresStore, RefusesAServerThatWouldLoseWhatItAcknowledged) {
   const PostgresPlace place;
   const auto opened = PostgresStore::open(options(place.url() + "%20-csynchronous_commit%3Doff"));
@@ -92,12 +100,12 @@ TEST(PostgresStore, RefusesTablesOfANewerVersionAndNamesBoth) {
   {
     const OpenStore store(options(place.url()));
   }
-  place.run("INSERT INTO quipu_schema VALUES (3, now())");
+  place.run("INSERT INTO quipu_schema VALUES (4, now())");
   const auto opened = PostgresStore::open(options(place.url()));
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Code::kRefused);
+  EXPECT_THAT(opened.error().what, HasSubstr("version 4"));
   EXPECT_THAT(opened.error().what, HasSubstr("version 3"));
-  EXPECT_THAT(opened.error().what, HasSubstr("version 2"));
 }
 
 TEST(PostgresStore, TwoThatBeginAtOnceMakeTheTablesOnce) {
@@ -113,7 +121,7 @@ TEST(PostgresStore, TwoThatBeginAtOnceMakeTheTablesOnce) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(opened, 4);
-  EXPECT_EQ(place.run("SELECT count(*) FROM quipu_schema"), "2") << "each step";
+  EXPECT_EQ(place.run("SELECT count(*) FROM quipu_schema"), "3") << "each step";
 }
 
 TEST(PostgresStore, SaysWhatIsWrongWithAnAddressAndNeverThePassword) {
@@ -156,6 +164,54 @@ TEST(PostgresStore, TheFirstWatermarkOfANewLogWins) {
   store->write(write_at(10));
   store.all();
   EXPECT_EQ(store->watermarks().value(), next.watermarks);
+}
+
+TEST(PostgresStore, SourcesOfAnOlderLogAreForgotten) {
+  const PostgresPlace place;
+  OpenStore store(options(place.url()));
+  store->write(write_at(9));
+  store.all();
+  store->begin_generation(Generation{1});
+  EXPECT_EQ(store->sources().value(), write_at(9).sources);
+  store->begin_generation(Generation{2});
+  EXPECT_THAT(store->sources().value(), IsEmpty());
+  // A write of a worker that is gone comes in after the new log was begun with.
+  store->write(write_at(10));
+  store.all();
+  EXPECT_THAT(store->sources().value(), IsEmpty());
+  StoreWrite next;
+  next.watermarks.push_back({PartitionId{0}, Offset{1}, chains(2)});
+  next.sources.push_back({PartitionId{0}, {1, 2}, 3, Offset{1}});
+  store->write(next);
+  store->write(write_at(11));
+  store.all();
+  EXPECT_EQ(store->sources().value(), next.sources) << "the older one is not taken for the newest";
+  StoreWrite gone;
+  gone.watermarks.push_back({PartitionId{0}, Offset{2}, chains(2)});
+  gone.sources.push_back({PartitionId{0}, {1, 2}, 3, Offset{1}, true});
+  store->write(gone);
+  store.all();
+  EXPECT_THAT(store->sources().value(), IsEmpty());
+  EXPECT_EQ(place.run("SELECT count(*) FROM quipu_partition_sources"), "1") << "what the older log had";
+  const OpenStore cleaning(options(place.url()));
+  EXPECT_EQ(place.run("SELECT count(*) FROM quipu_partition_sources"), "0");
+}
+
+TEST(PostgresStore, SourcesOfTheVersionBeforeAreOfTheirPartitionsGeneration) {
+  const PostgresPlace place;
+  {
+    OpenStore store(options(place.url()));
+    StoreWrite write;
+    write.watermarks.push_back({PartitionId{1}, Offset{5}, chains(2)});
+    store->write(write);
+    store.all();
+  }
+  go_back_to_version_2(place);
+  place.run("INSERT INTO quipu_sources VALUES (1, '\\x00000000000000020000000000000001', 4, 3)");
+  OpenStore store(options(place.url()));
+  EXPECT_THAT(store->sources().value(), testing::ElementsAre(SourceRow{PartitionId{1}, {1, 2}, 4, Offset{3}}));
+  EXPECT_EQ(place.run("SELECT generation FROM quipu_partition_sources"), "2");
+  EXPECT_EQ(place.run("SELECT coalesce(to_regclass('quipu_sources')::text, 'none')"), "none");
 }
 
 TEST(PostgresStore, TwoThatBothOwnAPartitionWriteTheSame) {
@@ -442,11 +498,11 @@ TEST(PostgresStore, BringsTablesOfTheFirstVersionUpToDate) {
   {
     const OpenStore made(options(place.url()));
   }
-  place.run("DROP TABLE quipu_partition_bases");
-  place.run("DELETE FROM quipu_schema WHERE version > 1");
+  go_back_to_version_2(place);
+  place.run("DROP TABLE quipu_partition_bases; DELETE FROM quipu_schema WHERE version > 1");
   OpenStore store(options(place.url()));
   ASSERT_TRUE(put_base(store, kShard, base_at(30, "newer")));
-  EXPECT_EQ(place.run("SELECT max(version) FROM quipu_schema"), "2");
+  EXPECT_EQ(place.run("SELECT max(version) FROM quipu_schema"), "3");
 }
 
 }  // namespace

@@ -31,6 +31,13 @@ inline Entry with_id(std::string_view counter, std::uint64_t id) {
   entry.id = {{id * 0x9e3779b97f4a7c15, id}, 0};
   return entry;
 }
+inline Entry of_source(std::string_view counter, const Hash128& source, std::uint64_t sequence) {
+  Entry entry = add(counter);
+  entry.group = GroupKind::kSource;
+  entry.source = source;
+  entry.sequence = sequence;
+  return entry;
+}
 inline Entry reset(std::string_view counter) {
   Entry entry = add(counter, 0);
   entry.kind = EntryKind::kReset;

@@ -72,6 +72,24 @@ TEST_F(WorkerTest, GoesOnFromTheWatermarkAndSkipsWhatRowsInclude) {
   EXPECT_EQ(row(kFirst, "a"), (Row{84, 3, {}, Offset{3}, 0}));
 }
 
+TEST_F(WorkerTest, GoesByNoSequencesThatAnOlderLogHadOfASource) {
+  const Hash128 source{1, 2};
+  StoreWrite older;
+  auto& mark = older.watermarks.emplace_back(Watermark{kFirst, Offset{50}, {}});
+  put(mark.chains, std::uint32_t{0});
+  older.sources = {{kFirst, source, 9, Offset{40}}};
+  store_.write(older);
+  append(kFirst, {of_source("a", source, 5)});
+  start();
+  this->mark();
+  EXPECT_EQ(row(kFirst, "a")->total, 1) << "the older log had lost it, or it is another client's place";
+  append(kFirst, {of_source("a", source, 5)});
+  append(kFirst, {of_source("a", source, 6)});
+  start();
+  flush();
+  EXPECT_EQ(row(kFirst, "a")->total, 2) << "what this log had is known";
+}
+
 TEST_F(WorkerTest, ParksOnePartitionWhoseRowsAreMissingAndGoesOnWithTheOthers) {
   append(kFirst, {add("a")});
   start();
