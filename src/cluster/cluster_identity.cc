@@ -14,6 +14,7 @@ constexpr std::string_view kMigrating = "migrating\n";
 }  // namespace
 
 ClusterIdentity counting_from(ClusterIdentity before, const LogIdentity& log, std::uint16_t partitions) {
+  if (before.log.random == log.random) return before;
   before.log = log;
   before.id_partitions = partitions;
   return before;

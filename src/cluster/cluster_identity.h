@@ -25,7 +25,8 @@ struct ClusterIdentity {
   friend bool operator==(const ClusterIdentity&, const ClusterIdentity&) = default;
 };
 
-/// What all agree on once they count from another log, which has so many partitions; the rest stays.
+/// What all agree on once they count from another log, which has so many partitions; the rest stays. `before`, where
+/// that is the same topic.
 ClusterIdentity counting_from(ClusterIdentity before, const LogIdentity& log, std::uint16_t partitions);
 
 inline constexpr std::string_view kClusterSetting = "cluster";

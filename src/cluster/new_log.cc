@@ -172,6 +172,10 @@ Result<BegunLog> migrate_store(const Config& config) {
   auto told = write_epochs(**old_store, **log, bell);
   if (!told) return std::unexpected(told.error());
   report.counters_reset = *told;
+  check.again(steady_clock_ms());
+  if (auto own = go_through(**log, bell, [&check] { return check.step(steady_clock_ms()); }); !own) {
+    return std::unexpected(own.error());
+  }
 
   report.after = counting_from(report.before, (*log)->identity(), (*log)->partitions());
   // Before the store counts from its topic: a directory that went on would count what nobody brings over.

@@ -23,8 +23,8 @@ struct BegunLog {
 /// Waits.
 ///
 /// Promise: until all is through nothing has changed but the new topic; it may be called again. kRefused where the
-/// topic is still the one that the store counts from, or has frames of another log. kNotFound where nothing was ever
-/// started on the store.
+/// topic is the one that the store counts from, once the store has synced that, or has frames of another log. kNotFound
+/// where nothing was ever started on the store.
 Result<BegunLog> adopt_topic(const Config& config);
 
 /// `quipu store migrate`: brings the totals of a data directory, whose service is stopped, into the shared store that

@@ -35,8 +35,8 @@ struct CassandraStoreOptions {
   std::optional<std::uint32_t> sync_wait_ms;
   /// `open` waits that long, so that what it found counts as durable at once. Otherwise it does after that time.
   bool settle_at_open = false;
-  /// A scan asks every replica, and what one alone has is on all of them when it is answered; where one is down it is
-  /// completed with kBusy. Otherwise a quorum is asked.
+  /// A scan asks every replica, and what one alone has is on all of them when it is answered. Where one is down it is
+  /// completed with kBusy, where one does not answer in time with kUnknown. Otherwise a quorum is asked.
   bool scan_all_replicas = false;
   /// Beyond either, a request is completed with kBusy in its turn, and nothing of it is kept until then.
   std::size_t waiting_requests_max = 4'096;

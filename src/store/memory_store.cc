@@ -32,6 +32,11 @@ Result<std::vector<SourceRow>> MemoryStore::sources() {
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> MemoryStore::settings() {
+  if (!settings_failures_.empty()) {
+    Error error = std::move(settings_failures_.front());
+    settings_failures_.pop_front();
+    return std::unexpected(std::move(error));
+  }
   return std::vector<std::pair<std::string, std::string>>(state_.settings.begin(), state_.settings.end());
 }
 

@@ -48,6 +48,8 @@ class MemoryStore final : public CounterStore {
   void perform(std::size_t count);
   /// The next request of this kind that is performed fails with `error`. Repeated calls queue up.
   void fail_next(StoreCompletion::Kind kind, Error error) { failures_[kind].push_back(std::move(error)); }
+  /// The same of the next call of `settings`.
+  void fail_settings(Error error) { settings_failures_.push_back(std::move(error)); }
   /// How many performed writes no sync covers yet.
   std::size_t unsynced() const { return unsynced_.size(); }
   /// A power cut: requests that wait and completions that were not taken are lost, and of the unsynced writes all but
@@ -87,6 +89,7 @@ class MemoryStore final : public CounterStore {
   std::deque<Request> waiting_;
   std::vector<StoreCompletion> completions_;
   std::map<StoreCompletion::Kind, std::deque<Error>> failures_;
+  std::deque<Error> settings_failures_;
   bool held_ = false;
   std::uint64_t older_rows_ = 0;
 };

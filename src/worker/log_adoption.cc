@@ -26,11 +26,7 @@ LogAdoption::LogAdoption(const LogAdoptionOptions& options, EventLog& log, NewLo
       put_({options.retry_ms, options.stall_ms}, store, options.setting, options.text) {}
 
 Result<bool> LogAdoption::step(TimeMs steady, TimeMs wall) {
-  if (log_.identity().random == options_.before.random) {
-    return failure(Code::kRefused, "topic " + options_.topic +
-                                       " is the one that the store counts from: there is nothing to adopt. Where it is "
-                                       "damaged, name another topic by kafka.topic, or remove this one first");
-  }
+  if (log_.identity().random == options_.before.random) return through_before(steady);
   if (stage_ == Stage::kChecking) {
     const auto fine = check_.step(steady);
     if (!fine) return std::unexpected(fine.error());
@@ -41,6 +37,13 @@ Result<bool> LogAdoption::step(TimeMs steady, TimeMs wall) {
     const auto told = QUIPU_PLANTED("adopted-without-epochs") ? Result<bool>(true) : teller_.step(steady, wall);
     if (!told) return std::unexpected(told.error());
     if (!*told) return false;
+    check_.again(steady);
+    stage_ = Stage::kLooking;
+  }
+  if (stage_ == Stage::kLooking) {
+    const auto fine = check_.step(steady);
+    if (!fine) return std::unexpected(fine.error());
+    if (!*fine) return false;
     stage_ = Stage::kPutting;
   }
   if (stage_ == Stage::kPutting) {
@@ -49,6 +52,16 @@ Result<bool> LogAdoption::step(TimeMs steady, TimeMs wall) {
     if (*put) stage_ = Stage::kAdopted;
   }
   return stage_ == Stage::kAdopted;
+}
+
+/// Were its setting lost with the store's power, another log would get the same generation.
+Result<bool> LogAdoption::through_before(TimeMs steady) {
+  const auto put = put_.step(steady);
+  if (!put || !*put) return put;
+  return failure(Code::kRefused, "topic " + options_.topic + " is the one that the store counts from, in generation " +
+                                     std::to_string(options_.before.generation.value) +
+                                     ": there is nothing to adopt. Where it is damaged, name another topic by "
+                                     "kafka.topic, or remove this one first");
 }
 
 }  // namespace quipu

@@ -100,5 +100,11 @@ TEST(ClusterIdentityOfAnotherLog, KeepsAllButTheLogAndItsPartitions) {
   EXPECT_EQ(after.resp_namespaces, identity().resp_namespaces);
 }
 
+TEST(ClusterIdentityOfAnotherLog, IsTheSameOfTheSameTopic) {
+  auto next = identity().log;
+  ++next.generation.value;
+  EXPECT_EQ(counting_from(identity(), next, 7), identity());
+}
+
 }  // namespace
 }  // namespace quipu

@@ -37,10 +37,11 @@ struct GrowthWorld {
                    {5, 1, epoch, Offset{1}, 0});
     give(std::move(write));
   }
-  void add_frames(std::uint16_t partition, int count) {
+  void add_frames(std::uint16_t partition, int count) { add_frames(partition, count, log.identity()); }
+  void add_frames(std::uint16_t partition, int count, const LogIdentity& identity) {
     for (int i = 0; i < count; ++i) {
       FrameHeader header;
-      header.identity = log.identity();
+      header.identity = identity;
       header.partition = PartitionId{partition};
       FrameEncoder encoder;
       encoder.begin(header);

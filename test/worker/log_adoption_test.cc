@@ -57,23 +57,6 @@ class LogAdoptionTest : public testing::Test, protected GrowthWorld {
     }
     return std::nullopt;
   }
-  void add_frame_of(const LogIdentity& identity, std::uint16_t partition) {
-    FrameHeader header;
-    header.identity = identity;
-    header.partition = PartitionId{partition};
-    FrameEncoder encoder;
-    encoder.begin(header);
-    Entry entry;
-    entry.space = "views";
-    entry.counter = "any";
-    entry.delta = 1;
-    encoder.add(entry);
-    ASSERT_TRUE(log.submit(header.partition, encoder.finish(), 0));
-    log.commit();
-    std::vector<LogCompletion> done;
-    log.take_completions(done);
-  }
-
   LogAdoptionOptions options_;
   std::optional<InOrderAppender> appender_;
   std::optional<LogAdoption> adoption_;
@@ -92,36 +75,64 @@ TEST_F(LogAdoptionTest, TellsTheNewLogOfWhatWasResetAndThenHasTheStoreCountFromI
   EXPECT_TRUE(step().value()) << "once it is through it stays so";
 }
 
-TEST_F(LogAdoptionTest, RefusesTheLogThatTheStoreCountsFrom) {
-  options_.before.random = log.identity().random;
+TEST_F(LogAdoptionTest, RefusesTheLogThatTheStoreCountsFromWhenNoPowerCutTakesThatBack) {
+  // One before was gone between its write and the sync of that.
+  StoreWrite unsynced;
+  unsynced.settings.emplace_back(options_.setting, options_.text);
+  give(std::move(unsynced));
+  ASSERT_EQ(store.unsynced(), 1U);
+  options_.before = log.identity();
   begin();
-  const auto refused = step();
+  const auto refused = finish();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kRefused);
-  EXPECT_THAT(refused.error().what, HasSubstr("topic events is the one that the store counts from"));
-  EXPECT_EQ(setting(), std::nullopt);
+  EXPECT_THAT(refused.error().what, HasSubstr("topic events is the one that the store counts from, in generation 3: "
+                                              "there is nothing to adopt"));
+  store.crash(0);
+  EXPECT_EQ(setting(), options_.text);
+  for (const std::uint16_t p : {0, 1, 2}) EXPECT_EQ(frames(p), 0U);
+}
+
+TEST_F(LogAdoptionTest, EndsWhereTheStoreDoesNotSyncWhatAnotherOneBefore) {
+  options_.before = log.identity();
+  begin();
+  store.hold(true);
+  const auto silent = finish();
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().code, Code::kTimeout);
 }
 
 TEST_F(LogAdoptionTest, RefusesALogInWhichAnotherLogsFramesStand) {
   add_row("reset", 0, epoch(10));
-  add_frame_of(options_.before, 2);
+  add_frames(2, 1, options_.before);
   const auto refused = finish();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kRefused);
-  EXPECT_THAT(refused.error().what, HasSubstr("topic events, partition 2 has frames of another log"));
+  EXPECT_THAT(refused.error().what, HasSubstr("topic events, partition 2 has a frame of another log at offset 1"));
   EXPECT_THAT(sought_, ElementsAre(Pair(PartitionId{2}, Offset{1})));
   EXPECT_THAT(resets(0), IsEmpty());
   EXPECT_EQ(setting(), std::nullopt);
 }
 
-TEST_F(LogAdoptionTest, RefusesALogThatHasLostItsFirstFrames) {
-  add_frames(1, 3);
-  log.allow_partition_trim(PartitionId{1}, Offset{2});
-  ASSERT_EQ(log.bounds(PartitionId{1}).begin, Offset{2});
+TEST_F(LogAdoptionTest, RefusesALogInWhichAnotherLogsFrameStandsBehindThoseOfAnAdoptionThatWasInterrupted) {
+  add_row("reset", 0, epoch(10));
+  while (adoption_->stage() != Stage::kLooking) ASSERT_FALSE(step().value());
+  add_frames(1, 1, options_.before);
+  begin();
   const auto refused = finish();
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Code::kRefused);
-  EXPECT_THAT(refused.error().what, HasSubstr("partition 1 has lost its first records"));
+  EXPECT_THAT(refused.error().what, HasSubstr("partition 1 has a frame of another log at offset 2"));
+  EXPECT_EQ(setting(), std::nullopt);
+}
+
+TEST_F(LogAdoptionTest, RefusesALogThatGetsAnotherLogsFrameWhileItIsToldOfResets) {
+  add_row("reset", 0, epoch(10));
+  while (adoption_->stage() != Stage::kTelling) ASSERT_FALSE(step().value());
+  add_frames(2, 1, options_.before);
+  const auto refused = finish();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, HasSubstr("partition 2 has a frame of another log at offset 1"));
+  EXPECT_EQ(setting(), std::nullopt);
 }
 
 TEST_F(LogAdoptionTest, WhateverStepItEndsAtAnotherOneGoesOnAndTheSettingIsTheLastThing) {
@@ -150,66 +161,6 @@ TEST_F(LogAdoptionTest, TriesAgainWhatTheStoreDidNotAnswerAndEndsWithWhatItRefus
   const auto refused = finish();
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().what, HasSubstr("no such right"));
-}
-
-TEST_F(LogAdoptionTest, SaysThatAnotherOneWroteAtTheSameMoment) {
-  SettingPut put({kLookMs, kStallMs}, store, options_.setting, options_.text);
-  ASSERT_FALSE(put.step(now_).value());
-  StoreWrite other;
-  other.settings.emplace_back(options_.setting, "a third log");
-  store.write(std::move(other));
-  const auto lost = put.step(now_ += kLookMs);
-  ASSERT_FALSE(lost);
-  EXPECT_EQ(lost.error().code, Code::kBusy);
-  EXPECT_THAT(lost.error().what, HasSubstr("another process wrote at the same moment"));
-  EXPECT_EQ(setting(), "a third log");
-}
-
-TEST_F(LogAdoptionTest, EndsWhereTheStoreAnswersNothing) {
-  SettingPut again({kLookMs, kStallMs}, store, options_.setting, options_.text);
-  store.hold(true);
-  ASSERT_FALSE(again.step(now_).value());
-  now_ += kStallMs;
-  const auto silent = again.step(now_);
-  ASSERT_FALSE(silent);
-  EXPECT_EQ(silent.error().code, Code::kTimeout);
-}
-
-TEST_F(LogAdoptionTest, SaysThatTheLogCanNotBeReadForTooLong) {
-  add_frames(0, 1);
-  struct Silent final : EventLog {
-    explicit Silent(EventLog& log) : log_(log) {}
-    const LogIdentity& identity() const override { return log_.identity(); }
-    std::uint16_t partitions() const override { return log_.partitions(); }
-    bool commits_atomically() const override { return false; }
-    LogBounds bounds(PartitionId partition) const override { return log_.bounds(partition); }
-    std::optional<Offset> reserve(PartitionId) override { return std::nullopt; }
-    std::size_t room_bytes() const override { return 0; }
-    std::size_t group_bytes_max() const override { return 0; }
-    Error room_error() const override { return {}; }
-    Result<void> submit(PartitionId, ByteView, std::uint64_t) override { return {}; }
-    void commit() override {}
-    bool committing() const override { return false; }
-    void take_completions(std::vector<LogCompletion>&) override {}
-    Result<LogRead> read(std::optional<PartitionId>, Offset, std::size_t) override { return LogRead{}; }
-    void allow_trim(Offset) override {}
-    EventLog& log_;
-  } silent(log);
-  NewLogCheck check({"events", kStallMs, 5}, silent, [](PartitionId, Offset) {});
-  EXPECT_FALSE(check.step(1).value());
-  EXPECT_FALSE(check.step(1 + kStallMs).value());
-  const auto late = check.step(2 + kStallMs);
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, Code::kBusy);
-  EXPECT_EQ(late.error().retry_after_ms, 5);
-}
-
-TEST(GenerationAfter, RisesByOneUpToTheMost) {
-  EXPECT_EQ(generation_after(Generation{1}), Generation{2});
-  EXPECT_EQ(generation_after(Generation{kGenerationMax - 1}), Generation{kGenerationMax});
-  const auto refused = generation_after(Generation{kGenerationMax});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Code::kRefused);
 }
 
 }  // namespace
