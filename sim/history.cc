@@ -63,10 +63,15 @@ void History::new_log() {
   for (Counter& counter : counters_) counter.position = kNoOffset;
 }
 
-void History::lose_what_was_not_shown() {
-  for (Event& event : events_) {
-    settle(event, 0);
-    event.most_before = event.most_ever;
+void History::lose_all_but(std::size_t counter, std::int64_t value) {
+  for (const auto number : counters_[counter].events) {
+    Event& event = events_[number];
+    const auto times = times_in(value, number);
+    if (times > event.most_ever) {
+      trace_.violation(text(event) + " is " + std::to_string(times) + " times in the rows when the log is gone, at most " +
+                       std::to_string(event.most_ever));
+    }
+    settle(event, times);
     event.least_shown = 0;
   }
 }

@@ -69,9 +69,9 @@ class History {
   bool renewal_due(EventNumber event) const;
   /// The log was begun anew: ids are not known any more, and offsets begin anew.
   void new_log();
-  /// What was acknowledged and not in the rows is gone with its log, resets too: of each event anything up to what it
-  /// ever may have been is right. What a client was shown of the rows stays. Nothing is under way.
-  void lose_what_was_not_shown();
+  /// The log is gone, and of what was acknowledged what the rows do not have, resets too: from now on each event of a
+  /// counter is in its total as often as it is in `value`, which the rows have come to. Nothing is under way.
+  void lose_all_but(std::size_t counter, std::int64_t value);
 
   AttemptNumber begin(EventNumber event);
   void end(EventNumber event, AttemptNumber attempt, End end);

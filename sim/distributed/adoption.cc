@@ -6,7 +6,6 @@
 namespace quipu::sim {
 namespace {
 
-constexpr std::uint32_t kOperatorNodes = 2'000'000;  // Operators' numbers in the log begin here.
 constexpr TimeMs kRetryMs = 10;
 constexpr TimeMs kReadMsMax = 5'000;
 
@@ -24,7 +23,7 @@ Result<std::unique_ptr<AdoptionProcess>> AdoptionProcess::start(Surroundings& ar
   if (!known) return std::unexpected(known.error());
   if (!*known) return failure(Code::kNotFound, "nothing was ever started on the store");
   const ClusterIdentity& before = **known;
-  if (before.log.random == around.topic.random_bits()) return made;
+  made->counts_from_it_ = before.log.random == around.topic.random_bits();
   const auto next = generation_after(before.log.generation);
   if (!next) return std::unexpected(next.error());
   made->view_ = std::make_unique<SimLogView>(around.topic, LogIdentity{around.topic.random_bits(), *next},
@@ -50,7 +49,6 @@ AdoptionProcess::~AdoptionProcess() {
 
 Result<bool> AdoptionProcess::step(TimeMs wall) {
   wall_ = wall;
-  if (!adoption_) return true;
   view_->look_when_due();
   return adoption_->step(around_.steady, wall);
 }

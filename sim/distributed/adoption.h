@@ -21,12 +21,14 @@ class AdoptionProcess {
   AdoptionProcess(const AdoptionProcess&) = delete;
   AdoptionProcess& operator=(const AdoptionProcess&) = delete;
 
-  /// Whether the store counts from the topic; an error ends it.
+  /// Whether the topic is adopted; an error ends it. kRefused, with `counts_from_it`: one before had it adopted.
   Result<bool> step(TimeMs wall);
   /// What it has asked of others goes on.
   void move(std::size_t store_requests);
 
-  LogAdoption::Stage stage() const { return adoption_ ? adoption_->stage() : LogAdoption::Stage::kAdopted; }
+  LogAdoption::Stage stage() const { return adoption_->stage(); }
+  /// The store counted from the topic when this began.
+  bool counts_from_it() const { return counts_from_it_; }
 
  private:
   AdoptionProcess(Surroundings& around, TimeMs wall) : around_(around), wall_(wall) {}
@@ -34,7 +36,7 @@ class AdoptionProcess {
   Surroundings& around_;
   TimeMs wall_;
   StoreProcess store_;
-  // None where one before was through, and was gone before it said so.
+  bool counts_from_it_ = false;
   std::unique_ptr<SimLogView> view_;
   std::optional<InOrderAppender> appender_;
   std::optional<LogAdoption> adoption_;

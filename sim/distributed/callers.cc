@@ -122,7 +122,7 @@ bool Callers::idle() const {
   return std::ranges::all_of(requests_, [](const auto& request) { return request->done; });
 }
 
-void Callers::new_log(Generation generation, bool whole) {
+void Callers::new_log(Generation generation, const LogOracle* rows) {
   for (auto& positions : positions_) {
     for (const auto& [partition, offset] : positions) old_positions_.push_back({generation_, partition, offset});
     positions.clear();
@@ -130,10 +130,10 @@ void Callers::new_log(Generation generation, bool whole) {
   generation_ = generation;
   end_open_resets();
   history_->new_log();
-  if (!whole) {
-    history_->lose_what_was_not_shown();
-    due_since_.clear();
+  for (std::size_t i = 0; i < places_.size() && rows != nullptr; ++i) {
+    history_->lose_all_but(i, rows->total(places_[i].counter));
   }
+  if (rows != nullptr) due_since_.clear();
   for (auto& caller : callers_) {
     caller->source_events.clear();
     caller->sequence = 0;

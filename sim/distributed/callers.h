@@ -42,8 +42,8 @@ class Callers {
   /// What is asked for while this holds must not be acknowledged: no node has a log that it may write to.
   void expect_refusal(bool refused) { refused_ = refused; }
   /// The log that they were told positions of is gone, and counting goes on in another one: its ids and sources are not
-  /// known any more. `whole`: all that was acknowledged is in the rows; else what was not there is lost.
-  void new_log(Generation generation, bool whole);
+  /// known any more. `rows`: has the totals of the rows that are left, what was not in them is lost; null: all was.
+  void new_log(Generation generation, const LogOracle* rows);
   /// Nothing that was asked is without an answer.
   bool idle() const;
 

@@ -10,11 +10,8 @@ namespace quipu::sim {
 
 namespace {
 
-/// The old ones are not known any more in a log that was begun anew: one goes on under another name.
-std::string source_name(std::size_t number, Generation generation) {
-  const auto name = "source" + std::to_string(number);
-  return generation == Generation{1} ? name : name + "." + std::to_string(generation.value);
-}
+/// The same in a log that was begun anew: there its sequences begin anew, and must count.
+std::string source_name(std::size_t number) { return "source" + std::to_string(number); }
 
 }  // namespace
 
@@ -112,7 +109,7 @@ void Callers::ask_of_source(Caller& caller, Request& request) {
   for (const auto event : caller.source_events) {
     if (history_->under_way(event)) return;
   }
-  const auto source = source_hash(settings_.node.secret, "default", source_name(caller.number, generation_));
+  const auto source = source_hash(settings_.node.secret, "default", source_name(caller.number));
   const auto most = random_.between(1, caller.batch_max);
   const auto ask = [&](History::EventNumber event) {
     ask_event(request, event, false);

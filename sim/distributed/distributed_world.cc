@@ -45,6 +45,9 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
     trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
                 std::to_string(record.size()) + " bytes");
     if (injecting_) return;
+    // An operator's frames have the time of its clock, by which the age of what a partition has is told.
+    const bool operators = decode_frame(record)->header().writer.node >= kOperatorNodes;
+    if (operators && operator_.clock_ahead != 0) callers_.distrust_ages();
     records_.appended(partition, offset, record);
     if (log_damaged_) return;
     oracle_.now = around_.steady;
@@ -194,12 +197,6 @@ void DistributedWorld::jump_clocks() {
     ahead = static_cast<TimeMs>(random_.below(kClockMs));
     callers_.distrust_ages();
   }
-}
-
-/// An operator's frames have its time, by which the age of what a partition has is told.
-TimeMs DistributedWorld::operator_wall() {
-  if (operator_.clock_ahead != 0) callers_.distrust_ages();
-  return wall(operator_.clock_ahead);
 }
 
 void DistributedWorld::crash_node(std::size_t number) {

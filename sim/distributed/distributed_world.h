@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/distributed/adoption.h"
 #include "sim/distributed/callers.h"
 #include "sim/distributed/chain_records.h"
 #include "sim/distributed/growth.h"
@@ -77,7 +78,6 @@ class DistributedWorld {
     return machine.process != nullptr && steps_ >= machine.stalled_until;
   }
   TimeMs wall(TimeMs ahead = 0) const { return kBeginning + around_.steady + ahead; }
-  TimeMs operator_wall();
 
   // world_growth.cc
   void add_partition();
@@ -87,13 +87,21 @@ class DistributedWorld {
 
   // world_adoption.cc
   void lose_topic();
+  /// A topic that is to be adopted, as the world knows it.
+  struct NewTopic {
+    bool foreign = false;  ///< A frame of another log stands in it.
+    bool put = false;      ///< The store may have been told to count from it.
+  };
   void make_topic_anew(bool foreign);
+  void add_foreign_frame();
+  void sync_store();
   bool come_to_rest();
   bool all_refuse() const;
   void expect_refusal();
   void stop_all();
   RowBatch freeze(bool all);
   void adopt(const RowBatch& rows);
+  bool refused(const AdoptionProcess& process, const std::string& what);
   RowBatch stored_rows();
   void add_row(const SimCassandra::Key& key, const SimCassandra::Cell& cell, RowBatch& rows);
   bool resets_under_way();
@@ -144,6 +152,8 @@ class DistributedWorld {
   bool log_damaged_ = false;
   bool refusing_ = false;         // The topic is another one than the store counts from.
   bool injecting_ = false;        // What is appended is another log's.
+  NewTopic new_topic_;
+  std::vector<std::pair<PartitionId, Bytes>> old_frames_;  // Of the log before it, to be put into it.
   std::uint64_t adopted_at_ = 0;  // The step of the last adoption; 0: none was.
   Generation generation_{1};
   ChainRecords records_;

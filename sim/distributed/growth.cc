@@ -7,7 +7,6 @@
 namespace quipu::sim {
 namespace {
 
-constexpr std::uint32_t kOperatorNodes = 1'000'000;  // Operators' numbers in the log begin here.
 constexpr TimeMs kLookMs = 20;
 constexpr TimeMs kRetryMs = 10;
 

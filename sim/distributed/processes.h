@@ -22,6 +22,9 @@
 
 namespace quipu::sim {
 
+/// Operators' numbers in the log begin here; those of nodes and workers are smaller.
+inline constexpr std::uint64_t kOperatorNodes = 1'000'000;
+
 /// What all processes of a world share.
 struct Surroundings {
   const DistributedSettings& settings;

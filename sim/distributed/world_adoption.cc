@@ -21,6 +21,10 @@ constexpr std::uint64_t kResetTurns = 1'000;
 constexpr TimeMs kTurnMs = 3;
 /// How many turns until a command that has ended on its way is given again, about.
 constexpr std::uint64_t kAgainTurns = 5;
+/// How many turns until a frame of another log comes into a topic that is being adopted, about, where one does.
+constexpr std::uint64_t kForeignTurns = 8;
+/// For less than so many turns of an adoption the nodes of the store come and go, and its process ends on its way.
+constexpr std::uint64_t kTroubledTurnsMax = 2'000;
 /// How the keys of counters' rows begin.
 constexpr std::string_view kRows("counters\0", 9);
 
@@ -50,7 +54,7 @@ void DistributedWorld::lose_topic() {
   if (trace_.failed()) return;
   adopted_at_ = steps_;
   refusing_ = false;
-  callers_.new_log(generation_, at_rest);
+  callers_.new_log(generation_, at_rest ? nullptr : &oracle_);
   wide_.new_log();
   operator_.open = topic_.partitions();
   trace_.line("the topic is adopted in generation " + std::to_string(generation_.value));
@@ -58,19 +62,25 @@ void DistributedWorld::lose_topic() {
 
 /// `foreign`: a frame of another log stands in it, as of a node that went on.
 void DistributedWorld::make_topic_anew(bool foreign) {
-  Bytes frame;
-  PartitionId partition{};
-  for (std::uint16_t p = 0; p < topic_.partitions() && foreign && frame.empty(); ++p) {
+  for (std::uint16_t p = 0; p < topic_.partitions(); ++p) {
     const auto bounds = topic_.bounds(PartitionId{p});
-    if (bounds.begin == bounds.end) continue;
-    partition = PartitionId{p};
-    frame = topic_.record(partition, bounds.begin);
+    if (bounds.begin != bounds.end)
+      old_frames_.emplace_back(PartitionId{p}, topic_.record(PartitionId{p}, bounds.begin));
   }
-  const auto least = frame.empty() ? 1 : std::min<std::uint16_t>(kPartitionsMost, partition.value + 1);
   records_ = {};
-  topic_.make_anew(static_cast<std::uint16_t>(random_.between(least, kPartitionsMost)));
-  if (frame.empty() || partition.value >= topic_.partitions()) return;
+  new_topic_ = {};
+  topic_.make_anew(static_cast<std::uint16_t>(random_.between(1, kPartitionsMost)));
+  if (foreign) add_foreign_frame();
+}
+
+/// As of a node that goes on.
+void DistributedWorld::add_foreign_frame() {
+  std::vector<std::pair<PartitionId, Bytes>> fit = old_frames_;
+  std::erase_if(fit, [this](const auto& frame) { return frame.first.value >= topic_.partitions(); });
+  if (fit.empty()) return;
+  const auto& [partition, frame] = fit[random_.below(fit.size())];
   trace_.fault(Fault::kForeignFrame, "partition " + std::to_string(partition.value));
+  new_topic_.foreign = true;
   injecting_ = true;
   topic_.append(partition, frame);
   injecting_ = false;
@@ -176,18 +186,29 @@ RowBatch DistributedWorld::freeze(bool all) {
   return rows;
 }
 
+/// Nodes of the store come and go meanwhile, processes end, and the operator tries again; for the last tries all stay.
 void DistributedWorld::adopt(const RowBatch& rows) {
-  std::unique_ptr<AdoptionProcess> process;
-  const auto begin = [&] {
-    oracle_.begin_generation(Generation{generation_.value + 1}, topic_.partitions(), rows);
-  };
+  const auto begin = [&] { oracle_.begin_generation(Generation{generation_.value + 1}, topic_.partitions(), rows); };
   begin();
+  // What a node forgets that fails from now on is not of the old log: nobody would write that again.
+  sync_store();
+  std::unique_ptr<AdoptionProcess> process;
+  const auto broken_turns = random_.below(kTroubledTurnsMax);
+  bool more_foreign = random_.one_in(3);
   for (std::uint64_t i = 0; !trace_.failed(); ++i) {
     if (i == kTurnsMax) return trace_.violation("a wait without end: the topic is not adopted");
     pass_time(kTurnMs);
+    if (i < broken_turns) break_replicas();
+    if (i == broken_turns) join_all();
+    // What comes when it was looked at for the last time is nobody's to find.
+    const bool in_time = !new_topic_.put && (!process || process->stage() < LogAdoption::Stage::kLooking);
+    if (more_foreign && in_time && random_.one_in(kForeignTurns)) {
+      more_foreign = false;
+      add_foreign_frame();
+    }
     if (!process) {
       if (!random_.one_in(kAgainTurns)) continue;
-      auto started = AdoptionProcess::start(around_, ++processes_, operator_wall());
+      auto started = AdoptionProcess::start(around_, ++processes_, wall(operator_.clock_ahead));
       if (!started) {
         trace_.line("the topic is not adopted: " + started.error().what);
       } else {
@@ -195,28 +216,49 @@ void DistributedWorld::adopt(const RowBatch& rows) {
       }
       continue;
     }
-    if (random_.one_in(settings_.faults.adoption_ends)) {
+    if (i < kTroubledTurnsMax && random_.one_in(settings_.faults.adoption_ends)) {
       trace_.fault(Fault::kAdoptionEnds, "in stage " + std::to_string(static_cast<int>(process->stage())));
       process.reset();
       continue;
     }
     process->move(random_.below(20));
-    const auto done = process->step(operator_wall());
+    const auto done = process->step(wall(operator_.clock_ahead));
+    new_topic_.put |= process->stage() >= LogAdoption::Stage::kPutting;
+    if (new_topic_.put && new_topic_.foreign) {
+      return trace_.violation("the store is to count from a topic in which a frame of another log stands");
+    }
     if (done && *done) break;
     if (done) continue;
     trace_.line("the topic is not adopted: " + done.error().what);
+    if (done.error().code == Code::kRefused) {
+      if (refused(*process, done.error().what)) break;
+      begin();
+    }
     process.reset();
-    if (done.error().code != Code::kRefused) continue;
-    // The frames of others in it are why: nobody writes any more, and it is made anew once more.
-    make_topic_anew(false);
-    begin();
   }
   process.reset();
+  join_all();
   topic_.arrive_all();
-  generation_ = Generation{generation_.value + 1};
-  // Until the store has synced what it says now, its nodes keep their power: who waits for the answer waits for that.
-  for (TimeMs left = 2 * settings_.sync_ms; left > 0; left -= kTurnMs) pass_time(kTurnMs);
   cassandra_.arrive_all();
+  old_frames_.clear();
+  generation_ = Generation{generation_.value + 1};
+}
+
+/// Whether the topic is adopted, and who asked came too late for it. Else a frame of another log is why: nobody writes
+/// any more, and it is made anew once more.
+bool DistributedWorld::refused(const AdoptionProcess& process, const std::string& what) {
+  if (process.counts_from_it()) {
+    if (!new_topic_.put) trace_.violation("the store counts from a topic that nobody has adopted");
+    return true;
+  }
+  if (!new_topic_.foreign) trace_.violation("a topic in which nobody but who adopts it wrote is refused: " + what);
+  make_topic_anew(false);
+  return false;
+}
+
+/// What the store has acknowledged is on the disks of its nodes.
+void DistributedWorld::sync_store() {
+  for (TimeMs left = 2 * settings_.sync_ms; left > 0; left -= kTurnMs) pass_time(kTurnMs);
 }
 
 RowBatch DistributedWorld::stored_rows() {
@@ -246,9 +288,8 @@ bool DistributedWorld::resets_under_way() {
     Epoch& epoch = epochs[std::string(stored.counter(item))];
     epoch = std::max(epoch, item.row.epoch);
   }
-  return std::ranges::any_of(rows.items(), [&](const auto& item) {
-    return item.row.epoch > epochs[std::string(rows.counter(item))];
-  });
+  return std::ranges::any_of(
+      rows.items(), [&](const auto& item) { return item.row.epoch > epochs[std::string(rows.counter(item))]; });
 }
 
 }  // namespace quipu::sim

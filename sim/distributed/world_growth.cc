@@ -38,7 +38,7 @@ void DistributedWorld::decide_on_growth() {
 void DistributedWorld::start_growth() {
   // One that has been added by others meanwhile must be named too.
   operator_.goal = std::max(operator_.goal, topic_.partitions());
-  auto started = GrowthProcess::start(around_, ++processes_, operator_.goal, operator_wall());
+  auto started = GrowthProcess::start(around_, ++processes_, operator_.goal, wall(operator_.clock_ahead));
   if (!started) return trace_.line("the log does not grow: " + started.error().what);
   trace_.line("the log grows");
   operator_.process = std::move(*started);
@@ -56,7 +56,7 @@ void DistributedWorld::step_growth(std::size_t store_requests) {
   }
   operator_.process->move(store_requests);
   const bool begun = operator_.process->begun();
-  const auto done = operator_.process->step(operator_wall());
+  const auto done = operator_.process->step(wall(operator_.clock_ahead));
   // It has looked where the log ends.
   if (!begun && operator_.process->begun()) oracle_.open(operator_.goal);
   if (!done) {
