@@ -221,7 +221,8 @@ void Clients::ask_of_source(Client& client, Request& request) {
   for (const auto event : client.source_events) {
     if (!history_->acknowledged(event) && request.asks.size() < most) ask(event);
   }
-  if (!settling_ && request.asks.empty() && !client.source_events.empty() && random_.one_in(6)) {  // What was counted, once more.
+  if (!settling_ && request.asks.empty() && !client.source_events.empty() &&
+      random_.one_in(6)) {  // What was counted, once more.
     ask(client.source_events[random_.below(client.source_events.size())]);
   }
   while (!settling_ && request.asks.size() < most) {
@@ -268,17 +269,18 @@ void Clients::flush_space() {
   for (std::size_t i = 1; i < settings_.counters; i += 2) flush->resets.push_back(history_->begin_reset(i));
   trace_.line("a client resets a namespace");
   const auto process = process_;
-  engine_->reset_all({*engine_->namespaces().find_or_create(kSpaces[1])}, [this, flush, process](const Result<Offset>& done) {
-    if (process != process_ || engine_ == nullptr) return;
-    trace_.line(done ? "the namespace is reset, durable at " + std::to_string(done->value)
-                     : "the namespace is not reset: " + done.error().what);
-    if (done) {
-      flush->durable_at = *done;
-      return;
-    }
-    for (const auto& reset : flush->resets) history_->end_reset(reset, History::End::kUnknown);
-    flushes_.erase(flush);
-  });
+  engine_->reset_all({*engine_->namespaces().find_or_create(kSpaces[1])},
+                     [this, flush, process](const Result<Offset>& done) {
+                       if (process != process_ || engine_ == nullptr) return;
+                       trace_.line(done ? "the namespace is reset, durable at " + std::to_string(done->value)
+                                        : "the namespace is not reset: " + done.error().what);
+                       if (done) {
+                         flush->durable_at = *done;
+                         return;
+                       }
+                       for (const auto& reset : flush->resets) history_->end_reset(reset, History::End::kUnknown);
+                       flushes_.erase(flush);
+                     });
 }
 
 }  // namespace quipu::sim

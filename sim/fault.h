@@ -38,38 +38,38 @@ enum class Fault : std::uint8_t {
   kClientRepeats,   ///< An event is sent again though it was answered, or by a client that has no ids.
   kClientMistakes,  ///< A batch with an entry that must be refused.
   // Of the distributed form alone.
-  kNodeCrash,         ///< An API node's process ends.
-  kWorkerCrash,       ///< A worker's process ends.
-  kProcessStalls,     ///< A process does nothing for a while, and goes on as if nothing had been.
-  kRebalance,         ///< A partition is to be handed on in order.
-  kZombie,            ///< A partition has another owner, and the one before does not know.
-  kLost,              ///< A worker hears that a partition is not its own any more.
-  kAnswerLost,        ///< A record is in the log, and who wrote it is not told.
-  kRecordLost,        ///< A record of unknown fate is not in the log, or not yet.
-  kLateRecord,        ///< A record of a producer that was left behind arrives.
-  kFetchLate,         ///< Records are there, and a reader gets none of them yet.
-  kLogTrimmed,        ///< Records that nobody needs are removed.
-  kRecordsRemoved,    ///< Records that nobody has read yet are removed, by brokers that keep them for too short.
-  kEndWentBack,       ///< An unclean election: the newest records of a partition are gone.
-  kEndBackUnseen,     ///< The same, and it has grown again before anybody asks where it ends.
-  kTopicMadeAnew,     ///< The topic was deleted and made again.
-  kForeignFrame,      ///< A frame of another log stands in a topic that was made anew.
-  kAdoptionEnds,      ///< The process of who adopts the topic ends on the way.
-  kPartitionAdded,    ///< The topic gets one more partition.
-  kPartitionAway,     ///< A partition of the topic takes no records for a while.
-  kReplicaDown,       ///< A node of the store can not be reached for a while.
-  kReplicaForgets,    ///< A node of the store starts again without the newest writes that it had acknowledged.
-  kWriteMissed,       ///< A node of the store does not get a write.
-  kWriteLate,         ///< A node of the store gets a write late.
-  kReplicaAnswerLost, ///< A node of the store has a write, and its answer is lost.
-  kStoreTimesOut,     ///< The store does not answer in time, and the request may be done.
-  kCacheLost,         ///< The cache loses everything.
-  kCacheEvicts,       ///< The cache has no room for all, and what was asked for longest ago goes.
+  kNodeCrash,          ///< An API node's process ends.
+  kWorkerCrash,        ///< A worker's process ends.
+  kProcessStalls,      ///< A process does nothing for a while, and goes on as if nothing had been.
+  kRebalance,          ///< A partition is to be handed on in order.
+  kZombie,             ///< A partition has another owner, and the one before does not know.
+  kLost,               ///< A worker hears that a partition is not its own any more.
+  kAnswerLost,         ///< A record is in the log, and who wrote it is not told.
+  kRecordLost,         ///< A record of unknown fate is not in the log, or not yet.
+  kLateRecord,         ///< A record of a producer that was left behind arrives.
+  kFetchLate,          ///< Records are there, and a reader gets none of them yet.
+  kLogTrimmed,         ///< Records that nobody needs are removed.
+  kRecordsRemoved,     ///< Records that nobody has read yet are removed, by brokers that keep them for too short.
+  kEndWentBack,        ///< An unclean election: the newest records of a partition are gone.
+  kEndBackUnseen,      ///< The same, and it has grown again before anybody asks where it ends.
+  kTopicMadeAnew,      ///< The topic was deleted and made again.
+  kForeignFrame,       ///< A frame of another log stands in a topic that was made anew.
+  kAdoptionEnds,       ///< The process of who adopts the topic ends on the way.
+  kPartitionAdded,     ///< The topic gets one more partition.
+  kPartitionAway,      ///< A partition of the topic takes no records for a while.
+  kReplicaDown,        ///< A node of the store can not be reached for a while.
+  kReplicaForgets,     ///< A node of the store starts again without the newest writes that it had acknowledged.
+  kWriteMissed,        ///< A node of the store does not get a write.
+  kWriteLate,          ///< A node of the store gets a write late.
+  kReplicaAnswerLost,  ///< A node of the store has a write, and its answer is lost.
+  kStoreTimesOut,      ///< The store does not answer in time, and the request may be done.
+  kCacheLost,          ///< The cache loses everything.
+  kCacheEvicts,        ///< The cache has no room for all, and what was asked for longest ago goes.
   kCacheDropsCommand,  ///< A command does not reach the cache.
-  kCacheDropsReply,   ///< The cache did what it was told, and its reply is lost.
-  kClientMoves,       ///< A client goes on at another node.
-  kLogGrown,          ///< An operator adds partitions that are to take events.
-  kGrowthEnds,        ///< The operator's process ends on the way.
+  kCacheDropsReply,    ///< The cache did what it was told, and its reply is lost.
+  kClientMoves,        ///< A client goes on at another node.
+  kLogGrown,           ///< An operator adds partitions that are to take events.
+  kGrowthEnds,         ///< The operator's process ends on the way.
 };
 inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kGrowthEnds) + 1;
 

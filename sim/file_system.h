@@ -29,7 +29,8 @@ struct ProcessEnded {};
 /// written, which nothing can tell from a torn write (docs/durability.md).
 class SimFileSystem final : public FileSystem {
  public:
-  SimFileSystem(Random& random, Trace& trace, const FaultRates& rates) : random_(random), trace_(trace), rates_(rates) {}
+  SimFileSystem(Random& random, Trace& trace, const FaultRates& rates)
+      : random_(random), trace_(trace), rates_(rates) {}
 
   // What the world does.
   /// Calls fail and lie only while this is set.

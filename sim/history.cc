@@ -68,8 +68,8 @@ void History::lose_all_but(std::size_t counter, std::int64_t value) {
     Event& event = events_[number];
     const auto times = times_in(value, number);
     if (times > event.most_ever) {
-      trace_.violation(text(event) + " is " + std::to_string(times) + " times in the rows when the log is gone, at most " +
-                       std::to_string(event.most_ever));
+      trace_.violation(text(event) + " is " + std::to_string(times) +
+                       " times in the rows when the log is gone, at most " + std::to_string(event.most_ever));
     }
     settle(event, times);
     event.least_shown = 0;

@@ -110,8 +110,8 @@ class History {
   Look look(std::size_t counter) const;
   /// An answer that no crash may take back any more.
   void shown(const Look& look, const Shown& shown);
-  /// The same of a reader that may be behind: at least what `look` says, and of the rest any that ever was. `session`: of
-  /// a client whose reads do not go back, each asked for when the one before was answered; or null.
+  /// The same of a reader that may be behind: at least what `look` says, and of the rest any that ever was. `session`:
+  /// of a client whose reads do not go back, each asked for when the one before was answered; or null.
   void shown_behind(const Look& look, const Shown& shown, Session* session);
   /// How often an event is in a value.
   std::size_t times_in(std::int64_t value, EventNumber event) const {

@@ -10,8 +10,7 @@ namespace quipu::sim {
 void SimLogDisk::finish_write() {
   if (!write_) return;
   const auto write = *std::exchange(write_, std::nullopt);
-  done_.push_back(
-      {DiskCompletion::Kind::kWrite, write.segment, writer_.write(write.segment, write.at, write.bytes)});
+  done_.push_back({DiskCompletion::Kind::kWrite, write.segment, writer_.write(write.segment, write.at, write.bytes)});
 }
 
 void SimLogDisk::finish_file() {

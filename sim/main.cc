@@ -13,8 +13,8 @@
 
 #include "base/planted.h"
 #include "cli/exit_code.h"
-#include "sim/runner.h"
 #include "sim/forms.h"
+#include "sim/runner.h"
 
 namespace quipu::sim {
 namespace {
@@ -86,7 +86,8 @@ bool enough(const Sum& sum, Form form) {
          (form == Form::kEmbedded ? kSeedsForAll : kDistributedSeedsForAll);
 }
 
-/// Whether each planted bug is looked for in the forms in which its place is passed, and in no other; names what is not.
+/// Whether each planted bug is looked for in the forms in which its place is passed, and in no other; names what is
+/// not.
 bool bugs_have_their_forms(const Sum& sum) {
   bool all = true;
   for (const Form form : {Form::kEmbedded, Form::kDistributed}) {
@@ -141,8 +142,8 @@ void explain(const Failure& failure, const RunSpan& span, bool brief) {
 
 int run_one(const Arguments& arguments) {
   plant(arguments.bug);
-  const auto report = run_seed(arguments.seed, form_choice(arguments.form), arguments.steps,
-                               arguments.trace ? stdout : nullptr);
+  const auto report =
+      run_seed(arguments.seed, form_choice(arguments.form), arguments.steps, arguments.trace ? stdout : nullptr);
   if (!report.violation.empty()) std::printf("VIOLATION %s\n", report.violation.c_str());
   std::printf("seed %llu: %llu steps, %.1f simulated hours, %llu events, %llu faults injected, trace %016llx\n",
               static_cast<unsigned long long>(report.seed), static_cast<unsigned long long>(report.steps),
@@ -169,7 +170,8 @@ int run_many(const Arguments& arguments, const RunSpan& span) {
 int run(int argc, char** argv) {
   Arguments arguments;
   CLI::App app(
-      "Runs Quipu's core with simulated clients, disk, log, store, cache and clock, in one thread from one seed, through "
+      "Runs Quipu's core with simulated clients, disk, log, store, cache and clock, in one thread from one seed, "
+      "through "
       "faults, "
       "and holds every answer against what clients were told before. The same seed is the same run.\n"
       "Without options: seeds 1 to 1,000.",
@@ -186,11 +188,15 @@ int run(int argc, char** argv) {
   app.add_option("--jobs", arguments.jobs, "Processes at once; as many as there are cores if not given")
       ->check(CLI::Range(1, 64))
       ->excludes(seed);
-  auto* form = app.add_option("--form", arguments.form,
-                 "What is simulated: embedded (one process with its disk), distributed (nodes and workers over a log, a "
-                 "store and a cache), or both by turns, distributed in even seeds; both if not given, with a bug the forms that it is in")
-      ->check(CLI::IsMember({"embedded", "distributed", "both"}));
-  app.add_flag("--counts", arguments.list, "Print how often each fault and each mark occurred, and the fewest of a seed");
+  auto* form =
+      app.add_option(
+             "--form", arguments.form,
+             "What is simulated: embedded (one process with its disk), distributed (nodes and workers over a log, a "
+             "store and a cache), or both by turns, distributed in even seeds; both if not given, with a bug the forms "
+             "that it is in")
+          ->check(CLI::IsMember({"embedded", "distributed", "both"}));
+  app.add_flag("--counts", arguments.list,
+               "Print how often each fault and each mark occurred, and the fewest of a seed");
   app.add_flag("--brief", arguments.brief, "Do not look for the shortest prefix of a failing seed");
   app.add_option("--bug", arguments.bug, "Plant a bug, in a build that has them; --bug help lists them");
   app.footer(
@@ -207,8 +213,8 @@ int run(int argc, char** argv) {
   if (arguments.bug == "help") {
     for (const auto& bug : planted_bugs()) {
       const auto only = form_of_bug(bug);
-      std::printf("%-30s %-11s %s\n", std::string(bug.name).c_str(), std::string(only ? name_of(*only) : "both").c_str(),
-                  std::string(bug.what).c_str());
+      std::printf("%-30s %-11s %s\n", std::string(bug.name).c_str(),
+                  std::string(only ? name_of(*only) : "both").c_str(), std::string(bug.what).c_str());
     }
     return kExitOk;
   }

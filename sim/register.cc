@@ -22,8 +22,8 @@ Register::Answer Register::expected(const State& state, const Asked& asked) {
       break;
     case OperationKind::kSet:
     case OperationKind::kReset:
-      answer.applied = asked.condition == SetCondition::kAlways ||
-                       (asked.condition == SetCondition::kIfPresent) == state.exists;
+      answer.applied =
+          asked.condition == SetCondition::kAlways || (asked.condition == SetCondition::kIfPresent) == state.exists;
       if (!answer.applied) break;
       answer.exists = asked.kind == OperationKind::kSet;
       answer.value = answer.exists ? asked.delta : 0;

@@ -277,8 +277,7 @@ std::uint64_t shortest_prefix(const Failure& failure, const RunSpan& span) {
   return high;
 }
 
-std::vector<std::string> last_lines(std::uint64_t seed, std::uint64_t steps, const RunSpan& span,
-                                    std::size_t lines) {
+std::vector<std::string> last_lines(std::uint64_t seed, std::uint64_t steps, const RunSpan& span, std::size_t lines) {
   std::FILE* file = std::tmpfile();
   QUIPU_CHECK(file != nullptr);
   fails(seed, steps, span, file);

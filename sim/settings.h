@@ -50,13 +50,13 @@ struct Settings {
   EngineOptions engine;
   SegmentLogOptions log;
   FaultRates faults;
-  std::uint64_t steps_min = 0;    ///< Of the phase with faults.
-  std::size_t clients = 0;        ///< That share counters.
-  std::size_t loners = 0;         ///< That have counters of their own.
-  std::size_t counters = 0;       ///< Shared.
-  std::size_t counter_bytes = 0;  ///< Of a name, at most.
-  std::int64_t step_ms = 0;       ///< A step of the engine is up to so much later than the one before.
-  std::uint64_t disk_weight = 0;  ///< Of 100 steps, how many the disk gets ...
+  std::uint64_t steps_min = 0;      ///< Of the phase with faults.
+  std::size_t clients = 0;          ///< That share counters.
+  std::size_t loners = 0;           ///< That have counters of their own.
+  std::size_t counters = 0;         ///< Shared.
+  std::size_t counter_bytes = 0;    ///< Of a name, at most.
+  std::int64_t step_ms = 0;         ///< A step of the engine is up to so much later than the one before.
+  std::uint64_t disk_weight = 0;    ///< Of 100 steps, how many the disk gets ...
   std::uint64_t store_weight = 0;   ///< ... the store ...
   std::uint64_t engine_weight = 0;  ///< ... and the engine. Clients have the rest.
   Rate commit_held = 0;             ///< Of the engine's steps, how many may not commit.

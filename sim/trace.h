@@ -11,8 +11,8 @@
 
 namespace quipu::sim {
 
-/// What happens in a run, line by line: printed where asked for, and always as a hash, by which two runs are known to be
-/// the same. Also counts the faults that bit, and keeps the first thing that must not be.
+/// What happens in a run, line by line: printed where asked for, and always as a hash, by which two runs are known to
+/// be the same. Also counts the faults that bit, and keeps the first thing that must not be.
 class Trace {
  public:
   /// `out`: where each line goes at once, so that it is there when the process aborts; null for nowhere.

@@ -37,8 +37,8 @@ Report World::run(std::uint64_t steps_max) {
   trace_.line(settings_.text());
   files_.faulty = store_.faulty = true;
   while (steps_ < steps_max && !trace_.failed()) {
-    const bool enough = steps_ >= settings_.steps_min && clients_.events() >= kEventsMin &&
-                        trace_.faults_all() >= kFaultsMin;
+    const bool enough =
+        steps_ >= settings_.steps_min && clients_.events() >= kEventsMin && trace_.faults_all() >= kFaultsMin;
     if (enough || steps_ >= kStepsMax) break;
     ++steps_;
     trace_.at(steps_, elapsed_ms_);
@@ -127,7 +127,8 @@ void World::start() {
     log.known_durable = std::max(log.known_durable, mark.offset);
   }
   faults_at_start_ = disk_faults();
-  if (files_.faulty && settings_.faults.read_fails > 0 && random_.one_in(8)) files_.fail_in_reads = random_.between(1, 6);
+  if (files_.faulty && settings_.faults.read_fails > 0 && random_.one_in(8))
+    files_.fail_in_reads = random_.between(1, 6);
   disk_ = std::make_unique<SimLogDisk>(files_);
   auto opened = SegmentLog::open(*disk_, log, now());
   if (!opened) {

@@ -26,11 +26,11 @@ inline constexpr std::uint64_t kFaultsMin = 20;
 /// What came of one run.
 struct Report {
   std::uint64_t seed = 0;
-  std::uint64_t steps = 0;    ///< Of the phase with faults.
-  std::string violation;      ///< Empty when there was none.
-  std::uint64_t hash = 0;     ///< Of the trace: two runs of a seed have the same.
-  std::uint64_t events = 0;   ///< Sent by clients.
-  std::int64_t ms = 0;        ///< Of simulated time.
+  std::uint64_t steps = 0;   ///< Of the phase with faults.
+  std::string violation;     ///< Empty when there was none.
+  std::uint64_t hash = 0;    ///< Of the trace: two runs of a seed have the same.
+  std::uint64_t events = 0;  ///< Sent by clients.
+  std::int64_t ms = 0;       ///< Of simulated time.
   FaultCounts faults{};
   std::uint64_t faults_all = 0;
 };

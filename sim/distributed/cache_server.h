@@ -46,7 +46,7 @@ class SimCacheServer {
   Trace& trace_;
   std::size_t bytes_max_;
   std::unique_ptr<LocalCache> kept_;
-  std::uint64_t evicted_ = 0;  // By it, that the trace knows of.
+  std::uint64_t evicted_ = 0;                    // By it, that the trace knows of.
   std::map<std::string, std::uint64_t> leases_;  // By counter, the newest.
   std::uint64_t lease_ = 0;
   bool trust_store_ = true;

@@ -109,8 +109,8 @@ class Callers {
   std::vector<ApiNode*> nodes_;                   // Null: it does not serve.
   std::vector<History::EventNumber> with_id_;
   std::vector<History::EventNumber> plain_;
-  std::vector<std::map<PartitionId, Offset>> positions_;       // By counter: what was acknowledged.
-  std::vector<Position> old_positions_;                         // Of logs that are gone.
+  std::vector<std::map<PartitionId, Offset>> positions_;  // By counter: what was acknowledged.
+  std::vector<Position> old_positions_;                   // Of logs that are gone.
   Generation generation_{1};
   bool refused_ = false;
   std::map<History::EventNumber, TimeMs> due_since_;  // Of those that are due; by the node's clock.

@@ -70,8 +70,8 @@ void Callers::ask_something(Caller& caller, Request& request) {
   for (Operation& each : operations) each.each_alone = !adds;
 }
 
-/// A read with the positions of all that was acknowledged; or once more with those that it had before, which are reached
-/// already: what the client was shown since must be in it all the same.
+/// A read with the positions of all that was acknowledged; or once more with those that it had before, which are
+/// reached already: what the client was shown since must be in it all the same.
 void Callers::ask_in_session(Caller& caller, Request& request, std::size_t counter) {
   const bool again = !caller.session_after.empty() && random_.one_in(2);
   if (again) counter = caller.session_counter;

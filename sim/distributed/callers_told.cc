@@ -161,8 +161,9 @@ void Callers::answered_read(const Request& request, const Ask& ask, const Operat
   auto look = ask.look;
   const auto& events = history_->events_of(ask.counter);
   // Nothing of an older epoch is in it.
-  const auto within = trust_positions_ && oracle_ != nullptr ? oracle_->within(places_[ask.counter].counter, outcome.epoch)
-                                                             : std::numeric_limits<std::int64_t>::max();
+  const auto within = trust_positions_ && oracle_ != nullptr
+                          ? oracle_->within(places_[ask.counter].counter, outcome.epoch)
+                          : std::numeric_limits<std::int64_t>::max();
   for (const auto event : events) {
     if (history_->times_in(outcome.value, event) <= history_->times_in(within, event)) continue;
     trace_.violation("a read shows " + std::to_string(outcome.value) + " of " + places_[ask.counter].counter +

@@ -141,8 +141,8 @@ void SimCassandra::fail(std::size_t number) {
   const auto kept = random_.below(node.unsynced.size() + 1);
   if (kept < node.unsynced.size()) {
     forgot_ = true;
-    trace_.fault(Fault::kReplicaForgets, "node " + std::to_string(number) + ", " +
-                                             std::to_string(node.unsynced.size() - kept) + " writes");
+    trace_.fault(Fault::kReplicaForgets,
+                 "node " + std::to_string(number) + ", " + std::to_string(node.unsynced.size() - kept) + " writes");
   }
   for (; node.unsynced.size() > kept; node.unsynced.pop_back()) {
     auto& [key, before] = node.unsynced.back();

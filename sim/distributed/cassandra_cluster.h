@@ -23,8 +23,8 @@ namespace quipu::sim {
 ///   read  ─► two of the nodes: of each row the newest timestamp         what one of them lacks is written to it
 ///
 /// A row is one cell: of two the one with the higher timestamp stays, of equal ones the larger bytes. A node syncs its
-/// commit log once a period; one whose power fails comes back without the newest writes that it has not synced, and says
-/// that it has started again.
+/// commit log once a period; one whose power fails comes back without the newest writes that it has not synced, and
+/// says that it has started again.
 class SimCassandra {
  public:
   static constexpr std::size_t kNodes = 3;

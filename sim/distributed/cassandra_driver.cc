@@ -54,8 +54,7 @@ struct Held {
   std::string rows;
 };
 
-std::string text_of(const CassandraStatement& statement, const SimCassandra::Key& key,
-                    const SimCassandra::Cell& cell) {
+std::string text_of(const CassandraStatement& statement, const SimCassandra::Key& key, const SimCassandra::Cell& cell) {
   if (statement.table != "counters") return statement.table;
   const auto bytes = key.substr(statement.table.size() + 1) + cell.value;
   CassandraReader reader(bytes);
@@ -272,7 +271,8 @@ SimCassandra::Answer SimCassandraSession::select(const CassandraStatement& state
   std::size_t next = 0;
   for (const auto& given : statement.given) prefix += given.empty() ? bound.at(next++) : std::string_view(given);
   SimCassandra::Rows found;
-  if (const auto answer = cluster_.read(prefix, found, statement.all_replicas); answer != SimCassandra::Answer::kDone) return answer;
+  if (const auto answer = cluster_.read(prefix, found, statement.all_replicas); answer != SimCassandra::Answer::kDone)
+    return answer;
   std::multimap<std::int64_t, std::string> by_token;
   for (const auto& [key, cell] : found) {
     auto columns = values_of(std::string_view(key).substr(statement.table.size() + 1));

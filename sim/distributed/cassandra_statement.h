@@ -13,11 +13,11 @@ struct CassandraStatement {
   enum class Kind { kInsert, kClaim, kSelect, kScan, kDelete };
   Kind kind = Kind::kSelect;
   std::string table;
-  /// kInsert, kClaim: what each of the table's columns is given; kSelect, kDelete: each of the key's, as far as they are
-  /// named. Empty: the next value that is bound; else a literal as it is on the wire.
+  /// kInsert, kClaim: what each of the table's columns is given; kSelect, kDelete: each of the key's, as far as they
+  /// are named. Empty: the next value that is bound; else a literal as it is on the wire.
   std::vector<std::string> given;
-  bool timestamp = false;             ///< One is bound: of kInsert the last, of kDelete the first.
-  bool below = false;                 ///< kDelete: what is bound last is a bound, not a part of the key.
+  bool timestamp = false;  ///< One is bound: of kInsert the last, of kDelete the first.
+  bool below = false;      ///< kDelete: what is bound last is a bound, not a part of the key.
   static constexpr std::size_t kWriteTime = SIZE_MAX;
   std::vector<std::size_t> selected;  ///< kSelect, kScan: which columns of the table, or the time of the value.
   bool repeatable = true;

@@ -150,11 +150,11 @@ class DistributedWorld {
   std::uint64_t strong_at_ = 0;  // The step in which the run had seen enough.
   bool faulty_ = true;
   bool log_damaged_ = false;
-  bool refusing_ = false;         // The topic is another one than the store counts from.
-  bool injecting_ = false;        // What is appended is another log's.
+  bool refusing_ = false;   // The topic is another one than the store counts from.
+  bool injecting_ = false;  // What is appended is another log's.
   NewTopic new_topic_;
   std::vector<std::pair<PartitionId, Bytes>> old_frames_;  // Of the log before it, to be put into it.
-  std::uint64_t adopted_at_ = 0;  // The step of the last adoption; 0: none was.
+  std::uint64_t adopted_at_ = 0;                           // The step of the last adoption; 0: none was.
   Generation generation_{1};
   ChainRecords records_;
   // Of a partition whose end went back unseen: what stood in it, and how much of that stayed.

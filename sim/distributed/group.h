@@ -15,8 +15,8 @@ namespace quipu::sim {
 
 class SimGroup;
 
-/// The brokers' side of the group: which worker reads which partition. Changes come at any moment, and a worker hears of
-/// them late or, when it is a zombie, much later.
+/// The brokers' side of the group: which worker reads which partition. Changes come at any moment, and a worker hears
+/// of them late or, when it is a zombie, much later.
 class SimCoordinator {
  public:
   SimCoordinator(Random& random, Trace& trace) : random_(random), trace_(trace) {}

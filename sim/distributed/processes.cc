@@ -124,8 +124,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(Surroundings& around
   made->partitions_ = std::make_unique<StartPartitionStore>(cassandra, std::move(bases));
   auto options = around.settings.worker;
   options.table_hash_seed = around.random.next();
-  made->worker_ = std::make_unique<Worker>(options, WorkerParts{*made->view_, *made->group_, cassandra,
-                                                                *made->partitions_, made->cache_, *made->appender_});
+  made->worker_ = std::make_unique<Worker>(
+      options, WorkerParts{*made->view_, *made->group_, cassandra, *made->partitions_, made->cache_, *made->appender_});
   around.coordinator.join(*made->group_);
   return made;
 }

@@ -113,8 +113,8 @@ DistributedSettings draw_distributed_settings(Random& random) {
   settings.node.id_partitions = static_cast<std::uint16_t>(random.between(1, settings.partitions));
   settings.worker.commit_delay_ms = settings.sync_ms + 2 * settings.step_ms;
   settings.faults = draw_faults(random);
-  // Copies of frames then come so late that a node has begun many boots since: what is in them is told by ids alone, and
-  // so few would not be known any more.
+  // Copies of frames then come so late that a node has begun many boots since: what is in them is told by ids alone,
+  // and so few would not be known any more.
   if (settings.worker.ids_max < kIdsMany) settings.faults.partition_away = 0;
   // What is away for long enough is given up, with a batch of a source in several frames, of which some were sent.
   if (settings.faults.partition_away > 0 && random.one_in(2)) {

@@ -30,7 +30,7 @@ struct DistributedRates {
   Rate cache_lost = 0;
   Rate clock_back = 0;
   Rate clock_forward = 0;
-  Rate log_damaged = 0;  ///< What must never happen to a log: the run ends with it.
+  Rate log_damaged = 0;    ///< What must never happen to a log: the run ends with it.
   Rate topic_anew = 0;     ///< The topic is made anew, and adopted.
   Rate adoption_ends = 0;  ///< Of the steps of an adoption.
   // Of the log's reads and records.

@@ -138,16 +138,15 @@ void WideCounters::answered(Request& request, std::size_t at) {
     if (request.all) return wrong("can not be read when all is quiet");
     const bool too_much = outcome.error == Code::kRefused && adds &&
                           std::string_view(outcome.error_text).find("overflow") != std::string_view::npos;
-    const bool passes = outcome.error == Code::kUnknown || outcome.error == Code::kBusy ||
-                        outcome.error == Code::kTooLarge;
+    const bool passes =
+        outcome.error == Code::kUnknown || outcome.error == Code::kBusy || outcome.error == Code::kTooLarge;
     if (!too_much && !passes) wrong(std::string("refuses without a reason: ") + outcome.error_text);
     return;
   }
   if (plain) ++counter.acknowledged;
   // What a write answers is what its node knows, which may lack events of others.
-  const bool wraps = operation.kind == OperationKind::kRead &&
-                     ((counter.kind == Kind::kRising && outcome.value < 0) ||
-                      (counter.kind == Kind::kFalling && outcome.value > 0));
+  const bool wraps = operation.kind == OperationKind::kRead && ((counter.kind == Kind::kRising && outcome.value < 0) ||
+                                                                (counter.kind == Kind::kFalling && outcome.value > 0));
   if (wraps) return wrong("is told to be " + std::to_string(outcome.value));
   if (!request.all) return;
   const auto truth = oracle_->total(counter.name);
@@ -185,8 +184,8 @@ void WideCounters::check_store(const RowBatch& rows, const LogOracle& oracle) {
     if (std::ranges::find(counters_, name, &Counter::name) == counters_.end()) continue;
     const auto row = oracle.at(item.shard, name, item.row.applied);
     if (row && row->total == item.row.total && row->events == item.row.events && row->flags == item.row.flags) continue;
-    return trace_.violation("the store has of " + name + " in partition " +
-                            std::to_string(item.shard.partition.value) + " " + text_of(item.row) + ", the log says " +
+    return trace_.violation("the store has of " + name + " in partition " + std::to_string(item.shard.partition.value) +
+                            " " + text_of(item.row) + ", the log says " +
                             (row ? text_of(*row) : "that there is none as of its offset"));
   }
   for (const Counter& counter : counters_) {

@@ -16,8 +16,8 @@
 
 namespace quipu::sim {
 
-/// Counters whose totals leave 64 bits, which those of the callers never do: a node refuses what it knows to be too much,
-/// and what it does not know is held at the end of the range, in each shard and in their sum, and flagged there.
+/// Counters whose totals leave 64 bits, which those of the callers never do: a node refuses what it knows to be too
+/// much, and what it does not know is held at the end of the range, in each shard and in their sum, and flagged there.
 ///
 ///   rising    only positive events: whatever a read shows of it is never below 0
 ///   falling   only negative ones: never above 0

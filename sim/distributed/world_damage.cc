@@ -49,8 +49,9 @@ void DistributedWorld::damage_log() {
   callers_.distrust_positions();
 }
 
-/// The newest records of a partition are gone. Seen: everyone has looked where it ended, and looks before anybody writes
-/// again. Unseen: nobody looks before others stand in their place, so that acknowledgements and chains alone can tell.
+/// The newest records of a partition are gone. Seen: everyone has looked where it ended, and looks before anybody
+/// writes again. Unseen: nobody looks before others stand in their place, so that acknowledgements and chains alone can
+/// tell.
 bool DistributedWorld::cut_log(PartitionId partition, bool seen) {
   const auto bounds = topic_.bounds(partition);
   const auto records = bounds.end.value - bounds.begin.value;

@@ -23,7 +23,7 @@ def _run(arguments, paths):
 
 
 def _sources(tree):
-    return [path for folder in ("src/", "test/", "bench/") for path in tree.paths(folder, (".h", ".cc"))]
+    return [path for folder in ("src/", "sim/", "test/", "bench/") for path in tree.paths(folder, (".h", ".cc"))]
 
 
 def check(tree):
