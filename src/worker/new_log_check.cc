@@ -47,7 +47,10 @@ Result<bool> NewLogCheck::look(PartitionId partition, TimeMs steady) {
     return busy("topic " + options_.topic + " can not be read now", options_.retry_ms);
   }
   const auto frame = decode_frame(read->frame(read->frames.front()));
-  if (!frame || frame->header().identity != log_.identity()) return refused("has frames of another log");
+  if (!frame || frame->header().identity != log_.identity()) {
+    QUIPU_MARK("adoption: frames of another log are refused");
+    return refused("has frames of another log");
+  }
   return true;
 }
 
