@@ -45,6 +45,7 @@ struct Shard {
     row.events += events;
     touch(offset);
     if (fits(sum) || QUIPU_PLANTED("saturation-not-flagged")) return false;
+    QUIPU_MARK("shard: held at an end of 64 bits");
     row.flags |= kRowSaturated;
     return true;
   }

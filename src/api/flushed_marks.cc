@@ -3,15 +3,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace quipu {
 
 void FlushedMarks::take(const FlushedMark& mark, TimeMs asked_at) {
-  if (mark.generation != log_.identity().generation || mark.partition.value >= log_.partitions()) return;
+  if (mark.generation != log_.identity().generation) {
+    QUIPU_MARK("node: a mark of another log is left");
+    return;
+  }
+  if (mark.partition.value >= log_.partitions()) return;
   if (told_.size() < log_.partitions()) told_.resize(log_.partitions());
   Told& told = told_[mark.partition.value];
   // Until all workers have heard of it, one may say what it believed before.
   const bool unheard = forgot_at_ && asked_at - *forgot_at_ < news_ms_ && asked_at >= *forgot_at_;
   if (unheard || told.doubted == mark) {
+    QUIPU_MARK("node: a mark is doubted");
     told.doubted = mark;
     return;
   }
@@ -32,6 +39,7 @@ Result<bool> FlushedMarks::reached(std::span<const Position> positions) const {
   bool all = true;
   for (const Position& position : positions) {
     if (position.generation != log_.identity().generation) {
+      QUIPU_MARK("node: a position of another log is refused");
       return failure(Code::kConflict, "the position is of another generation of the log");
     }
     if (position.partition.value >= log_.partitions()) {

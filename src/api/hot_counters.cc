@@ -1,5 +1,7 @@
 #include "api/hot_counters.h"
 
+#include "base/planted.h"
+
 namespace quipu {
 namespace {
 
@@ -18,7 +20,9 @@ void HotCounters::tick(TimeMs now) {
     Watched& watched = entry.second;
     watched.count /= 2;
     const auto bar = watched.hot ? options_.events_per_second / 2 : options_.events_per_second;
+    const bool was_hot = watched.hot;
     watched.hot = watched.count >= bar && !paused;
+    if (watched.hot && !was_hot) QUIPU_MARK("node: a counter begins to be spread");
     hot_ += watched.hot ? 1 : 0;
     return watched.count == 0;
   });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace quipu {
 KnownTotals::KnownTotals(const KnownTotalsOptions& options, const EventLog& log)
     : options_(options), log_(log), generation_(log.identity().generation), fates_(kFatesKept) {}
@@ -163,11 +165,15 @@ void KnownTotals::rebase(const Named& counter, const CounterTotal& total, std::u
   if (known->reset != 0) {
     const Fate* const reset = fate(known->reset);
     if (reset != nullptr && !reset->done) return;
-    if (reset != nullptr && reset->offset && total.epoch < epoch_of(generation_, *reset->offset)) return;
+    if (reset != nullptr && reset->offset && total.epoch < epoch_of(generation_, *reset->offset)) {
+      QUIPU_MARK("node: a base from before an own reset");
+      return;
+    }
     known->reset = 0;
   }
   if (known->based && known->full) return;
   if (std::ranges::any_of(known->adds, [&](const Add& add) { return may_be_in(add, total, reading); })) {
+    QUIPU_MARK("node: a base may have an event of unknown place");
     known->failed_at = now;
     known->doubtful |= std::ranges::any_of(known->adds, [&](const Add& add) { return is_flushed(add, marks); });
     return;
@@ -194,6 +200,7 @@ void KnownTotals::rebase(const Named& counter, const CounterTotal& total, std::u
     return false;
   });
   // Where it is too much, it will be held at the end of the range, too.
+  if (known->doubtful) QUIPU_MARK("node: a base lacks what was flushed");
   known->saturated = total.saturated || !fits(total.value + lacking);
   known->anchor = saturate(total.value + lacking) - known->sum;
   known->exists = total.exists || !known->adds.empty();

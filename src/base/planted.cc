@@ -148,6 +148,20 @@ constexpr auto kMarks = std::to_array<std::string_view>({
     "growth: tells of a reset",
     "store: a node may have forgotten",
     "store: an older base is refused",
+    "shard: held at an end of 64 bits",
+    "worker: the end of the log is missed",
+    "node: a base from before an own reset",
+    "node: a base lacks what was flushed",
+    "node: a base may have an event of unknown place",
+    "node: a counter begins to be spread",
+    "node: a mark is doubted",
+    "node: a mark of another log is left",
+    "node: a position of another log is refused",
+    "adoption: frames of another log are refused",
+    "store: the older base stays below the durable mark",
+    "reader: a total of the cache is forgotten under way",
+    "reader: a total of the store is forgotten under way",
+    "cache: an older row loses",
 });
 
 constexpr std::size_t kNone = kBugs.size();

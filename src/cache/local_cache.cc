@@ -32,7 +32,11 @@ void LocalCache::join(Entry& entry, ShardId shard, const Row& row) {
     return;
   }
   const bool newer = std::tie(row.epoch, row.applied) > std::tie(at->second.epoch, at->second.applied);
-  if (newer || QUIPU_PLANTED("cache-set-without-guard")) at->second = row;
+  if (newer || QUIPU_PLANTED("cache-set-without-guard")) {
+    at->second = row;
+  } else if (std::tie(row.epoch, row.applied) < std::tie(at->second.epoch, at->second.applied)) {
+    QUIPU_MARK("cache: an older row loses");
+  }
 }
 
 LocalCache::Entries::iterator LocalCache::find(const std::string& name) {

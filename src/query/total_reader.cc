@@ -139,7 +139,11 @@ void TotalReader::take_cache_answers(TimeMs now, std::vector<Answer>& out) {
       ++stats_.cache_hits;
       auto total = std::make_shared<CounterTotal>(found == rows.end() ? CounterTotal{} : total_of(found->second));
       total->as_of = as_of;
-      if (!flight->forgotten) keep(*flight, total, now);
+      if (!flight->forgotten) {
+        keep(*flight, total, now);
+      } else {
+        QUIPU_MARK("reader: a total of the cache is forgotten under way");
+      }
       finish(flights, flight, Total(std::move(total)), out);
     }
   }
@@ -210,7 +214,11 @@ void TotalReader::loaded(StoreCompletion& completion, TimeMs now, std::vector<An
     const auto found = rows.find(name_of(flight->key.space, flight->key.counter));
     auto total = std::make_shared<CounterTotal>(found == rows.end() ? CounterTotal{} : total_of(found->second));
     total->as_of = flight->as_of;
-    if (!flight->forgotten) keep(*flight, total, now);
+    if (!flight->forgotten) {
+      keep(*flight, total, now);
+    } else {
+      QUIPU_MARK("reader: a total of the store is forgotten under way");
+    }
     finish(flights, flight, Total(std::move(total)), out);
   }
 }

@@ -67,6 +67,7 @@ void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
   while (kept.size() >= kBasesKept) {
     // Who has to go by the durable mark needs a base at or below it: the older one stays where the next is above.
     const auto goes = kept[1].offset <= sure ? kept.begin() : kept.begin() + 1;
+    if (goes != kept.begin()) QUIPU_MARK("store: the older base stays below the durable mark");
     dropped.push_back(*goes);
     kept.erase(goes);
   }

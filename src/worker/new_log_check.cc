@@ -57,6 +57,7 @@ Result<bool> NewLogCheck::look_at(const LogRead& read, PartitionId partition) {
   for (const LogRead::Item& item : read.frames) {
     const auto frame = decode_frame(read.frame(item));
     if (!frame || frame->header().identity != log_.identity() || frame->header().partition != partition) {
+      QUIPU_MARK("adoption: frames of another log are refused");
       return refused(partition, "has a frame of another log at offset " + std::to_string(item.offset.value));
     }
     if (QUIPU_PLANTED("first-frame-alone-looked-at")) break;

@@ -127,7 +127,10 @@ Result<bool> PartitionReader::place_is_there() {
   const auto bounds = core_.worker.parts.log.bounds(core_.shard.partition);
   if (bounds.end <= core_.aggregator.read()) {
     // What is known of a remote log's end may be old, for a while; longer where brokers do not answer.
-    if (!end_missed_at_) end_missed_at_ = core_.worker.steady;
+    if (!end_missed_at_) {
+      QUIPU_MARK("worker: the end of the log is missed");
+      end_missed_at_ = core_.worker.steady;
+    }
     const auto missed_for = core_.worker.steady - *end_missed_at_;
     if (missed_for < core_.worker.options.log_grace_ms) return false;
     if (core_.worker.parts.log.bounds_age_ms(core_.shard.partition) >= missed_for) return false;

@@ -388,6 +388,8 @@ TEST_F(FlushedMarksTest, AreReachedInEveryPartition) {
   marks.take({PartitionId{7}, Generation{3}, Offset{1}, kNow}, kNow);  // There is no such partition.
   const Position none{Generation{3}, PartitionId{7}, Offset{1}};
   EXPECT_EQ(marks.reached(std::vector{none}).error().code, Code::kRefused);
+  const Position before{Generation{2}, PartitionId{0}, Offset{1}};
+  EXPECT_EQ(marks.reached(std::vector{before}).error().code, Code::kConflict);
 }
 
 TEST(FlushedMarks, TakeThoseOfPartitionsThatWereAdded) {

@@ -19,6 +19,9 @@ struct Dialogue {
   HttpWorld world;
 };
 
+/// A request that counts where it is run.
+const std::string kHidden = HttpWorld::post("/v1/counters/default/hidden", "{}");
+
 /// Everything that is answered.
 std::string answered(HttpWorld& world) {
   auto out = world.settle();
@@ -26,12 +29,30 @@ std::string answered(HttpWorld& world) {
   return out + world.settle();
 }
 
-/// The answers and what is counted depend on the bytes alone, not on how they were cut.
+std::uint64_t accepted(const HttpWorld& world) { return world.engine->stats().events_accepted; }
+
+/// Behind bytes that ended the connection nothing is run: neither what came with them nor what comes later.
+void check_hidden(std::string_view bytes, const std::string& expected, std::uint64_t counted) {
+  Dialogue with;
+  with.world.arrive(std::string(bytes) + kHidden);
+  require_same(with.world.settle(), expected, "what stands behind the end of a connection is not answered");
+  require(accepted(with.world) == counted, "what stands behind the end of a connection is not counted");
+}
+
+/// The answers and what is counted depend on the bytes alone, not on how they were cut; nothing is counted but by a
+/// success, and nothing behind the end of the connection.
 void check(std::string_view bytes, std::uint8_t seed) {
   Dialogue whole;
   whole.world.arrive(bytes);
-  const auto expected = answered(whole.world);
+  const auto before = whole.world.settle();
+  if (whole.world.session().closing()) check_hidden(bytes, before, accepted(whole.world));
+  const auto expected = before + answered(whole.world);
   require(expected.empty() || expected.starts_with("HTTP/1.1 "), "an answer is one of HTTP");
+  require(expected.find("HTTP/1.1 2") != expected.npos || accepted(whole.world) == 0, "what counts is a success");
+  const auto counted = accepted(whole.world);
+  whole.world.arrive(kHidden);
+  require_same(whole.world.settle(), "", "what comes after the end of a connection is not answered");
+  require(accepted(whole.world) == counted, "what comes after the end of a connection is not counted");
 
   Dialogue pieces;
   Cuts cuts(seed);
@@ -41,14 +62,22 @@ void check(std::string_view bytes, std::uint8_t seed) {
     pieces.world.arrive(piece);
   }
   require_same(answered(pieces.world), expected, "cut bytes are answered alike");
-  require(pieces.world.engine->stats().events_accepted == whole.world.engine->stats().events_accepted,
-          "cut bytes count alike");
+  require(accepted(pieces.world) == counted, "cut bytes count alike");
+}
+
+/// What is hidden behind other bytes would show if it were run.
+bool hidden_counts() {
+  Dialogue alone;
+  alone.world.arrive(kHidden);
+  return answered(alone.world).starts_with("HTTP/1.1 202") && accepted(alone.world) == 1;
 }
 
 }  // namespace
 }  // namespace quipu::fuzz
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const bool counts = quipu::fuzz::hidden_counts();
+  quipu::fuzz::require(counts, "the hidden request counts where it is run");
   quipu::fuzz::Input input(data, size);
   const auto seed = input.number<std::uint8_t>();
   quipu::fuzz::check(input.rest(), seed);

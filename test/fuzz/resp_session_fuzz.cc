@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <hiredis/read.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,6 +31,9 @@ class Dialogue : public World {
     waiting_.append(bytes);
     offer();
   }
+  bool closing() const { return session_->closing(); }
+  std::uint64_t accepted() const { return engine->stats().events_accepted; }
+
   /// Everything that is answered.
   std::string answered() {
     std::string out;
@@ -57,6 +62,9 @@ class Dialogue : public World {
   std::unique_ptr<std::string> offered_;
 };
 
+/// A command that counts where it is run.
+constexpr std::string_view kHidden = "*2\r\n$4\r\nINCR\r\n$6\r\nhidden\r\n";
+
 /// Whether the reader of hiredis finds whole replies and nothing else: the second opinion, of protocol 2.
 bool are_replies(const std::string& bytes) {
   const std::unique_ptr<redisReader, void (*)(redisReader*)> reader(redisReaderCreateWithFunctions(nullptr),
@@ -69,11 +77,37 @@ bool are_replies(const std::string& bytes) {
   return true;
 }
 
-/// The replies and what is counted depend on the bytes alone, not on how they were cut.
+/// Whether each line is an error, so that nothing was done. An error is one line.
+bool all_are_errors(std::string_view replies) {
+  while (!replies.empty()) {
+    if (replies.front() != '-') return false;
+    replies.remove_prefix(std::min(replies.size(), replies.find("\r\n") + 2));
+  }
+  return true;
+}
+
+/// Behind bytes that ended the connection nothing is run that came with them.
+void check_hidden(std::string_view bytes, const std::string& expected, std::uint64_t counted) {
+  Dialogue with;
+  with.arrive(std::string(bytes).append(kHidden));
+  require_same(with.answered(), expected, "what stands behind the end of a connection is not answered");
+  require(with.accepted() == counted, "what stands behind the end of a connection is not counted");
+}
+
+/// The replies and what is counted depend on the bytes alone, not on how they were cut; nothing is counted where all is
+/// refused, and nothing behind the end of the connection.
 void check(std::string_view bytes, std::uint8_t seed) {
   Dialogue whole;
   whole.arrive(bytes);
   const auto expected = whole.answered();
+  const auto counted = whole.accepted();
+  require(!all_are_errors(expected) || counted == 0, "what is refused is not counted");
+  if (whole.closing()) {
+    check_hidden(bytes, expected, counted);
+    whole.arrive(kHidden);
+    require_same(whole.answered(), "", "what comes after the end of a connection is not answered");
+    require(whole.accepted() == counted, "what comes after the end of a connection is not counted");
+  }
   const bool protocol_3 = expected.find('%') != expected.npos || bytes.find('3') != bytes.npos;
   require(protocol_3 || are_replies(expected), "a client reads the replies");
 
@@ -85,13 +119,22 @@ void check(std::string_view bytes, std::uint8_t seed) {
     pieces.arrive(piece);
   }
   require_same(pieces.answered(), expected, "cut bytes are answered alike");
-  require(pieces.engine->stats().events_accepted == whole.engine->stats().events_accepted, "cut bytes count alike");
+  require(pieces.accepted() == counted, "cut bytes count alike");
+}
+
+/// What is hidden behind other bytes would show if it were run.
+bool hidden_counts() {
+  Dialogue alone;
+  alone.arrive(kHidden);
+  return alone.answered() == ":1\r\n" && alone.accepted() == 1;
 }
 
 }  // namespace
 }  // namespace quipu::fuzz
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const bool counts = quipu::fuzz::hidden_counts();
+  quipu::fuzz::require(counts, "the hidden command counts where it is run");
   quipu::fuzz::Input input(data, size);
   const auto seed = input.number<std::uint8_t>();
   quipu::fuzz::check(input.rest(), seed);

@@ -294,5 +294,15 @@ TEST_F(TotalReaderTest, ForgetsWhatWasChangedHere) {
   EXPECT_EQ(reader->known("s", "a", now), nullptr);
 }
 
+TEST_F(TotalReaderTest, ForgetsWhatWasChangedHereWhileTheCacheWasAsked) {
+  make();
+  ASSERT_TRUE(reader->ask("s", "a", false, 1));
+  step();
+  reader->forget("s", "a");
+  answer_cache(CacheAnswer::State::kFound, 5);
+  EXPECT_EQ(answers.at(1).value()->value, 5) << "who asked before gets what there was";
+  EXPECT_EQ(reader->known("s", "a", now), nullptr);
+}
+
 }  // namespace
 }  // namespace quipu

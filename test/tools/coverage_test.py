@@ -1,7 +1,9 @@
 """The report of coverage: what counts as uncovered, and reasons that are missing, stale or too wide."""
 
 import json
+import pathlib
 import re
+import tempfile
 import unittest
 
 from quality import coverage
@@ -132,15 +134,49 @@ class Marks(unittest.TestCase):
 
     def test_a_mark_without_a_test_is_named(self):
         tests = coverage.tests_of_marks("torn\tLog.All\ntorn\tLog.Torn\ncut\tLog.All\n")
-        marks = coverage.Marks({"torn": ["log/a.cc"], "cut": ["log/a.cc"], "gone": ["log/b.cc"]}, {}, tests)
-        self.assertEqual(marks.wrong(), ["no test passes the mark `gone` of log/b.cc"])
+        marks = coverage.Marks({"torn": ["log/a.cc"], "cut": ["log/a.cc"], "gone": ["log/b.cc"]}, {"torn": 3, "gone": 1}, tests)
+        self.assertEqual(marks.without_test(), ["no test passes the mark `gone` of log/b.cc"])
+        self.assertEqual(marks.wrong(), [*marks.without_test(), "the simulator never passed the mark `cut`"])
         self.assertEqual(marks.test_of("torn"), "Log.Torn", "it passes the fewest others")
         self.assertEqual(marks.test_of("cut"), "Log.All")
+
+    def test_a_file_is_tested_by_its_folder_and_by_what_stands_beside_it(self):
+        marks = {"torn": ["log/a.cc"], "store: older": ["store/cassandra_bases.cc"]}
+        beside = {"store/cassandra_": "test_cassandra", "kafka/kafka_": "test_kafka_broker", "store/rocksdb_": "test_contract"}
+        self.assertEqual(coverage.programs_of_marks(marks, beside), ["test_cassandra", "test_log", "test_store"])
 
     def test_each_form_tells_of_the_marks_in_its_own_code(self):
         output = "  mark torn     12\n  mark worker: gone      3\n3 seeds\n"
         self.assertEqual(coverage.marks_of_form(output, "embedded"), "  mark torn     12\n")
         self.assertEqual(coverage.marks_of_form(output, "distributed"), "  mark worker: gone      3\n")
+
+
+class Parts(unittest.TestCase):
+    """What is kept of parts that were run one by one, and for how long."""
+
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.path = pathlib.Path(place.name) / "parts.json"
+
+    def test_they_add_up_while_the_sources_stay(self):
+        coverage.Parts(self.path, "one").note("a", 7)
+        parts = coverage.Parts(self.path, "one")
+        self.assertEqual(parts.missing(["a", "b"]), ["b"])
+        parts.note("b", 8)
+        again = coverage.Parts(self.path, "one")
+        self.assertEqual((again.missing(["a", "b"]), again.done), ([], {"a": 7, "b": 8}))
+
+    def test_those_of_other_sources_are_forgotten(self):
+        coverage.Parts(self.path, "one").note("a", 7)
+        parts = coverage.Parts(self.path, "other")
+        self.assertEqual(parts.missing(["a", "b"]), ["a", "b"])
+        parts.note("b", 7)
+        self.assertEqual(coverage.Parts(self.path, "one").missing(["a", "b"]), ["a", "b"])
+
+    def test_all_may_begin_anew(self):
+        coverage.Parts(self.path, "one").note("a", 7)
+        self.assertEqual(coverage.Parts(self.path, "one", anew=True).missing(["a"]), ["a"])
 
 
 class Page(unittest.TestCase):

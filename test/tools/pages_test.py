@@ -54,26 +54,42 @@ class HeldBy(unittest.TestCase):
         self.assertEqual(self.rows_without_a_test("docs/guarantees.md", ("Counting", "Answering", "Reading", "Noticing"), 3), [])
 
 
-class BesideValkey(unittest.TestCase):
-    """The tests of Valkey that apply, and what holds the same here."""
+class BesideTheDialogues(unittest.TestCase):
+    """Pages beside the dialogues whose rows name exchanges too: the tests of Valkey that apply, and what may come."""
 
-    PAGE = "test/dialogue/valkey.md"
-
-    def test_each_names_exchanges_and_tests_that_exist(self):
+    def check(self, page, headings_least):
         known = known_tests()
-        headings = re.findall(r"^## (.*)$", (ROOT / self.PAGE).read_text(), re.MULTILINE)
-        self.assertGreaterEqual(len(headings), 5)
+        headings = re.findall(r"^## (.*)$", (ROOT / page).read_text(), re.MULTILINE)
+        self.assertGreaterEqual(len(headings), headings_least)
         for heading in headings:
-            for cells in rows(self.PAGE, heading):
+            for cells in rows(page, heading):
                 named = NAME.findall(cells[-1])
                 self.assertTrue(named, cells[0])
-                self.assertEqual([name for name in named if name not in known and not self.is_exchange(name)], [], cells[0])
+                self.assertEqual([name for name in named if name not in known and not self.is_there(name)], [], cells[0])
 
-    def is_exchange(self, name):
-        """`file.resp: words` where a comment of that dialogue begins with these words."""
+    def test_each_test_of_valkey_names_exchanges_and_tests_that_exist(self):
+        self.check("test/dialogue/valkey.md", 5)
+
+    def test_whatever_may_come_names_exchanges_and_tests_that_exist(self):
+        self.check("test/dialogue/inputs.md", 10)
+
+    def test_a_name_of_nothing_is_found(self):
+        for name in ("errors.http: HTTP/1.0", "numbers.resp: signs", "http/parser_test.cc: two spaces", "url_fuzz.cc"):
+            self.assertTrue(self.is_there(name), name)
+        for name in ("errors.http: HTTP/3", "none.http: HTTP/1.0", "numbers.resp", "http/parser_test.cc: two", "http/parser_test.cc: ",
+                     "none_fuzz.cc", "fuzz.h", "http/parser_test.cc"):
+            self.assertFalse(self.is_there(name), name)
+
+    def is_there(self, name):
+        """`file.resp: words` where a comment of that dialogue begins with these words, `dir/file.cc: name` where that case stands in
+        a table of that test, `name_fuzz.cc` where there is that fuzzer."""
         file, _, words = name.partition(": ")
-        path = ROOT / "test" / "dialogue" / file
-        return path.suffix == ".resp" and path.is_file() and f"\n# {words}" in "\n" + path.read_text()
+        if not words:
+            return file.endswith("_fuzz.cc") and (ROOT / "test" / "fuzz" / file).is_file()
+        path = ROOT / "test" / file if file.endswith(".cc") else ROOT / "test" / "dialogue" / file
+        if path.suffix not in (".cc", ".http", ".resp") or not path.is_file():
+            return False
+        return f'{{"{words}", ' in path.read_text() if path.suffix == ".cc" else f"\n# {words}" in "\n" + path.read_text()
 
 
 class Requests(unittest.TestCase):

@@ -5,6 +5,7 @@ uncovered in that function, or `function(): text`. It holds for the whole stretc
 """
 
 import dataclasses
+import json
 import re
 
 #: Their uncovered lines are named.
@@ -196,6 +197,13 @@ def tests_of_marks(text):
     return found
 
 
+def programs_of_marks(marks, beside):
+    """The test programs of the folders that have marks, and those that `beside` names for files that begin so."""
+    files = {path for paths in marks.values() for path in paths}
+    return sorted({f"test_{path.partition('/')[0]}" for path in files} |
+                  {program for start, program in beside.items() if any(path.startswith(start) for path in files)})
+
+
 @dataclasses.dataclass
 class Marks:
     """The marks of rare branches: where each stands, how often the simulator passed it, and which tests did."""
@@ -204,14 +212,37 @@ class Marks:
     passed: dict
     tests: dict
 
-    def wrong(self):
+    def without_test(self):
         return [f"no test passes the mark `{mark}` of {', '.join(sorted(set(files)))}"
                 for mark, files in sorted(self.files.items()) if not self.tests.get(mark)]
+
+    def wrong(self):
+        return self.without_test() + [f"the simulator never passed the mark `{mark}`" for mark in sorted(self.files)
+                                      if not self.passed.get(mark)]
 
     def test_of(self, mark):
         """The test that passes the fewest marks beside it: the one that is about it."""
         alone = {test: sum(test in tests for tests in self.tests.values()) for test in self.tests[mark]}
         return min(alone, key=lambda test: (alone[test], test))
+
+
+class Parts:
+    """Which parts were run of one state of the sources, with what is to be known of each: kept in a file from run to run."""
+
+    def __init__(self, path, sources, anew=False):
+        """`sources`: a digest of them. What the file has of others, or of the same where all is to begin anew, is forgotten."""
+        self.path, self.sources, self.done = path, sources, {}
+        before = json.loads(path.read_text()) if path.exists() and not anew else {}
+        if before.get("sources") == sources:
+            self.done = before["parts"]
+
+    def note(self, name, known):
+        """A part was run whole."""
+        self.done[name] = known
+        self.path.write_text(json.dumps({"sources": self.sources, "parts": self.done}))
+
+    def missing(self, names):
+        return [name for name in names if name not in self.done]
 
 
 def page(counts, stretches, given, marks, head):
@@ -236,7 +267,7 @@ def page(counts, stretches, given, marks, head):
     lines += [count_row(f"`{folder}`", counts[folder]) for folder in sorted(counts) if folder not in CORE]
     lines += ["", "## Rare branches", "",
               "Each carries a mark. `tools/test --only sim` fails where one was never passed by the simulator's seeds of its form; *passed* is",
-              "how often they did. The test is the one of the folder's own that passes it.", "",
+              "how often they did. The test is the one that passes it and the fewest others.", "",
               "| mark | where | test | form | passed |", "|---|---|---|---|---:|"]
     lines += [f"| {mark} | {', '.join(f'`{path}`' for path in sorted(set(marks.files[mark])))} | `{marks.test_of(mark)}` | "
               f"{'distributed' if ': ' in mark else 'embedded'} | {marks.passed[mark]} |" for mark in marks.passed]

@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 
-from harness.bounds import JSON, NDJSON, get, metric, metric_of, post, refused_http, seconds_until
+from harness.bounds import JSON, NDJSON, get, metric, metric_of, post, refused_http, rest_of, seconds_until
 from harness.context import expect, expect_equal
 from harness.server import resident_bytes
 from harness.wire import Connection, Http, Lost, encode, request
@@ -174,5 +174,45 @@ def resets(context):
         server.stop()
 
 
+def half_closed(context):
+    """A client that ends its side behind its requests gets every answer; what is not whole counts nothing. Each is closed."""
+    add = request("POST", "/v1/counters/default/half", b'{"delta":1}', JSON)
+    with context.server() as server:
+        server.start()
+        for port, data, counted in ((server.http_port, add, 1), (server.http_port, add * 3, 3), (server.http_port, add + add[:-1], 1),
+                                    (server.http_port, add[:20], 0), (server.resp_port, encode("INCR", "half") * 2, 2),
+                                    (server.resp_port, encode("INCR", "half") + encode("INCR", "half")[:-1], 1),
+                                    (server.resp_port, b"INCR half\r\nINCR ha", 1), (server.resp_port, b"*1\r\n$", 0)):
+            before = metric(server, "quipu_events_accepted_total")
+            with Connection(port) as one:
+                one.send(data)
+                one.socket.shutdown(socket.SHUT_WR)
+                said = rest_of(one)
+            answers = said.count(b"HTTP/1.1 202") + said.count(b"\r\n") * said.startswith(b":")
+            expect_equal(answers, counted, f"successes behind {data[-30:]!r}: {said[-200:]!r}")
+            expect_equal(metric(server, "quipu_events_accepted_total") - before, counted, f"what {data[-30:]!r} counted")
+        server.stop()
+
+
+def hostile_names(context):
+    """Counters whose names would be lines of the metrics, JSON or markup: what is printed of them is read as what it is."""
+    names = ('x"} 1\nquipu_events_accepted_total 99\n# ', '"],"value":99,"x":["', "<svg onload=alert(1)>", "]]></script>", "a\\u0000\r\nX: y")
+    with context.server() as server:
+        server.start()
+        with server.http() as http, server.resp() as resp:
+            bare = [line.split(" ")[0] for line in http.call("GET", "/metrics").body.decode().splitlines() if line[:1] != "#"]
+            for name in names:
+                expect_equal(resp.must("INCR", name), 1, f"INCR {name!r}")
+            shown = {each["counter"]: each["value"] for each in http.json("GET", "/v1/top/default?limit=100")["counters"]}
+            expect_equal(shown, dict.fromkeys(names, 1), "the largest counters")
+            page = http.call("GET", "/metrics").body.decode()
+            for name in names:
+                expect(name.splitlines()[0] not in page, f"the metrics name {name!r}")
+            named = [line.split(" ")[0] for line in page.splitlines() if line[:1] != "#"]
+            expect_equal(sorted(set(named)), sorted(set(bare)), "the names of the metrics")
+            expect_equal(metric_of(http, "quipu_events_accepted_total"), len(names), "events that were counted")
+        server.stop()
+
+
 TESTS = [("deep-json", deep_json), ("huge-batch", huge_batch), ("long-pipeline", long_pipeline), ("upgrade-headers", upgrades),
-         ("many-parameters", many_parameters), ("resets", resets)]
+         ("many-parameters", many_parameters), ("resets", resets), ("half-closed", half_closed), ("hostile-names", hostile_names)]
