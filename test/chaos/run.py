@@ -2,7 +2,7 @@
 """Runs the distributed form through faults: two API nodes and five workers, real Kafka, Cassandra, Redis and PostgreSQL.
 
     test/chaos/run.py [--binary PATH] [--only NAME ...] [--events N] [--seed S]     the scenarios of CI
-    test/chaos/run.py --all [--events N]                                            all of them (make chaos)
+    test/chaos/run.py --all [--events N]                                            all of them (make chaos-distributed)
 
 One line a scenario, with its seed; at the end "N passed, N failed". What can not run here fails and says why.
 """

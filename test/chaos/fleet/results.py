@@ -7,7 +7,7 @@ from harness.origin import where
 ROW = re.compile(r"^\| `([^`]+)` \|")
 HEAD = """# Faults on the distributed form: the last runs
 
-Written by `make chaos` ([what is run and what must hold](../../test/chaos/README.md)): two API nodes and five workers over real
+Written by `make chaos-distributed` ([what is run and what must hold](../../test/chaos/README.md)): two API nodes and five workers over real
 servers, all on one machine. A row says how many events it had: 200,000 or more, or fewer where the run was given another `--events`;
 `migrate-and-adopt` moves 20,000 totals, `histories` has sessions that send for as long as other scenarios. A row that failed says
 so. The seed repeats a run's random choices.

@@ -19,7 +19,7 @@ FORMS = (("cassandra", "counters"), ("cassandra-counters", "counter_columns"))
 
 TEXT = """# What the textbook form of the store counts twice
 
-Written by `make chaos`: {events} events from eight clients, half of them with ids, to two API nodes and five workers over Kafka
+Written by `make chaos-distributed`: {events} events from eight clients, half of them with ids, to two API nodes and five workers over Kafka
 and Cassandra; {kills} workers killed by SIGKILL ({rounds} at a time) and started again, the same way for both forms, with
 `flush.commit_delay` at its default of 30 s. Commit {commit}, {machine}, {date}.
 
