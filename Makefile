@@ -114,11 +114,10 @@ faults-pairs:    ## Pairs of faults at once on the real program, seeds random; M
 	@tools/build release quipu -j $(JOBS)
 	@test/faults/pairs.py --minutes $(or $(MINUTES),2)
 
-histories:       ## Records histories of both forms through kills, and has a checker of its own verify them; MINUTES=10 takes longer
+histories:       ## Records histories of both forms through kills, and has a checker of its own verify them; MINUTES=10 takes longer, and writes docs/results/histories.md
 	@tools/install build test services
 	@tools/build release quipu -j $(JOBS)
-	@QUIPU_HISTORIES_SECONDS=$$(( $(or $(MINUTES),2) * 60 )) test/e2e/run.py --only histories
-	@test/chaos/run.py --only histories --events $$(( $(or $(MINUTES),2) * 240000 ))
+	@test/histories/long.py --minutes $(or $(MINUTES),2)
 
 import-large:    ## Imports a log of 1 GB into a service; writes docs/results/import.md
 	@tools/install build

@@ -38,7 +38,7 @@ def histories(context):
             sessions.read_all(node, node.name, after=after)
         cluster.stop()
     expect(recorder.outcomes["unknown"] > 0, "no kill fell while a request was under way")
-    must_hold(context, recorder)
+    must_hold(context, recorder, kills)
     context.note(f"{kills} kills of nodes and workers")
 
 
