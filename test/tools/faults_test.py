@@ -16,7 +16,7 @@ CHAOS = """# Chaos
 
 | scenario | result | seed | seconds | run | what it showed |
 |---|---|---:|---:|---|---|
-| `broker` | passed | 9 | 70 | ba9876543210, 4 cores, Linux 6.1, 2026-11-28 | 5 events; calm 2.5 s after the last event |
+| `broker` | passed | 9 | 70 | ba9876543210+changed, 4 cores, Linux 6.1, 2026-11-28 | 5 events; calm 2.5 s after the last event |
 """
 KILL = "`kill` passed, back in 0.25 s (0123456, 2 cores, 2026-11-29)"
 
@@ -68,7 +68,7 @@ class Faults(unittest.TestCase):
                                    faults.all_results([RESULTS, CHAOS]))
         self.assertEqual(self.said(page), [])
         self.assertIn("| `cut` **failed**, `kill` passed, back in 0.25 s (0123456, 2 cores, 2026-11-29) |", page)
-        self.assertIn("| `broker` passed, back in 2.5 s (ba98765, 4 cores, 2026-11-28) |", page)
+        self.assertIn("| `broker` passed, back in 2.5 s (ba98765+changed, 4 cores, 2026-11-28) |", page)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ RUNNERS = ("test/e2e/cases/", "test/chaos/scenarios/", "test/faults/injections/"
 CELLS = 7
 #: In the page of the embedded form "back in" is a column; the distributed form tells it in words.
 CALM = re.compile(r"calm ([0-9.]+) s after")
-COMMIT = re.compile(r"\b([0-9a-f]{12}), (\d+ cores?), (.+?), (\d{4}-\d{2}-\d{2})$")
+COMMIT = re.compile(r"\b([0-9a-f]{12})(\+changed)?, (\d+ cores?), (.+?), (\d{4}-\d{2}-\d{2})$")
 
 
 def cells_of(line):
@@ -60,7 +60,7 @@ def results_of(text):
         back = calm[1] if calm else None
         if len(cells) == 5:  # seed, seconds, back in, run, what it showed.
             back = cells[2] or None
-        found[name] = (result, back, where and f"{where[1][:7]}, {where[2]}, {where[4]}")
+        found[name] = (result, back, where and f"{where[1][:7]}{where[2] or ''}, {where[3]}, {where[5]}")
     return found
 
 
