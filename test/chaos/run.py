@@ -94,7 +94,8 @@ def main():
             passed = run(context, name, function, arguments.keep)
             failed += not passed
             if arguments.write:
-                results.put(arguments.write, names, name, passed, context.seed, time.monotonic() - began, context.notes)
+                results.put(arguments.write, names, name, passed, context.seed, time.monotonic() - began, context.notes,
+                            context.recovery())
     finally:
         servers.down(purge=not (arguments.keep and failed))
         if not (arguments.keep and failed):

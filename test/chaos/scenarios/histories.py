@@ -29,7 +29,7 @@ def histories(context):
             victim.supervise()
         sessions.be_calm()
         sessions.finish()
-        cluster.wait_calm()
+        context.recovered(cluster.wait_calm())
         cluster.must_live()
         stored = cluster.stored()
         recorder.settled("store", {name: stored.get(("default", name.encode()), 0) for name in sessions.names})

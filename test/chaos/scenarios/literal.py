@@ -38,7 +38,8 @@ def one(context, kind, table):
         kill_workers(cluster, traffic, context.random())
         traffic.finish()
         if kind == "cassandra":
-            judge(cluster, traffic)  # Each event of each counter, in every place.
+            _, calm = judge(cluster, traffic)  # Each event of each counter, in every place.
+            context.recovered(calm)
         else:
             cluster.wait_calm()
             cluster.must_live()
