@@ -36,6 +36,7 @@ KafkaSettings shared_settings(const KafkaOptions& options) {
       {"socket.keepalive.enable", "true"},
       {"socket.nagle.disable", "true"},
       {"reconnect.backoff.max.ms", "1000"},
+      {"enable.sparse.connections", "false"},
       {"topic.metadata.refresh.interval.ms", "5000"},
       {"log.connection.close", "false"},
   };

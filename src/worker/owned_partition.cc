@@ -77,7 +77,7 @@ PartitionHealth OwnedPartition::health(bool paused) const {
     health.ids_cover_ms = std::max<std::int64_t>(0, core_.worker.wall - oldest);
   }
   health.alarm = alarm_;
-  health.store_failure = flush_.last_failure();
+  health.store_failure = flush_.last_failure().empty() ? reader_.last_failure() : flush_.last_failure();
   return health;
 }
 

@@ -46,10 +46,12 @@ void PartitionReader::restore() {
   core_.worker.calls.restore(core_.owner, core_.shard.partition, [this](Result<PartitionRestored>& restored) {
     asked_ = false;
     if (!restored && restored.error().code != Code::kDamaged) {
+      failure_ = restored.error().what;
       ++core_.worker.stats.store_failures;
       ask_at_ = core_.worker.steady + core_.worker.options.retry_ms;
       return;
     }
+    failure_.clear();
     auto taken = restored ? take_over(*restored) : Result<void>(std::unexpected(restored.error()));
     if (!taken) alarm_ = Error{taken.error().code, named() + ": " + taken.error().what, 0};
   });
@@ -228,6 +230,7 @@ void PartitionReader::send_loads() {
                             [this, keys = std::move(keys)](StoreCompletion& completion) mutable {
                               --loading_;
                               if (completion.result) return take_rows(completion.rows, keys);
+                              failure_ = completion.result.error().what;
                               ++core_.worker.stats.store_failures;
                               load_at_ = core_.worker.steady + core_.worker.options.retry_ms;
                               loads_.push_back(std::move(keys));
@@ -237,6 +240,7 @@ void PartitionReader::send_loads() {
 
 /// Of each counter the row of this shard alone; a counter without one is known to have none.
 void PartitionReader::take_rows(const RowBatch& rows, const std::vector<CounterKey>& keys) {
+  failure_.clear();
   NamespaceRegistry& spaces = core_.worker.spaces;
   if (QUIPU_PLANTED("first-touch-trusts-cache")) {
     std::vector<CacheAnswer> cached;

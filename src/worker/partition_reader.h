@@ -55,6 +55,8 @@ class PartitionReader {
   std::optional<Offset> sure_base() const { return base_sure_ ? base_ : std::nullopt; }
   /// The oldest offset that is not read yet.
   Offset next() const { return next_; }
+  /// Why the store did not answer the last question of this partition; empty where it did.
+  const std::string& last_failure() const { return failure_; }
   /// When a step is needed if nothing else happens, by the steady clock.
   TimeMs due() const;
 
@@ -98,6 +100,7 @@ class PartitionReader {
   std::vector<std::vector<CounterKey>> loads_;  // Not asked yet.
   std::size_t loading_ = 0;
   TimeMs load_at_ = 0;
+  std::string failure_;
   std::vector<Aggregator::Reset> resets_;
 };
 

@@ -2,7 +2,7 @@
 """Runs the distributed form through faults: two API nodes and five workers, real Kafka, Cassandra, Redis and PostgreSQL.
 
     test/chaos/run.py [--binary PATH] [--only NAME ...] [--events N] [--seed S]     the scenarios of CI
-    test/chaos/run.py --all [--events N]                                            all of them (make chaos)
+    test/chaos/run.py --all [--events N]                                            all of them (make chaos-distributed)
 
 One line a scenario, with its seed; at the end "N passed, N failed". What can not run here fails and says why.
 """
@@ -28,7 +28,7 @@ from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
-MODULES = ("workers", "nodes", "kafka", "topic", "brokers", "links", "packets", "stores", "postgres", "around", "moves", "literal",
+MODULES = ("workers", "nodes", "kafka", "topic", "brokers", "links", "packets", "stores", "schema", "failover", "postgres", "around", "moves", "literal",
            "fresh", "power", "histories", "everything", "struck", "pairs")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000
@@ -94,7 +94,8 @@ def main():
             passed = run(context, name, function, arguments.keep)
             failed += not passed
             if arguments.write:
-                results.put(arguments.write, names, name, passed, context.seed, time.monotonic() - began, context.notes)
+                results.put(arguments.write, names, name, passed, context.seed, time.monotonic() - began, context.notes,
+                            context.recovery())
     finally:
         servers.down(purge=not (arguments.keep and failed))
         if not (arguments.keep and failed):

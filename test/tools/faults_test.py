@@ -16,7 +16,8 @@ CHAOS = """# Chaos
 
 | scenario | result | seed | seconds | run | what it showed |
 |---|---|---:|---:|---|---|
-| `broker` | passed | 9 | 70 | ba9876543210, 4 cores, Linux 6.1, 2026-11-28 | 5 events; calm 2.5 s after the last event |
+| `broker` | passed | 9 | 70 | ba9876543210+changed, 4 cores, Linux 6.1, 2026-11-28 | 5 events; calm 2.5 s after the last event |
+| `adopted` | passed | 9 | 70 | ba9876543210, 4 cores, Linux 6.1, 2026-11-28 | 5 events; calm 2.5 s after the last event; back in 10.5 s |
 """
 KILL = "`kill` passed, back in 0.25 s (0123456, 2 cores, 2026-11-29)"
 
@@ -68,7 +69,10 @@ class Faults(unittest.TestCase):
                                    faults.all_results([RESULTS, CHAOS]))
         self.assertEqual(self.said(page), [])
         self.assertIn("| `cut` **failed**, `kill` passed, back in 0.25 s (0123456, 2 cores, 2026-11-29) |", page)
-        self.assertIn("| `broker` passed, back in 2.5 s (ba98765, 4 cores, 2026-11-28) |", page)
+        self.assertIn("| `broker` passed, back in 2.5 s (ba98765+changed, 4 cores, 2026-11-28) |", page)
+
+    def test_the_longest_time_until_it_was_as_before_is_told(self):
+        self.assertEqual(faults.results_of(CHAOS)["adopted"], ("passed", "10.5", "ba98765, 4 cores, 2026-11-28"))
 
 
 if __name__ == "__main__":

@@ -144,6 +144,20 @@ class Proxy(unittest.TestCase):
         again.sendall(b"c")
         self.assertEqual(self.take(again, 1), b"c")
 
+    def test_turns_to_another_server_and_leaves_no_connection_at_the_first(self):
+        another = Echo()
+        self.addCleanup(another.listener.close)
+        connection = self.connect()
+        connection.sendall(b"one")
+        self.assertEqual(self.take(connection, 3), b"one")
+        self.proxy.turn_to(another.port)
+        with self.assertRaises(ConnectionResetError):
+            connection.recv(1)
+        connection = self.connect()
+        connection.sendall(b"two")
+        self.assertEqual(self.take(connection, 3), b"two")
+        self.assertEqual((self.echo.got, another.got), (b"one", b"two"))
+
     def test_sends_each_request_once_more_and_passes_one_answer_on(self):
         self.proxy.duplicate()
         connection = self.connect()

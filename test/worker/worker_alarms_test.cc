@@ -42,6 +42,29 @@ TEST_F(WorkerTest, StopsAtADamagedFrame) {
   expect_alarm("offset 1");
 }
 
+TEST_F(WorkerTest, SaysWhyTheStoreDoesNotAnswerAPartitionThatHasNothingToWriteYet) {
+  append(kFirst, {add("a")});
+  start();
+  step();
+  perform(StoreHandle::Fate::kLost);
+  step();
+  EXPECT_EQ(health(kFirst).state, State::kRestoring);
+  EXPECT_EQ(health(kFirst).store_failure, "the store did not answer in time");
+  for (int i = 0; i < 20 && health(kFirst).state == State::kRestoring; ++i) {
+    perform();
+    step();
+  }
+  EXPECT_EQ(health(kFirst).store_failure, "") << "where it begins is answered";
+  for (int i = 0; i < 20 && health(kFirst).state != State::kParked; ++i) step();
+  perform(StoreHandle::Fate::kLost);
+  step();
+  EXPECT_EQ(health(kFirst).state, State::kParked);
+  EXPECT_EQ(health(kFirst).store_failure, "the store did not answer in time");
+  flush();
+  EXPECT_EQ(health(kFirst).store_failure, "");
+  EXPECT_EQ(row(kFirst, "a")->total, 1);
+}
+
 TEST_F(WorkerTest, StopsWhereTheLogEndsBeforeWhatWasCounted) {
   for (int i = 0; i < 3; ++i) append(kFirst, {add("a")});
   start();

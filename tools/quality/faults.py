@@ -18,8 +18,8 @@ RUNNERS = ("test/e2e/cases/", "test/chaos/scenarios/", "test/faults/injections/"
 #: Cells of a row: number, fault, injection, proof, what must hold, held by, last result.
 CELLS = 7
 #: In the page of the embedded form "back in" is a column; the distributed form tells it in words.
-CALM = re.compile(r"calm ([0-9.]+) s after")
-COMMIT = re.compile(r"\b([0-9a-f]{12}), (\d+ cores?), (.+?), (\d{4}-\d{2}-\d{2})$")
+CALM = re.compile(r"calm ([0-9.]+) s after|back in ([0-9.]+) s")
+COMMIT = re.compile(r"\b([0-9a-f]{12})(\+changed)?, (\d+ cores?), (.+?), (\d{4}-\d{2}-\d{2})$")
 
 
 def cells_of(line):
@@ -56,11 +56,10 @@ def results_of(text):
     for name, _, result, _, rest in RESULT.findall(text):
         cells = cells_of("|" + rest + "|")
         where = next((COMMIT.search(cell) for cell in cells if COMMIT.search(cell)), None)
-        calm = CALM.search(cells[-1])
-        back = calm[1] if calm else None
+        back = max((calm or back for calm, back in CALM.findall(cells[-1])), key=float, default=None)
         if len(cells) == 5:  # seed, seconds, back in, run, what it showed.
             back = cells[2] or None
-        found[name] = (result, back, where and f"{where[1][:7]}, {where[2]}, {where[4]}")
+        found[name] = (result, back, where and f"{where[1][:7]}{where[2] or ''}, {where[3]}, {where[5]}")
     return found
 
 

@@ -107,6 +107,7 @@ class Cluster:
             "cassandra.replication": 1, "cache.kind": "redis", "redis.address": at["redis"],
             "redis.prefix": stem + ":", "flush.interval": "1s", "kafka.session_timeout": "6s", **(settings or {})}
         self.cassandra_port = self.servers.port("cassandra")
+        self.redis_port = self.servers.port("redis")
         self.nodes = [Role(self, f"api-{number}", "api") for number in range(1, nodes + 1)]
         self.workers = [Role(self, f"worker-{number}", "worker") for number in range(1, workers + 1)]
 
@@ -223,7 +224,7 @@ class Cluster:
 
     def cached(self, counters):
         """Of those of `counters` that Redis holds whole."""
-        return totals.in_redis(self.servers.port("redis"), self.settings["redis.prefix"], counters)
+        return totals.in_redis(self.redis_port, self.settings["redis.prefix"], counters)
 
     def served(self, node, counters, positions=()):
         """The totals that a node answers over HTTP, those of `positions` included: {(namespace, name): total}."""

@@ -10,6 +10,8 @@ from harness.image import tool
 CLONE_NEWNET = 0x40000000
 TABLE = "quipu"
 BURST_BYTES = 2000  # A whole packet passes.
+QUEUE_BYTES = 16_000
+SHAPED = re.compile(r"qdisc tbf .*\n.*overlimits (\d+)")
 COUNTED = re.compile(r"packets (\d+) bytes \d+ drop")
 
 
@@ -49,6 +51,22 @@ class Network:
         """What is above this is lost, each direction by itself."""
         self.drop(port, f"limit rate over {bytes_a_second} bytes/second burst {BURST_BYTES} bytes")
 
+    def shape(self, port, bytes_a_second):
+        """What is above this waits in a queue, as at a thin line; what does not fit there is lost. Both directions share it."""
+        self.heal()
+        tool("tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb")
+        tool("tc", "class", "add", "dev", "lo", "parent", "1:", "classid", "1:1", "htb", "rate", "1gbit", "quantum", 1500)
+        tool("tc", "qdisc", "add", "dev", "lo", "parent", "1:1", "handle", "2:", "tbf", "rate", f"{8 * bytes_a_second}bit",
+             "burst", BURST_BYTES, "limit", QUEUE_BYTES)
+        tool("nft", f"add table ip {TABLE}; add chain ip {TABLE} out {{ type filter hook output priority 0; }}; "
+                    f"add rule ip {TABLE} out tcp dport {port} meta priority set 1:1 ; "
+                    f"add rule ip {TABLE} out tcp sport {port} meta priority set 1:1")
+
+    def held_back(self):
+        """How often a packet had to wait for its turn at the shaped link, since it was shaped."""
+        found = SHAPED.search(tool("tc", "-s", "qdisc", "show", "dev", "lo"))
+        return int(found[1]) if found else 0
+
     def drop(self, port, what):
         self.heal()
         tool("nft", f"add table ip {TABLE}; add chain ip {TABLE} out {{ type filter hook output priority 0; }}; "
@@ -61,3 +79,5 @@ class Network:
 
     def heal(self):
         tool("nft", f"add table ip {TABLE}; delete table ip {TABLE}")
+        if "htb" in tool("tc", "qdisc", "show", "dev", "lo"):
+            tool("tc", "qdisc", "del", "dev", "lo", "root")

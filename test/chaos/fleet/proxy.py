@@ -9,6 +9,7 @@ not be told to make.
         proxy.cut_behind(b"...", TO_SERVER)           each connection is reset when the next such bytes have arrived and were
                                                       answered; neither the answer nor anything behind them gets through
         proxy.refuse()                                every connection is reset, also new ones, until go_on()
+        proxy.turn_to(port)                           every connection is reset; new ones reach another server
         proxy.duplicate()                             each new connection's requests also reach the server over a second one, as
                                                       when a balancer tries again: in their order, before or behind the first
 
@@ -95,6 +96,11 @@ class FaultProxy:
     def duplicate(self):
         """What each connection made from now on sends reaches the server twice. Answers to the copies are dropped."""
         self.duplicating = True
+
+    def turn_to(self, server_port):
+        """The address goes over to another server: every connection is reset, and new ones lead there."""
+        self.server = ("127.0.0.1", server_port)
+        self.cut()
 
     def go_on(self):
         """No fault any more. What was held arrives; connections whose requests are sent twice stay so to their end."""

@@ -93,10 +93,10 @@ class Servers:
 
 
 class OwnServers(Servers):
-    """`with`: servers of one scenario alone, of one kind; none of them outlives it."""
+    """`with`: servers of one scenario alone, of one kind; none of them outlives it. `name` tells two of a kind apart."""
 
-    def __init__(self, context, kind, **more):
-        super().__init__(context.directory / f"own-{kind}", **more)
+    def __init__(self, context, kind, name="own", **more):
+        super().__init__(context.directory / f"{name}-{kind}", **more)
         self.kind = kind
 
     def __enter__(self):

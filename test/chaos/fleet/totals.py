@@ -35,14 +35,18 @@ def in_counter_columns(port, keyspace):
     return totals
 
 
-def in_postgres(url):
-    shards = {}
-    query = "SELECT encode(namespace, 'escape'), encode(counter, 'hex'), epoch, total FROM quipu_rows"
+def asked_of_postgres(url, query):
+    """The lines of the answer, fields parted by tabs."""
     done = subprocess.run(["psql", url, "-X", "-A", "-t", "-F", "\t", "-c", query], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     if done.returncode != 0:
         raise AssertionError(f"psql: {done.stderr.strip()}")
-    for line in done.stdout.splitlines():
+    return done.stdout.splitlines()
+
+
+def in_postgres(url):
+    shards = {}
+    for line in asked_of_postgres(url, "SELECT encode(namespace, 'escape'), encode(counter, 'hex'), epoch, total FROM quipu_rows"):
         space, counter, epoch, total = line.split("\t")
         shards.setdefault((space, bytes.fromhex(counter)), []).append((int(epoch), int(total)))
     return {key: sum_of_newest(found) for key, found in shards.items()}
@@ -61,6 +65,11 @@ def in_redis(port, prefix, counters):
                 if b"t" in fields and values:
                     totals[key] = sum_of_newest([(int(value[0]), int(value[2])) for value in values])
     return totals
+
+
+def events_in_postgres(url):
+    """How many events all rows together say they count."""
+    return int(asked_of_postgres(url, "SELECT coalesce(sum(events), 0) FROM quipu_rows")[0])
 
 
 def events_in_cassandra(port, keyspace, table):

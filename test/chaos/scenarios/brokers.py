@@ -1,14 +1,29 @@
-"""Three brokers: one of them killed, and a follower that lags made leader."""
+"""Three brokers: one of them killed, all of them, and a follower that lags made leader."""
 
+import collections
 import json
+import os
+import threading
+import time
 
 from fleet.cluster import Cluster
 from fleet.servers import OwnServers
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
+from harness.server import resident_bytes
+from harness.wire import Http, Lost
 
+from .kafka import SETTINGS
 from .lost import adopt, loss_is_named
 from .workers import finish
+
+AWAY_SECONDS = 300.0
+AWAY_SECONDS_OF_A_LOOK = 45.0
+PRESSED_SECONDS = 8.0  # Longer than a frame is sent again (SETTINGS).
+ANSWER_SECONDS_MAX = 60.0
+GROWTH_BYTES_MAX = 24 << 20
+BUSY_MAX = 0.1  # Of a processor. One that connected without a pause took most of one.
+PROBE = "while-no-broker-is-there"
 
 
 def over(context, stem, brokers, settings=None):
@@ -100,4 +115,83 @@ def unclean(context):
         adopt(context, cluster, cluster.stem + "-next")
 
 
-MORE = (("broker-of-three", one_of_three), ("unclean-election", unclean))
+def processor_seconds(pid):
+    """What a process has taken of the processors."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return sum(map(int, file.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+class Watch:
+    """Asks each node for one more event every second, and looks at the memory of every process: how much it has, by second."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.outcomes = collections.Counter()
+        self.memory = []
+
+    def look(self, node):
+        """Sends an event; its outcome counts."""
+        try:
+            with Http(node.http_port, ANSWER_SECONDS_MAX) as http:
+                outcome = http.call("POST", f"/v1/counters/default/{PROBE}").outcome()
+        except Lost:
+            outcome = "lost"
+        self.outcomes[outcome] += 1
+
+    def look_all(self, seconds):
+        """For so many seconds; both nodes at once, since each may hold its answer until it gives a frame up."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            asking = [threading.Thread(target=self.look, args=(node,)) for node in self.cluster.nodes]
+            for each in asking:
+                each.start()
+            self.memory.append({role.name: resident_bytes(role.pid) for role in self.cluster.processes()})
+            time.sleep(1.0)
+            for each in asking:
+                each.join()
+
+    def growth(self, since):
+        """By how much memory each process has grown at most since that look."""
+        return max(found[name] - self.memory[since][name] for found in self.memory[since:] for name in found)
+
+
+def all_away(context):
+    """SIGKILL of all three brokers, for five minutes where all scenarios run: every event is answered as busy or unknown, no process
+    ends, grows or spins. When they are back all goes on by itself."""
+    seconds = AWAY_SECONDS if context.all else AWAY_SECONDS_OF_A_LOOK
+    with OwnServers(context, "kafka", brokers=3) as brokers, over(context, "away", brokers, SETTINGS) as cluster:
+        traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, 2 * context.seconds).start()
+        traffic.wait_for(0.4)
+        brokers.kill("kafka-1", "kafka-2", "kafka-3")
+        time.sleep(PRESSED_SECONDS)  # Clients go on: what may wait is full now.
+        traffic.pause()
+        acked = traffic.ledger.events["acked"]
+        watch = Watch(cluster)
+        spent = {role.name: processor_seconds(role.pid) for role in cluster.processes()}
+        began = time.monotonic()
+        watch.look_all(seconds)
+        cluster.must_live()
+        busiest = max(processor_seconds(role.pid) - spent[role.name] for role in cluster.processes()) / (time.monotonic() - began)
+        expect(busiest <= BUSY_MAX, f"a process took {busiest:.0%} of a processor while there was no broker to talk to")
+        expect(not watch.outcomes.keys() - {"busy", "unknown"}, f"without a broker events were answered {dict(watch.outcomes)}")
+        late = traffic.ledger.events["acked"] - acked
+        expect(late == 0, f"{late} events were acknowledged without a broker")
+        grown = watch.growth(len(watch.memory) // 3)
+        expect(grown <= GROWTH_BYTES_MAX, f"a process grew by {grown >> 20} MiB while no broker was there")
+        brokers.up("kafka")
+        back = time.monotonic()
+        traffic.go_on()
+        settled = traffic.ledger.events["acked"]
+        eventually(lambda: traffic.ledger.events["acked"] > settled, 120, "events are acknowledged when the brokers are back")
+        acknowledged = time.monotonic() - back
+        cluster.wait_owned(120)
+        context.recovered(time.monotonic() - back)
+        finish(context, cluster, traffic, besides=[("default", PROBE.encode())])
+        counted = cluster.stored().get(("default", PROBE.encode()), 0)
+        expect(counted <= watch.outcomes["unknown"], f"{counted} events are counted, {watch.outcomes['unknown']} were of unknown fate")
+        context.note(f"3 brokers were away for {seconds:.0f} s: {watch.outcomes['busy']} events answered as busy, {watch.outcomes['unknown']} as "
+                     f"unknown, of which {counted} count; no process grew by more than {grown / (1 << 20):.1f} MiB or took more than "
+                     f"{busiest:.0%} of a processor; the first event was acknowledged {acknowledged:.1f} s after they were back")
+
+
+MORE = (("broker-of-three", one_of_three), ("brokers-away", all_away), ("unclean-election", unclean))

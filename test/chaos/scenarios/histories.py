@@ -29,7 +29,7 @@ def histories(context):
             victim.supervise()
         sessions.be_calm()
         sessions.finish()
-        cluster.wait_calm()
+        context.recovered(cluster.wait_calm())
         cluster.must_live()
         stored = cluster.stored()
         recorder.settled("store", {name: stored.get(("default", name.encode()), 0) for name in sessions.names})
@@ -38,7 +38,7 @@ def histories(context):
             sessions.read_all(node, node.name, after=after)
         cluster.stop()
     expect(recorder.outcomes["unknown"] > 0, "no kill fell while a request was under way")
-    must_hold(context, recorder)
+    must_hold(context, recorder, kills)
     context.note(f"{kills} kills of nodes and workers")
 
 

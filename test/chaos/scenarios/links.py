@@ -1,6 +1,7 @@
 """The link of one process to Kafka: through a proxy, over a listener of its own that the broker advertises at the proxy."""
 
 import contextlib
+import time
 
 from fleet.cluster import Cluster
 from fleet.proxy import TO_CLIENT, TO_SERVER, FaultProxy
@@ -11,6 +12,9 @@ from harness.server import free_ports
 
 from .kafka import GIVEN_UP, SETTINGS, total
 from .workers import aim, finish, read_beyond
+
+
+CLIENT_LINK_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -102,4 +106,54 @@ def worn_link(context):
         finish(context, cluster, traffic, bite)
 
 
-MORE = (("coordinator-unreachable", coordinator), ("worn-link", worn_link))
+class Through:
+    """A node as its clients reach it: through a proxy for each protocol. `with` ends both."""
+
+    def __init__(self, node, seed):
+        self.node = node
+        self.proxies = FaultProxy(node.http_port, seed=seed), FaultProxy(node.resp_port, seed=seed + 1)
+        self.http_port, self.resp_port = (proxy.port for proxy in self.proxies)
+
+    def __enter__(self):
+        for proxy in self.proxies:
+            proxy.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        for proxy in self.proxies:
+            proxy.__exit__()
+
+
+def client_links(context):
+    """The links between clients and both nodes: slow, half-open each way, reset in the middle of requests and of answers, refused, one
+    fault of one node after the other. What has an id is sent again, to either node."""
+    random = context.random()
+    faults = (("slow", lambda proxy: proxy.slow(0.03, 0.05)), ("answers held", lambda proxy: proxy.hold(TO_CLIENT)),
+              ("requests held", lambda proxy: proxy.hold(TO_SERVER)),
+              ("cut in a request", lambda proxy: proxy.cut_after(random.randrange(1, 4000), TO_SERVER)),
+              ("cut in an answer", lambda proxy: proxy.cut_after(random.randrange(1, 4000), TO_CLIENT)),
+              ("refused", lambda proxy: proxy.refuse()))
+    with Cluster(context, "client_links") as cluster, contextlib.ExitStack() as stack:
+        sides = [stack.enter_context(Through(node, context.seed + 2 * number)) for number, node in enumerate(cluster.nodes)]
+        traffic = Traffic(sides, context.seed, context.say, context.events, 2 * context.seconds).start()
+        turns = 2 * len(faults)
+        for turn in range(turns):
+            traffic.wait_for(0.05 + 0.85 * turn / turns)
+            side = sides[turn % len(sides)]
+            for proxy in side.proxies:
+                faults[turn // 2][1](proxy)
+            time.sleep(CLIENT_LINK_SECONDS)
+            for proxy in side.proxies:
+                proxy.go_on()
+        healed, settled = time.monotonic(), traffic.settled()
+        eventually(lambda: traffic.settled() > settled or not traffic.running(), 30, "events are taken over links that are sound again")
+        context.recovered(time.monotonic() - healed)
+        finish(context, cluster, traffic)
+        cuts = sum(proxy.cuts for side in sides for proxy in side.proxies)
+        expect(cuts > 0 and traffic.broken > 0, f"{cuts} connections were cut, {traffic.broken} broke")
+        expect(traffic.ledger.events["unknown"] > 0, "no event was of unknown fate")
+        context.note(f"{turns} faults ({', '.join(name for name, _ in faults)}; of each node in turn): {cuts} connections were cut between "
+                     f"clients and nodes")
+
+
+MORE = (("coordinator-unreachable", coordinator), ("worn-link", worn_link), ("client-node-links", client_links))

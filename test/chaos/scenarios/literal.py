@@ -1,15 +1,13 @@
 """The store in its textbook form (UPDATE … SET views = views + ?) and the exact one, through the same worker kills."""
 
 import pathlib
-import platform
-import subprocess
-import time
 
 from fleet import totals
 from fleet.cluster import Cluster
 from fleet.judge import judge
 from fleet.traffic import Traffic
 from harness.context import expect
+from harness.origin import where
 
 from .workers import ROUNDS, kill_workers
 
@@ -19,9 +17,9 @@ FORMS = (("cassandra", "counters"), ("cassandra-counters", "counter_columns"))
 
 TEXT = """# What the textbook form of the store counts twice
 
-Written by `make chaos`: {events} events from eight clients, half of them with ids, to two API nodes and five workers over Kafka
+Written by `make chaos-distributed`: {events} events from eight clients, half of them with ids, to two API nodes and five workers over Kafka
 and Cassandra; {kills} workers killed by SIGKILL ({rounds} at a time) and started again, the same way for both forms, with
-`flush.commit_delay` at its default of 30 s. Commit {commit}, {machine}, {date}.
+`flush.commit_delay` at its default of 30 s. Run at {where}.
 
 | `store.kind` | events acknowledged | counted in Cassandra | too many | writes |
 |---|---:|---:|---:|---|
@@ -40,7 +38,8 @@ def one(context, kind, table):
         kill_workers(cluster, traffic, context.random())
         traffic.finish()
         if kind == "cassandra":
-            judge(cluster, traffic)  # Each event of each counter, in every place.
+            _, calm = judge(cluster, traffic)  # Each event of each counter, in every place.
+            context.recovered(calm)
         else:
             cluster.wait_calm()
             cluster.must_live()
@@ -65,15 +64,10 @@ def overcount(context):
 
 
 def write(context, found):
-    commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], stdout=subprocess.PIPE, text=True,
-                            check=True).stdout.strip()
-    cores = len([line for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")])
     words = {"cassandra": "INSERT of (total, offset)", "cassandra-counters": "UPDATE … SET views = views + ?"}
     rows = "\n".join(f"| `{kind}` | {acked:,} | {counted:,} | {counted - acked:,} | `{words[kind]}` |"
                      for kind, (acked, counted) in found.items())
-    PAGE.write_text(TEXT.format(events=f"{context.events:,}", kills=sum(ROUNDS), rounds="one and two", commit=commit,
-                                machine=f"{cores} cores, {platform.system()} {platform.release()}",
-                                date=time.strftime("%Y-%m-%d"), rows=rows))
+    PAGE.write_text(TEXT.format(events=f"{context.events:,}", kills=sum(ROUNDS), rounds="one and two", where=where(), rows=rows))
 
 
 MORE = (("literal-overcount", overcount),)

@@ -134,13 +134,16 @@ def judge_loss(traffic, stored):
 
 
 def adopt(context, cluster, topic):
-    """`quipu log adopt` of another topic: the totals stay, and from there on all is exact."""
+    """`quipu log adopt` of another topic: the totals stay, and from there on all is exact. The way back takes from the command until
+    every node is ready and every partition has an owner."""
     before = cluster.stored()
     for settings in [cluster.settings, *(role.settings for role in cluster.processes())]:
         settings["kafka.topic"] = topic
+    began = time.monotonic()
     adopted = json.loads(context.run(quipu(cluster, "log", "adopt", "--json")).stdout)
     expect_equal(adopted["generation"], 2, "the generation that the adoption begins")
     cluster.start()
+    context.recovered(time.monotonic() - began)
     later = Traffic(cluster.nodes, context.seed + 1, context.say, context.events // 4, context.seconds / 4).start()
     later.finish()
     judge(cluster, later, besides=list(before))

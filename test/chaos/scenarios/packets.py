@@ -15,11 +15,13 @@ from .workers import finish
 WORN_SECONDS = 8.0
 LOSS_PERCENT = 30
 NARROW_BYTES = 1000  # A second: 8 kbit/s.
+SHAPED_BYTES = 8000  # A second: 64 kbit/s.
 
 
 def lossy_links(context):
     """The links to Kafka, to Cassandra and to Redis lose 30 % of their packets, one after the other; then those to Kafka and to
-    Cassandra take 8 kbit/s and lose what is above. Each for some seconds, under traffic."""
+    Cassandra take 8 kbit/s and lose what is above; then each is a line of 64 kbit/s, before which packets wait. Each for some
+    seconds, under traffic."""
     with own_network() as network:
         servers = Servers(context.directory / "own")
         try:
@@ -32,20 +34,23 @@ def lossy_links(context):
 
 def wear(context, network, cluster):
     port = cluster.servers.port
-    faults = [(f"{LOSS_PERCENT} % of {name}'s packets", lambda name=name: network.lose(port(name), LOSS_PERCENT))
-              for name in ("kafka", "cassandra", "redis")]
-    faults += [(f"{name}'s packets above 8 kbit/s", lambda name=name: network.narrow(port(name), NARROW_BYTES))
-               for name in ("kafka", "cassandra")]
-    traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, 2 * context.seconds).start()
+    names = ("kafka", "cassandra", "redis")
+    faults = [(f"{LOSS_PERCENT} % of {name}'s packets", lambda name=name: network.lose(port(name), LOSS_PERCENT), network.lost, "lost")
+              for name in names]
+    faults += [(f"{name}'s packets above 8 kbit/s", lambda name=name: network.narrow(port(name), NARROW_BYTES), network.lost, "lost")
+               for name in names[:2]]
+    faults += [(f"{name} behind 64 kbit/s", lambda name=name: network.shape(port(name), SHAPED_BYTES), network.held_back, "held back")
+               for name in names]
+    traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, 3 * context.seconds).start()
     told = []
-    for number, (name, begin) in enumerate(faults):
+    for number, (name, begin, bites, word) in enumerate(faults):
         traffic.wait_for(0.05 + 0.9 * number / len(faults))
         begin()
         time.sleep(WORN_SECONDS)
-        lost = network.lost()
+        bitten = bites()
         network.heal()
-        told.append(f"{name}: {lost} lost")
-        expect(lost > 0, f"no packet was lost of {name}")
+        told.append(f"{name}: {bitten} {word}")
+        expect(bitten > 0, f"no packet was {word}: {name}")
 
     def bite():
         context.note("; ".join(told) + f"; {total(cluster, GIVEN_UP):.0f} frames were given up, {repeated(cluster):.0f} requests to the "

@@ -125,6 +125,38 @@ def cassandra_synced(context):
         expect(after >= before, f"the cut took rows: {before} events in them before it, {after} after it")
 
 
+def postgres(context):
+    """PostgreSQL, which syncs what it commits before it answers, loses its power twice under workers that live on: no row that was
+    committed is gone, and what was under way is written again."""
+    with Mains(context, "postgres") as mains:
+        url = mains.servers.address["postgres"]
+        context.run(["psql", url, "-X", "-q", "-c", "CREATE DATABASE power"])
+        url = url.rpartition("/")[0] + "/power"
+        with Cluster(context, "power_postgres", {"store.kind": "postgres", "postgres.url": url}) as cluster:
+            traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, context.seconds).start()
+            before, after = [], []
+            log = mains.servers.directory / "postgres" / "log"
+            for share in (0.3, 0.6):
+                traffic.wait_for(share)
+                before.append(totals.events_in_postgres(url))
+                for worker in cluster.workers:
+                    os.kill(worker.pid, signal.SIGSTOP)  # So that what is left can be counted before they write.
+                mains.cut()
+                mains.up()
+                expect("not properly shut down" in log.read_text().rpartition("starting PostgreSQL")[2],
+                       f"PostgreSQL does not say that it was cut off: {log.read_text()[-2000:]}")
+                after.append(totals.events_in_postgres(url))
+                powered = time.monotonic()
+                for worker in cluster.workers:
+                    os.kill(worker.pid, signal.SIGCONT)
+                eventually(lambda least=after[-1]: totals.events_in_postgres(url) > least, 60, "workers write again when the power is back")
+                context.recovered(time.monotonic() - powered)
+            finish(context, cluster, traffic)
+            expect(all(left >= had for had, left in zip(before, after)), f"a cut took committed rows: {before} events in them before, {after} after")
+            context.note(f"{len(before)} power cuts, each of which took what was not synced: {' and '.join(map(str, before))} events stood in "
+                         f"the rows before them, {' and '.join(map(str, after))} after them")
+
+
 def over_kafka_of_its_own(context, stem, mains):
     return Cluster(context, stem, {"kafka.brokers": mains.servers.address["kafka"]})
 
@@ -164,4 +196,4 @@ def kafka_by_default(context):
 
 TESTS = ()
 MORE = (("power-cassandra", cassandra_by_default), ("power-cassandra-synced", cassandra_synced),
-        ("power-kafka-synced", kafka_synced), ("power-kafka", kafka_by_default))
+        ("power-postgres", postgres), ("power-kafka-synced", kafka_synced), ("power-kafka", kafka_by_default))

@@ -60,7 +60,7 @@ def idle_ones(context):
                 expect_equal(resp.must("INCR", "good"), number, "INCR beside idle ones")
             for one in held:
                 one.close()
-            seconds_until(lambda: metric_of(http, "quipu_http_connections") == 1, "the end of all connections")
+            context.recovered(seconds_until(lambda: metric_of(http, "quipu_http_connections") == 1, "the end of all connections"))
         server.stop()
 
 
@@ -89,7 +89,7 @@ def no_descriptors(context):
                         return another.call("GET", "/livez").status == 200
                 except Lost:
                     return False
-            seconds_until(accepted, "a connection after descriptors came back")
+            context.recovered(seconds_until(accepted, "a connection after descriptors came back"))
             good(http, resp)
         server.stop()
 
@@ -109,6 +109,7 @@ def slow_ones(context):
                 expect(time.monotonic() - began < 40, f"{left} connections are still there")
                 good(http, resp)
                 time.sleep(0.05)
+            context.recovered(time.monotonic() - began)
             context.note(f"{3 * SLOW} slow connections were ended within {time.monotonic() - began:.1f} s")
             for one in slow:
                 expect(one.recv(4096).startswith(b"HTTP/1.1 408 "), "what a slow sender is told")

@@ -47,7 +47,7 @@ def judge_history(context, server, seconds, starts=({},), seed=None):
     recorder = Recorder(context.directory / "history.jsonl", "embedded", ID_WINDOW)
     kills = record(context, server, recorder, seconds, starts, context.seed if seed is None else seed)
     expect(recorder.outcomes["unknown"] > 0, "no kill fell while a request was under way")
-    must_hold(context, recorder)
+    must_hold(context, recorder, kills)
     context.note(f"{kills} kills")
 
 

@@ -1,5 +1,9 @@
 """Processes that stand still, or get too little: of the processor, of threads."""
 
+import os
+import pathlib
+import subprocess
+import sys
 import threading
 import time
 
@@ -17,6 +21,8 @@ CLIENT_SECONDS = 0.4
 FROZEN_SECONDS = (1.5, 3.0, 6.0)
 QUOTA_PERCENT = 5
 QUOTA_SECONDS = 12.0
+WORK, PROCESSORS = 16, 2
+CROWDED_SECONDS = 8.0
 
 
 class Impatient:
@@ -122,6 +128,64 @@ def starved(context):
                  f"acknowledged meanwhile; {crashes.summary()}")
 
 
+class Work:
+    """Programs that do nothing but take the processors, while the `with` block lasts; on those that `pid` may use."""
+
+    def __init__(self, pid):
+        self.processors = sorted(os.sched_getaffinity(pid))[:PROCESSORS]
+        self.programs = []
+
+    def __enter__(self):
+        self.programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"],
+                                          preexec_fn=lambda: os.sched_setaffinity(0, self.processors)) for _ in range(WORK)]
+        return self
+
+    def __exit__(self, *_):
+        for program in self.programs:
+            program.kill()
+            program.wait()
+
+
+def waited_seconds(pid):
+    """How long the threads of a process were ready and had no processor."""
+    return sum(int((task / "schedstat").read_text().split()[1]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
+def crowded(context):
+    """The server shares two processors with 16 programs that take all they get; then it is killed among them; and again without."""
+    with context.server(settings=BUSY_DISK) as server:
+        crashes = Crashes(server, context.seed, context.say)
+        crashes.begin()
+        all_processors = os.sched_getaffinity(server.pid)
+        for task in pathlib.Path(f"/proc/{server.pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), sorted(all_processors)[:PROCESSORS])
+        crashes.load.start(server)
+        time.sleep(1.0)
+        alone = crashes.ledger.events["acked"]
+        before = waited_seconds(server.pid)
+        with Work(server.pid):
+            time.sleep(CROWDED_SECONDS)
+            crashes.must_live()
+            waited = waited_seconds(server.pid) - before
+            acked = crashes.ledger.events["acked"] - alone
+        began = time.monotonic()
+        eventually(lambda: crashes.ledger.events["acked"] > alone + acked + 100, 20.0, "answers when the others have gone")
+        context.recovered(time.monotonic() - began)
+        crashes.load.finish()
+        crashes.look("after the crowd")
+        with Work(server.pid):
+            crashes.load.start(server)
+            time.sleep(1.0)
+            server.kill()
+            crashes.crash()
+            crashes.begin()
+        crashes.last_look()
+    expect(waited > CROWDED_SECONDS / 2, f"its threads waited only {waited:.1f} s for a processor in {CROWDED_SECONDS:.0f} s")
+    expect(acked > 0, "nothing was served")
+    context.note(f"{WORK} programs on {PROCESSORS} processors beside it for {CROWDED_SECONDS:.0f} s: its threads waited {waited:.1f} s for "
+                 f"one, {acked} events acknowledged meanwhile; {crashes.summary()}")
+
+
 def no_threads(context):
     """No thread can be made: a start is refused in words, and a server that has all of its threads goes on exactly."""
     with context.server(settings=BUSY_DISK) as server, Group("pids") as group:
@@ -152,4 +216,4 @@ def no_threads(context):
                  f"{crashes.summary()}")
 
 
-TESTS = [("frozen", frozen), ("processor-quota", starved), ("no-threads", no_threads)]
+TESTS = [("frozen", frozen), ("processor-quota", starved), ("processors-shared", crowded), ("no-threads", no_threads)]
