@@ -56,7 +56,7 @@ Result<bool> LogAdoption::step(TimeMs steady, TimeMs wall) {
 
 /// Were its setting lost with the store's power, another log would get the same generation.
 Result<bool> LogAdoption::through_before(TimeMs steady) {
-  const auto put = put_.step(steady);
+  auto put = put_.step(steady);
   if (!put || !*put) return put;
   return failure(Code::kRefused, "topic " + options_.topic + " is the one that the store counts from, in generation " +
                                      std::to_string(options_.before.generation.value) +
