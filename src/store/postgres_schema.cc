@@ -34,10 +34,9 @@ CREATE TABLE quipu_partition_bases (
   windows bytea NOT NULL, PRIMARY KEY (generation, partition, applied, piece));
 ALTER TABLE quipu_partition_bases ALTER COLUMN windows SET STORAGE EXTERNAL;
 )",
-                                                                    // Another table, not another column: a process of
-                                                                    // the version before that goes on must fail, not
-                                                                    // write sources that nobody would read.
                                                                     R"(
+-- Another table, not another column: a process of the version before that goes on must fail, not write sources that
+-- nobody would read.
 CREATE TABLE quipu_partition_sources (
   generation bigint NOT NULL, partition integer NOT NULL, source bytea NOT NULL,
   sequence bigint NOT NULL, touched bigint NOT NULL, PRIMARY KEY (generation, partition, source));

@@ -9,6 +9,7 @@
 #include "base/planted.h"
 #include "store/flushed_mark.h"
 #include "store/open_partitions.h"
+#include "worker/passing_error.h"
 
 namespace quipu {
 namespace {
@@ -26,8 +27,6 @@ EpochTellerOptions teller_options(const LogGrowthOptions& options) {
   made.retry_ms = options.retry_ms;
   return made;
 }
-
-bool passes(Code code) { return code == Code::kBusy || code == Code::kTimeout || code == Code::kUnknown; }
 
 }  // namespace
 

@@ -4,13 +4,13 @@
 #include <limits>
 #include <utility>
 
+#include "worker/passing_error.h"
+
 namespace quipu {
 namespace {
 
 /// Apart from the tokens of those who used the store before, whose last questions it may answer yet.
 constexpr std::uint64_t kToken = std::numeric_limits<std::uint64_t>::max();
-
-bool passes(Code code) { return code == Code::kBusy || code == Code::kTimeout || code == Code::kUnknown; }
 
 }  // namespace
 

@@ -5,13 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "worker/passing_error.h"
+
 namespace quipu {
-namespace {
-
-bool passes(Code code) { return code == Code::kBusy || code == Code::kUnknown || code == Code::kTimeout; }
-
-}  // namespace
-
 void StartPartitionStore::restore(PartitionId partition, std::uint64_t token) {
   if (!bases_.answers) return answers_.push_back({token, restored(partition)});
   for (Asked& before : waiting_) {
