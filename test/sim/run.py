@@ -7,7 +7,7 @@
 Uses the build with planted bugs and marks, so that a run of 500 seeds of the embedded form, or 300 of the distributed one,
 also fails where a mark was never passed. With
 --bugs-only the last line is "caught N of N"; --write puts the list of bugs and seeds into a page. With --bug, once or oftener,
-these alone are planted, and their rows alone written anew. A bug whose places are in both forms is caught in each of them.
+these alone are planted, and nothing is written. A bug whose places are in both forms is caught in each of them.
 
 --hunt runs seeds of both forms by turns in the release build. --write puts what they came to into a page, where there were at
 least 20,000 of them and none failed.
@@ -67,18 +67,12 @@ def catch_all(only):
     return [(name, form, what, catch(name, form)) for name, form, what in bugs() if not only or name in only]
 
 
-def written(path):
-    """The rows of the page that is there, by their bug and form."""
-    lines = pathlib.Path(path).read_text().splitlines() if pathlib.Path(path).exists() else []
-    return {tuple(line.removeprefix("| ").split(" | ")[:2]): line for line in lines if line.startswith("| ")}
-
-
 def row_of(name, form, what, caught):
     seed, by = (str(caught[0]), "a check" if caught[1] else "an assertion") if caught else ("not caught", "")
     return f"| {name} | {form} | {what} | {seed} | {by} |"
 
 
-def page(rows, kept):
+def page(rows):
     commit = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "describe", "--always", "--abbrev=12"],
                             capture_output=True, text=True).stdout.strip()
     lines = ["# Planted bugs", "",
@@ -86,9 +80,7 @@ def page(rows, kept):
              "the form. [The simulator](../simulator.md) says what is checked. A bug whose places are in both forms is caught "
              "in each.", "",
              "| bug | form | what it does | caught in seed | by |", "|---|---|---|---|---|"]
-    fresh = {(name, form): row_of(name, form, what, caught) for name, form, what, caught in rows}
-    places = [(name, form) for name, form, _ in bugs()]
-    lines += [fresh.get(place) or kept[place] for place in places if place in fresh or place in kept]
+    lines += [row_of(*row) for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -165,7 +157,7 @@ def check_bugs(results, write=None, only=()):
     results.expect("nearly all by a check and not by an assertion", by_check * 25 >= len(rows) * 20,
                    f"{by_check} of {len(rows)}")
     if write:
-        pathlib.Path(write).write_text(page(rows, written(write) if only else {}))
+        pathlib.Path(write).write_text(page(rows))
     return rows
 
 
@@ -193,6 +185,8 @@ def main():
     parser.add_argument("--hunt", metavar="A..B")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
+    if arguments.bug and arguments.write:
+        parser.error("--write is for all bugs: rows of other commits would stand below this one's name")
     if arguments.hunt:
         return hunt(arguments.hunt, arguments.jobs, arguments.write)
     results = Results()
