@@ -106,6 +106,21 @@ class Requests(unittest.TestCase):
         self.assertEqual(rows("docs/protocol/http.md", "Every request"), described)
 
 
+class Deviations(unittest.TestCase):
+    """docs/simulator.md beside the list of src/base/planted.cc."""
+    PLANTED = set(re.findall(r'^    \{"([a-z0-9-]+)",', (ROOT / "src" / "base" / "planted.cc").read_text(), re.MULTILINE))
+
+    def test_each_of_the_models_names_planted_bugs_that_exist(self):
+        page = (ROOT / "docs" / "simulator.md").read_text()
+        table = page.split("| deviation of the model | planted bug |", 1)[1].split("\n\n")[0]
+        rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+        self.assertGreaterEqual(len(rows), 20)
+        for deviation, cell in rows:
+            named = set(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)+", cell))
+            self.assertTrue(named, f"{deviation.strip()} names no planted bug")
+            self.assertLessEqual(named, self.PLANTED, deviation.strip())
+
+
 class Targets(unittest.TestCase):
     def test_contributing_lists_every_target_and_no_other(self):
         targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
