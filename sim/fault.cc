@@ -71,7 +71,7 @@ std::string_view name_of(Fault fault) {
 bool occurs_in(Fault fault, Form form) {
   if (fault > Fault::kClientMistakes) return form == Form::kDistributed;
   const bool both = fault == Fault::kClockBack || fault == Fault::kClockForward || fault == Fault::kClientGivesUp ||
-                    fault == Fault::kClientRepeats;
+                    fault == Fault::kClientRepeats || fault == Fault::kClientMistakes;
   return both || form == Form::kEmbedded;
 }
 

@@ -36,7 +36,7 @@ enum class Fault : std::uint8_t {
   kNewLog,          ///< The log is begun anew beside the store, as `quipu log adopt` does.
   kClientGivesUp,   ///< A client waits no longer for an answer that is still to come.
   kClientRepeats,   ///< An event is sent again though it was answered, or by a client that has no ids.
-  kClientMistakes,  ///< A batch with an entry that must be refused.
+  kClientMistakes,  ///< An id of before with another content: an entry that must be refused.
   // Of the distributed form alone.
   kNodeCrash,          ///< An API node's process ends.
   kWorkerCrash,        ///< A worker's process ends.

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,8 @@ class Callers {
   void try_old_position(ApiNode& node);
   void ask_in_session(Caller& caller, Request& request, std::size_t counter);
   void ask_again(Request& request);
+  void ask_by_mistake(Request& request);
+  static bool asks_for(const Request& request, History::EventNumber event);
   void ask_of_source(Caller& caller, Request& request);
   void ask_event(Request& request, History::EventNumber event, bool memory_ack);
   void ask_reset(Request& request, std::size_t counter, bool set);
@@ -91,6 +94,7 @@ class Callers {
 
   void answered(Request& request);
   void answered(Request& request, std::size_t at);
+  void answered_mistake(Ask& ask, const Outcome& outcome);
   void answered_write(Ask& ask, const Operation& operation, const Outcome& outcome);
   void answered_read(const Request& request, const Ask& ask, const Operation& operation, const Outcome& outcome);
   static bool refused_with_others(const Request& request);
@@ -109,6 +113,7 @@ class Callers {
   std::vector<ApiNode*> nodes_;                   // Null: it does not serve.
   std::vector<History::EventNumber> with_id_;
   std::vector<History::EventNumber> plain_;
+  std::set<History::EventNumber> mistaken_;               // Whose id was sent with another content, too.
   std::vector<std::map<PartitionId, Offset>> positions_;  // By counter: what was acknowledged.
   std::vector<Position> old_positions_;                   // Of logs that are gone.
   Generation generation_{1};

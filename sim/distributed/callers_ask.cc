@@ -45,7 +45,11 @@ void Callers::ask_something(Caller& caller, Request& request) {
         break;
       case 5:
       case 6:
-        ask_again(request);
+        if (random_.one_in(settings_.faults.client_mistakes)) {
+          ask_by_mistake(request);
+        } else {
+          ask_again(request);
+        }
         break;
       case 7:
       case 8:
@@ -89,14 +93,33 @@ void Callers::ask_in_session(Caller& caller, Request& request, std::size_t count
   ask.in_session = !request.after.empty();
 }
 
+bool Callers::asks_for(const Request& request, History::EventNumber event) {
+  return std::ranges::any_of(request.asks, [&](const Ask& ask) {
+    return (ask.kind == Ask::Kind::kEvent || ask.kind == Ask::Kind::kMistake) && ask.event == event;
+  });
+}
+
+/// An id that was counted, with another content: a node that knows it refuses that, and nobody counts it.
+void Callers::ask_by_mistake(Request& request) {
+  if (with_id_.empty()) return;
+  const auto event = with_id_[with_id_.size() - 1 - random_.below(std::min<std::size_t>(with_id_.size(), 12))];
+  if (asks_for(request, event) || !history_->acknowledged(event)) return;
+  // A node that was told of the other content alone would take it for a repeat, and rightly so.
+  if (mistaken_.contains(event)) return;
+  if (!history_->surely_known(event) || !history_->may_repeat(event)) return;
+  trace_.fault(Fault::kClientMistakes);
+  mistaken_.insert(event);
+  ask_event(request, event, false);
+  request.asks.back().kind = Ask::Kind::kMistake;
+  request.batch.operations.back().id.body ^= 1;
+}
+
 /// A client that heard nothing sends again; so does one that forgot that it was answered, or that knows no better.
 void Callers::ask_again(Request& request) {
   auto& from = random_.one_in(6) ? plain_ : with_id_;
   if (from.empty()) return;
   const auto event = from[from.size() - 1 - random_.below(std::min<std::size_t>(from.size(), 12))];
-  const bool in_request = std::ranges::any_of(
-      request.asks, [&](const Ask& ask) { return ask.kind == Ask::Kind::kEvent && ask.event == event; });
-  if (in_request || !history_->may_repeat(event)) return;
+  if (asks_for(request, event) || !history_->may_repeat(event)) return;
   if (history_->acknowledged(event) || history_->mode_of(event) == History::Mode::kPlain) {
     if (!random_.one_in(settings_.faults.client_repeats)) return;
     trace_.fault(Fault::kClientRepeats);

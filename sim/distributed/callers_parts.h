@@ -17,7 +17,7 @@ inline constexpr const char* kCallerSpaces[] = {"default", "views"};
 inline constexpr std::size_t kCallerBatchMax = 4;
 
 struct Callers::Ask {
-  enum class Kind : std::uint8_t { kEvent, kReset, kSet, kRead, kNone };
+  enum class Kind : std::uint8_t { kEvent, kMistake, kReset, kSet, kRead, kNone };
   Kind kind = Kind::kRead;
   std::size_t counter = 0;
   History::EventNumber event = 0;

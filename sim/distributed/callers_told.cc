@@ -31,6 +31,13 @@ void Callers::answered(Request& request) {
   std::string text = "request " + std::to_string(request.number) + " is answered:";
   for (const Outcome& outcome : request.batch.outcomes) text += " " + text_of(outcome);
   trace_.line(text);
+  const auto& outcomes = request.batch.outcomes;
+  const bool bad_entry =
+      std::ranges::any_of(outcomes, [](const Outcome& each) { return each.error == Code::kConflict; });
+  if (bad_entry && refused_with_others(request) &&
+      std::ranges::any_of(outcomes, [](const Outcome& each) { return each.applied; })) {
+    trace_.violation("a batch with a bad entry was applied in part");
+  }
   for (std::size_t i = 0; i < request.asks.size() && !trace_.failed(); ++i) answered(request, i);
   if (request.caller != nullptr) request.caller->waits_for = nullptr;
   if (request.all) --looks_;
@@ -41,6 +48,7 @@ void Callers::answered(Request& request, std::size_t at) {
   const Operation& operation = request.batch.operations[at];
   const Outcome& outcome = request.batch.outcomes[at];
   if (!outcome.error) {
+    if (ask.kind == Ask::Kind::kMistake) return answered_mistake(ask, outcome);
     if (ask.kind == Ask::Kind::kRead) return answered_read(request, ask, operation, outcome);
     if (!outcome.applied && !outcome.duplicate && refused_with_others(request)) return end(ask, History::End::kNothing);
     return answered_write(ask, operation, outcome);
@@ -54,6 +62,10 @@ void Callers::answered(Request& request, std::size_t at) {
   // A source that nobody knows yet is refused after a while, and may come again.
   const bool stranger = outcome.error == Code::kRefused && operation.group == GroupKind::kSource;
   if (outcome.error == Code::kUnknown) return end(ask, History::End::kLate);
+  // A node that was told of the other content alone takes that for the right one.
+  const bool mistaken = outcome.error == Code::kConflict && mistaken_.contains(ask.event) &&
+                        (ask.kind == Ask::Kind::kMistake || ask.kind == Ask::Kind::kEvent);
+  if (mistaken) return end(ask, History::End::kNothing);
   if (!passes && !stranger && outcome.error != Code::kTooLarge) {
     trace_.violation(std::string("refused without a reason: ") + outcome.error_text);
   }
@@ -70,7 +82,7 @@ bool Callers::refused_with_others(const Request& request) {
 
 void Callers::end(Ask& ask, History::End end) {
   const auto kind = std::exchange(ask.kind, Ask::Kind::kNone);
-  if (kind == Ask::Kind::kEvent) return history_->end(ask.event, ask.attempt, end);
+  if (kind == Ask::Kind::kEvent || kind == Ask::Kind::kMistake) return history_->end(ask.event, ask.attempt, end);
   if (kind != Ask::Kind::kReset && kind != Ask::Kind::kSet) return;
   if (end == History::End::kLate) {
     // It may reach the log yet, and partitions may hear of it at any time.
@@ -90,6 +102,12 @@ void Callers::end_reset(const History::Reset& reset, History::End end) {
 void Callers::note_position(std::size_t counter, const Outcome& outcome) {
   auto& offset = positions_[counter][outcome.partition];
   offset = std::max(offset, outcome.offset);
+}
+
+/// A node that does not know the id sends it on, and workers tell.
+void Callers::answered_mistake(Ask& ask, const Outcome& outcome) {
+  if (outcome.duplicate) return trace_.violation("an id was taken with another content than before");
+  end(ask, outcome.applied ? History::End::kUnknown : History::End::kNothing);
 }
 
 void Callers::answered_write(Ask& ask, const Operation& operation, const Outcome& outcome) {

@@ -265,6 +265,7 @@ void DistributedWorld::take_turn() {
   const auto worker = random_.below(workers_.size());
   if (what < 25) {
     tick_nodes();
+    if (silent_) return;
     if (random_.one_in(8)) {
       wide_.act();
     } else {

@@ -126,6 +126,7 @@ class DistributedWorld {
   bool remove_unread();
   bool noticed() const;
   bool has_read(PartitionId partition) const;
+  bool counted_beyond(PartitionId partition) const;
   bool told_by_chains() const;
   void expect_detection();
 
@@ -161,6 +162,8 @@ class DistributedWorld {
   std::optional<PartitionId> cut_;
   std::vector<ChainRecord> before_cut_;
   std::size_t kept_by_cut_ = 0;
+  // A partition whose end went back in a quiet time: nobody asks for anything until a worker must have noticed.
+  std::optional<PartitionId> silent_;
 };
 
 /// Runs a seed from its beginning. `trace`: where its lines go, or null.

@@ -43,6 +43,7 @@ DistributedRates draw_faults(Random& random) {
   rates.client_gives_up = draw_rate(random, 10, 200);
   rates.client_repeats = draw_rate(random, 2, 20);
   rates.client_moves = draw_rate(random, 2, 40);
+  rates.client_mistakes = draw_rate(random, 2, 20);
   // Never none of those that a run lives by.
   if (rates.worker_crash + rates.rebalance == 0) rates.rebalance = random.between(30, 300);
   return rates;

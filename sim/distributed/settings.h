@@ -48,6 +48,7 @@ struct DistributedRates {
   Rate client_gives_up = 0;
   Rate client_repeats = 0;
   Rate client_moves = 0;
+  Rate client_mistakes = 0;
 };
 
 /// Everything about a run of the distributed form that is drawn from its seed before it begins.

@@ -16,6 +16,8 @@ constexpr std::uint64_t kTurnsMax = 20'000;
 /// Turns in which clients write on behind a cut that nobody saw.
 constexpr std::uint64_t kUnseenTurns = 4'000;
 constexpr TimeMs kTurnMs = 3;
+/// Turns in which a worker must notice by itself that it has counted more than there is.
+constexpr std::uint64_t kSilentTurns = 4'000;
 
 }  // namespace
 
@@ -62,6 +64,7 @@ bool DistributedWorld::cut_log(PartitionId partition, bool seen) {
                "partition " + std::to_string(partition.value) + " by " + std::to_string(lost) + " records");
   topic_.cut(partition, lost);
   if (seen) {
+    if (random_.one_in(2)) silent_ = partition;
     look_at_log();
     return true;
   }
@@ -121,6 +124,17 @@ bool DistributedWorld::has_read(PartitionId partition) const {
   return owned;
 }
 
+/// Whether a worker reads the partition, and has counted more of it than there is.
+bool DistributedWorld::counted_beyond(PartitionId partition) const {
+  return std::ranges::any_of(workers_, [&](const auto& machine) {
+    if (!machine.process) return false;
+    return std::ranges::any_of(machine.process->worker().health(), [&](const PartitionHealth& health) {
+      return health.partition == partition && health.state == PartitionHealth::State::kReading &&
+             health.read >= topic_.bounds(partition).end;
+    });
+  });
+}
+
 /// Whether who reads the partition that was cut unseen must miss a frame, however far it had read it before the cut.
 bool DistributedWorld::told_by_chains() const {
   const std::span<const ChainRecord> before(before_cut_);
@@ -146,6 +160,10 @@ void DistributedWorld::expect_detection() {
   for (std::uint64_t i = 0; i < (cut_ ? kUnseenTurns : kTurnsMax) && !trace_.failed(); ++i) {
     if (i == kUnseenTurns / 2) std::ranges::for_each(nodes_, [](auto& machine) { machine.stalled_until = 0; });
     if (noticed()) return trace_.line("it was noticed");
+    if (silent_ && i == kSilentTurns) {
+      if (counted_beyond(*silent_)) return trace_.violation("a worker has counted more than its log has, and goes on");
+      silent_.reset();
+    }
     pass_time(kTurnMs);
     take_turn();
   }

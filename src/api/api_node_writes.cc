@@ -179,6 +179,7 @@ void ApiNode::add(Waiting& waiting, std::uint64_t batch, std::size_t at, bool sh
       frames_.add_of_source(partition, counter, operation.delta, time, operation.source, operation.sequence, now_);
       break;
   }
+  if (QUIPU_PLANTED("first-try-told-as-repeat")) outcome.duplicate |= operation.group == GroupKind::kIds;
   outcome.exists = true;
   outcome.applied = !outcome.duplicate;
   outcome.partition = partition;
@@ -197,7 +198,8 @@ void ApiNode::reset(Waiting& waiting, std::uint64_t batch, std::size_t at) {
   if (const auto value = known_.value(counter)) outcome.before = outcome.value = *value;
   const bool set = operation.kind == OperationKind::kSet;
   const bool wanted = !set || operation.condition == SetCondition::kAlways ||
-                      (operation.condition == SetCondition::kIfPresent) == outcome.existed;
+                      (operation.condition == SetCondition::kIfPresent) == outcome.existed ||
+                      QUIPU_PLANTED("condition-ignored");
   if (!wanted) return;
   const PartitionId partition{static_cast<std::uint16_t>(counter.routing % options_.id_partitions)};
   make_room(partition);

@@ -31,6 +31,10 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"chains-not-in-watermark", "no chain table goes to the store with a watermark", kBoth},
     {"chains-newer-than-watermark", "the chains beside a watermark are newer than it", kBoth},
     {"sources-newer-than-watermark", "the sources beside a watermark are newer than it", kBoth},
+    {"condition-ignored", "SET and DEL are applied whatever their condition says", kBoth},
+    {"retry-after-zero", "who is told to come back is told to do so at once", kBoth},
+    {"first-try-told-as-repeat", "the first event with an id is answered as a repeat", kBoth},
+    {"id-body-not-compared", "an id that was used for another content is taken for a repeat", kBoth},
     {"row-key-without-generation", "rows of a log begun anew take the place of the older log's rows", kBoth},
     // Of the embedded form.
     {"commit-before-flush", "the watermark goes to the store before the rows below it", kEmbedded},
@@ -58,6 +62,8 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"checksum-not-checked", "the checksum of a group is not compared", kEmbedded},
     {"read-error-is-torn-tail", "what can not be read at start counts as torn", kEmbedded},
     {"last-group-not-synced-again", "the last group is not synced once more at start", kEmbedded},
+    {"scan-skips-a-row", "a walk over all counters goes on in the store one row too late", kEmbedded},
+    {"drain-without-last-flush", "an orderly stop does not wait for the rows that it has to write", kEmbedded},
     {"clock-back-stops-retries", "the log's clock never goes back", kEmbedded},
     // Of the distributed form.
     {"timestamp-without-offset",
@@ -104,6 +110,9 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
      kDistributed},
     {"adopted-at-quorum", "who adopts a log does not ask every replica of the store for resets", kDistributed},
     {"adopted-without-epochs", "a log is adopted without being told of the resets before", kDistributed},
+    {"old-positions-met", "positions of a log that is gone are taken for those of the new one", kDistributed},
+    {"group-health-ignored", "a worker goes on where the log says that it is another one", kDistributed},
+    {"rows-not-given-again", "rows whose write failed are waited for and not written again", kDistributed},
     {"ids-follow-added-partitions", "an id's partition depends on how many partitions take events now", kDistributed},
 });
 

@@ -201,7 +201,8 @@ void Applier::apply_one(const Operation& operation, Outcome& outcome, CounterInd
     return;
   }
   const bool wanted = operation.condition == SetCondition::kAlways ||
-                      (operation.condition == SetCondition::kIfPresent) == before.exists;
+                      (operation.condition == SetCondition::kIfPresent) == before.exists ||
+                      QUIPU_PLANTED("condition-ignored");
   if (!wanted) {
     read(outcome, counter, durable_at);
     return;
@@ -341,6 +342,7 @@ void Applier::add(const Operation& operation, Outcome& outcome, CounterIndex cou
     return;
   }
   outcome.applied = true;
+  if (QUIPU_PLANTED("first-try-told-as-repeat")) outcome.duplicate = operation.group == GroupKind::kIds;
   outcome.value = static_cast<std::int64_t>(sum);
   ++core_.stats.events_accepted;
   if (!operation.memory_ack) durable_at = std::max({durable_at, outcome.offset, before.newest});

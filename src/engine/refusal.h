@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "base/planted.h"
 #include "engine/operation.h"
 
 /// What the engine and an API node say alike of an operation that they do not take.
@@ -14,7 +15,7 @@ inline constexpr const char* kOtherBodyText = "this id was used before with anot
 inline void refuse(Outcome& outcome, Code code, const char* text, std::int64_t retry_after_ms = 0) {
   outcome.error = code;
   outcome.error_text = text;
-  outcome.retry_after_ms = retry_after_ms;
+  outcome.retry_after_ms = QUIPU_PLANTED("retry-after-zero") ? 0 : retry_after_ms;
 }
 
 inline bool writes(const Operation& operation) { return operation.kind != OperationKind::kRead; }

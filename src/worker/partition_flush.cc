@@ -109,7 +109,7 @@ void PartitionFlush::chunk_done(std::uint64_t number, const Result<void>& result
     // As it is: the same rows again change nothing where they arrived.
     failure_ = result.error().what;
     ++core_.worker.stats.store_failures;
-    chunk.given = false;
+    chunk.given = QUIPU_PLANTED("rows-not-given-again");
     chunk.give_at = core_.worker.steady + core_.worker.options.retry_ms;
     return;
   }
