@@ -47,10 +47,11 @@ Report run_form(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, 
 
 }  // namespace
 
-Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace) {
+Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace,
+                std::uint64_t faults_min) {
   auto report = run_form(seed, choice, steps_max, trace);
   const bool whole = steps_max == UINT64_MAX;
-  const bool weak = report.events < kEventsMin || report.faults_all < kFaultsMin;
+  const bool weak = report.events < kEventsMin || report.faults_all < faults_min;
   if (whole && weak && report.violation.empty()) {
     report.violation = "the run is too weak: " + std::to_string(report.events) + " events and " +
                        std::to_string(report.faults_all) + " faults";

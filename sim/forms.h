@@ -29,7 +29,8 @@ FormChoice form_of_bug(const PlantedBug& bug);
 bool passes(const PlantedBug& bug, Form form);
 
 /// Runs a seed from its beginning. `trace`: where its lines go, or null. A run that `steps_max` does not cut short has
-/// at least kEventsMin events and kFaultsMin faults; less is a violation.
-Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace);
+/// at least kEventsMin events and `faults_min` faults; less is a violation.
+Report run_seed(std::uint64_t seed, FormChoice choice, std::uint64_t steps_max, std::FILE* trace,
+                std::uint64_t faults_min = kFaultsMin);
 
 }  // namespace quipu::sim

@@ -26,6 +26,7 @@ constexpr std::uint64_t kSeeds = 1'000;
 /// occur. By turns both are met in any kSeeds.
 constexpr std::uint64_t kSeedsForAll = 500;
 constexpr std::uint64_t kDistributedSeedsForAll = 300;
+static_assert(kFaultsMin == 20);  // As --help says.
 static_assert(kSeedsForAll * 2 <= kSeeds && kDistributedSeedsForAll * 2 <= kSeeds);
 
 struct Arguments {
@@ -33,6 +34,8 @@ struct Arguments {
   std::uint64_t seed = 0;
   std::uint64_t steps = UINT64_MAX;
   std::uint64_t first = 1;
+  std::uint64_t least_faults = kFaultsMin;
+  std::uint64_t all_in = 0;  // 0: as kSeedsForAll and kDistributedSeedsForAll say.
   std::int64_t minutes = 0;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   bool trace = false;
@@ -81,17 +84,17 @@ void print_counts(const Sum& sum) {
   }
 }
 
-bool enough(const Sum& sum, Form form) {
-  return sum.seeds_of[static_cast<std::size_t>(form)] >=
-         (form == Form::kEmbedded ? kSeedsForAll : kDistributedSeedsForAll);
+/// Whether so many seeds of the form have run that everything must have occurred. `all_in`: in so many; 0: as drawn up.
+bool enough(const Sum& sum, Form form, std::uint64_t all_in) {
+  const auto as_drawn_up = form == Form::kEmbedded ? kSeedsForAll : kDistributedSeedsForAll;
+  return sum.seeds_of[static_cast<std::size_t>(form)] >= (all_in > 0 ? all_in : as_drawn_up);
 }
 
-/// Whether each planted bug is looked for in the forms in which its place is passed, and in no other; names what is
-/// not.
-bool bugs_have_their_forms(const Sum& sum) {
+/// Whether each planted bug is looked for in the forms in which its place is passed, and in no other; names what is not.
+bool bugs_have_their_forms(const Sum& sum, std::uint64_t all_in) {
   bool all = true;
   for (const Form form : {Form::kEmbedded, Form::kDistributed}) {
-    if (!enough(sum, form)) continue;
+    if (!enough(sum, form, all_in)) continue;
     const auto& passed = sum.passed[static_cast<std::size_t>(form)];
     for (std::size_t i = 0; i < passed.size(); ++i) {
       const PlantedBug& bug = planted_bugs()[i];
@@ -105,22 +108,33 @@ bool bugs_have_their_forms(const Sum& sum) {
 }
 
 /// Whether everything occurred that must occur in so many seeds; names what did not.
-bool all_occurred(const Sum& sum) {
+bool all_occurred(const Sum& sum, std::uint64_t all_in) {
   bool all = true;
   for (std::size_t i = 0; i < kFaults; ++i) {
     const auto fault = static_cast<Fault>(i);
-    const bool must = (enough(sum, Form::kEmbedded) && occurs_in(fault, Form::kEmbedded)) ||
-                      (enough(sum, Form::kDistributed) && occurs_in(fault, Form::kDistributed));
+    const auto must_in = [&](Form form) { return enough(sum, form, all_in) && occurs_in(fault, form); };
+    const bool must = must_in(Form::kEmbedded) || must_in(Form::kDistributed);
     if (sum.faults[i] > 0 || !must) continue;
     std::printf("never occurred: %s\n", std::string(name_of(static_cast<Fault>(i))).c_str());
     all = false;
   }
   for (std::size_t i = 0; i < sum.marks.size(); ++i) {
-    if (sum.marks[i] > 0 || !enough(sum, form_of_mark(mark_names()[i]))) continue;
+    if (sum.marks[i] > 0 || !enough(sum, form_of_mark(mark_names()[i]), all_in)) continue;
     std::printf("never passed: mark %s\n", std::string(mark_names()[i]).c_str());
     all = false;
   }
   return all;
+}
+
+/// The options that run it once more.
+std::string replay_of(const Failure& failure, std::uint64_t steps, const RunSpan& span) {
+  auto text = "--seed " + std::to_string(failure.seed);
+  if (steps != kWhole) text += " --steps " + std::to_string(steps);
+  text += " --trace --form " + std::string(name_of(form_of(failure.seed, span.form)));
+  if (!span.bug.empty()) text += " --bug " + span.bug;
+  if (span.faults_min != kFaultsMin) text += " --least-faults " + std::to_string(span.faults_min);
+  if (abort_at != 0) text += " --abort-at " + std::to_string(abort_at);
+  return text;
 }
 
 void explain(const Failure& failure, const RunSpan& span, bool brief) {
@@ -132,18 +146,19 @@ void explain(const Failure& failure, const RunSpan& span, bool brief) {
     std::printf("it does not fail again alone\n");
     return;
   }
-  std::printf("it fails in its first %llu steps; the end of their trace:\n", static_cast<unsigned long long>(steps));
+  if (steps == kWhole) {
+    std::printf("it fails as a whole, and in none of its prefixes; the end of its trace:\n");
+  } else {
+    std::printf("it fails in its first %llu steps; the end of their trace:\n", static_cast<unsigned long long>(steps));
+  }
   for (const auto& line : last_lines(failure.seed, steps, span, kTraceLines)) std::printf("  %s\n", line.c_str());
-  std::printf("all of it: quipu-sim --seed %llu --steps %llu --trace --form %s%s%s\n",
-              static_cast<unsigned long long>(failure.seed), static_cast<unsigned long long>(steps),
-              std::string(name_of(form_of(failure.seed, span.form))).c_str(), span.bug.empty() ? "" : " --bug ",
-              span.bug.c_str());
+  std::printf("all of it: quipu-sim %s\n", replay_of(failure, steps, span).c_str());
 }
 
 int run_one(const Arguments& arguments) {
   plant(arguments.bug);
-  const auto report =
-      run_seed(arguments.seed, form_choice(arguments.form), arguments.steps, arguments.trace ? stdout : nullptr);
+  const auto report = run_seed(arguments.seed, form_choice(arguments.form), arguments.steps,
+                               arguments.trace ? stdout : nullptr, arguments.least_faults);
   if (!report.violation.empty()) std::printf("VIOLATION %s\n", report.violation.c_str());
   std::printf("seed %llu: %llu steps, %.1f simulated hours, %llu events, %llu faults injected, trace %016llx\n",
               static_cast<unsigned long long>(report.seed), static_cast<unsigned long long>(report.steps),
@@ -161,7 +176,11 @@ int run_many(const Arguments& arguments, const RunSpan& span) {
   if (terminal) std::fprintf(stderr, "\r");
   if (failure) explain(*failure, span, arguments.brief);
   if (arguments.list) print_counts(sum);
-  const bool all = failure || interrupted || (all_occurred(sum) && bugs_have_their_forms(sum));
+  bool all = true;
+  if (!failure && !interrupted) {
+    const bool occurred = all_occurred(sum, arguments.all_in);
+    all = bugs_have_their_forms(sum, arguments.all_in) && occurred;
+  }
   print_sum(sum);
   if (interrupted) return kExitInterrupted;
   return failure || !all ? kExitFailure : kExitOk;
@@ -198,6 +217,13 @@ int run(int argc, char** argv) {
   app.add_flag("--counts", arguments.list,
                "Print how often each fault and each mark occurred, and the fewest of a seed");
   app.add_flag("--brief", arguments.brief, "Do not look for the shortest prefix of a failing seed");
+  app.add_option("--least-faults", arguments.least_faults, "A run with fewer faults is too weak, which is a violation; 20 if not given");
+  app.add_option("--all-in", arguments.all_in,
+                 "In so many seeds of a form every kind of fault and every mark must occur; 500 of the embedded form and "
+                 "300 of the distributed one if not given")
+      ->check(CLI::PositiveNumber);
+  // The process ends where the product finds itself wrong: this shows what becomes of that.
+  if (!planted_bugs().empty()) app.add_option("--abort-at", abort_at, "Have the process of each run abort in this step");
   app.add_option("--bug", arguments.bug, "Plant a bug, in a build that has them; --bug help lists them");
   app.footer(
       "A seed that fails is printed with the shortest prefix of its steps that still fails, and the end of its trace.\n"
@@ -236,6 +262,7 @@ int run(int argc, char** argv) {
   span.last = kSeeds;
   span.jobs = arguments.jobs;
   span.bug = arguments.bug;
+  span.faults_min = arguments.least_faults;
   span.form = form_choice(arguments.form);
   if (seeds->count() > 0 && !parse_span(arguments.seeds, span)) {
     std::fprintf(stderr, "quipu-sim: --seeds %s: give the first and the last seed, such as 1..1000\n",

@@ -111,7 +111,7 @@ void run_seeds(Board& board, Slot& slot, const RunSpan& span) {
     if (seed > span.last || seed >= board.stop_at) return;
     slot.running = seed;
     ::alarm(kSeedSecondsMax);
-    const auto report = run_seed(seed, span.form, UINT64_MAX, nullptr);
+    const auto report = run_seed(seed, span.form, kWhole, nullptr, span.faults_min);
     ::alarm(0);
     add(slot, form_of(seed, span.form), report);
     slot.running = kNoSeed;
@@ -141,7 +141,7 @@ std::string end_of(int status, std::FILE* errors) {
   const auto text = text_of(errors);
   const auto how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                        : "exit code " + std::to_string(WEXITSTATUS(status));
-  return text.empty() ? "the process ended by " + how : text;
+  return text.empty() ? "by " + how : text;
 }
 
 Sum sum_of(std::span<const Slot> slots) {
@@ -246,12 +246,12 @@ bool fails(std::uint64_t seed, std::uint64_t steps, const RunSpan& span, std::FI
   const auto child = begin_child([&] {
     plant(span.bug);
     ::alarm(kSeedSecondsMax);
-    const auto report = run_seed(seed, span.form, steps, out);
+    const auto report = run_seed(seed, span.form, steps, out, span.faults_min);
     if (!report.violation.empty()) ::_exit(1);
   });
   const auto status = end_child(child);
   if (out != nullptr && !sound(status) && !(WIFEXITED(status) && WEXITSTATUS(status) == 1)) {
-    std::fprintf(out, "%s\n", end_of(status, child.errors).c_str());
+    std::fprintf(out, "the process ended: %s\n", end_of(status, child.errors).c_str());
     std::fflush(out);
   }
   std::fclose(child.errors);
@@ -267,7 +267,7 @@ std::uint64_t shortest_prefix(const Failure& failure, const RunSpan& span) {
     for (high = 64; high < (std::uint64_t{1} << 17) && !fails(failure.seed, high, span, nullptr); high *= 2) {
     }
   }
-  if (!fails(failure.seed, high, span, nullptr)) return 0;
+  if (!fails(failure.seed, high, span, nullptr)) return fails(failure.seed, kWhole, span, nullptr) ? kWhole : 0;
   std::uint64_t low = 0;
   while (low + 1 < high) {
     const auto middle = low + (high - low) / 2;

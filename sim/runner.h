@@ -42,13 +42,16 @@ struct RunSpan {
   unsigned jobs = 1;
   std::string bug;    ///< Planted in all runs; empty: none.
   FormChoice form{};  ///< What is simulated.
+  std::uint64_t faults_min = kFaultsMin;  ///< Of each run.
 };
 
 /// Runs seeds in processes of their own, so that one that aborts is a failure like any other, and all cores work. Stops
 /// at the first failure, and answers the lowest one. `progress` is called about once a second.
 std::optional<Failure> run_span(const RunSpan& span, Sum& sum, const std::function<void(const Sum&)>& progress);
 
-/// The shortest prefix of a failing seed's steps, found by halving, that still fails: 0 where none does any more.
+/// The shortest prefix of a failing seed's steps, found by halving, that still fails. kWhole where no prefix does, but
+/// the whole run; 0 where that does not either.
+inline constexpr std::uint64_t kWhole = UINT64_MAX;
 std::uint64_t shortest_prefix(const Failure& failure, const RunSpan& span);
 
 /// The last lines of the trace of a run, aborted or not.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,12 @@
 
 namespace quipu::sim {
 
-/// What happens in a run, line by line: printed where asked for, and always as a hash, by which two runs are known to
-/// be the same. Also counts the faults that bit, and keeps the first thing that must not be.
+/// The step in which a run aborts, as where the product finds itself wrong; 0: in none. Set in the build with planted
+/// bugs alone, before a run begins.
+inline std::uint64_t abort_at = 0;
+
+/// What happens in a run, line by line: printed where asked for, and always as a hash, by which two runs are known to be
+/// the same. Also counts the faults that bit, and keeps the first thing that must not be.
 class Trace {
  public:
   /// `out`: where each line goes at once, so that it is there when the process aborts; null for nowhere.
@@ -22,6 +27,7 @@ class Trace {
   void at(std::uint64_t step, std::int64_t ms) {
     step_ = step;
     ms_ = ms;
+    if (step != 0 && step == abort_at) std::abort();
   }
   void line(std::string_view text) {
     hash_ = hash64(as_bytes(text), hash_ + step_);

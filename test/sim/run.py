@@ -17,6 +17,7 @@ import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -39,6 +40,9 @@ FOUND = ((2598, "both"), (3720, "both"), (4198, "both"), (5792, "both"), (6504, 
 # A hunt of fewer seeds has no page.
 SEEDS_OF_A_PAGE = 20_000
 EVENTS_MIN, FAULTS_MIN = 500, 20
+SUM = re.compile(r"\d+ seeds, [\d.]+ simulated hours, \d+ events, \d+ faults injected")
+# In so many seeds of this bug the books of one client must tell of it.
+SESSION_BUG, SEEDS_OF_A_PHRASE = "row-loaded-at-one", 300
 CAUGHT = re.compile(r"^seed (\d+): (the process ended: )?(.*)$")
 
 
@@ -123,18 +127,91 @@ def check_repeats(results):
     results.expect("two seeds are two runs", one and other and one[-1] != other[-1])
 
 
-def check_failing_seed(results):
-    done = simulate("--bug", "read-not-held", "--seeds", "1..50")
+def steps_of(done):
+    found = re.search(r"^seed \d+: (\d+) steps", done.stdout, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def explained(results, what, *arguments):
+    """(steps, options that replay it) of the seed that these arguments have fail; its sum still comes last."""
+    done = simulate(*arguments)
     shortest = re.search(r"in its first (\d+) steps", done.stdout)
-    results.expect("a failing seed is explained", done.returncode == 1 and shortest, done.stdout[-2000:])
-    again = re.search(r"quipu-sim (--seed .*)$", done.stdout, re.MULTILINE)
-    replay = simulate(*again[1].split()) if again else None
-    results.expect("its line replays it", replay and replay.returncode == 1 and "VIOLATION" in replay.stdout)
+    again = re.search(r"^all of it: quipu-sim (--seed .*)$", done.stdout, re.MULTILINE)
+    results.expect(f"{what}: the seed is explained", done.returncode == 1 and shortest and again, done.stdout[-2000:])
+    last = done.stdout.splitlines()[-1] if done.stdout else ""
+    results.expect(f"{what}: the last line is the sum all the same", SUM.fullmatch(last), last)
+    return (int(shortest[1]), again[1].split()) if shortest and again else (0, [])
+
+
+def check_shortest(results, what, steps, again, fails):
+    """The prefix that was printed fails, one of a step less does not."""
+    replay = simulate(*again)
+    results.expect(f"{what}: its line replays it", fails(replay), replay.stdout[-2000:])
+    shorter = list(again)
+    shorter[shorter.index("--steps") + 1] = str(steps - 1)
+    results.expect(f"{what}: one step less is sound", simulate(*shorter).returncode == 0, str(shorter))
+
+
+def check_failing_seed(results):
+    """One is found as soon as it bites, the other when all is quiet: long after the step that it needs."""
+    violates = lambda done: done.returncode == 1 and "VIOLATION" in done.stdout  # noqa: E731
+    for bug, form, late in (("read-not-held", "embedded", False), ("epoch-ignored", "embedded", False),
+                            ("rows-not-given-again", "distributed", True)):
+        steps, again = explained(results, bug, "--bug", bug, "--form", form, "--seeds", "1..100")
+        if not again:
+            continue
+        check_shortest(results, bug, steps, again, violates)
+        seed = again[again.index("--seed") + 1]
+        sound = steps_of(simulate("--seed", seed, "--form", form))
+        results.expect(f"{bug}: the prefix is shorter than the whole run", 0 < steps < sound, f"{steps} of {sound}")
+        failed = steps_of(simulate("--seed", seed, "--form", form, "--bug", bug))
+        results.expect(f"{bug}: the prefix is shortened", steps < failed if late else steps <= failed, f"{steps} of {failed}")
+
+
+def check_ended_process(results):
+    """A process that ends is a failing seed like any other, though nobody can tell the step."""
+    ended = lambda done: done.returncode == -signal.SIGABRT  # noqa: E731
+    for form, step in (("embedded", 37), ("distributed", 700)):
+        what = f"a process that ends ({form})"
+        arguments = ("--form", form, "--seeds", "5..8", "--jobs", "1", "--abort-at", str(step))
+        steps, again = explained(results, what, *arguments)
+        results.expect(f"{what}: at which step is found", steps == step, f"{steps} instead of {step}")
+        printed = simulate(*arguments).stdout
+        results.expect(f"{what}: it is told as that", "seed 5: the process ended: by signal 6" in printed, printed[-2000:])
+        if again:
+            check_shortest(results, what, steps, again, ended)
+
+
+def check_weak_runs(results):
+    """A run with too few faults fails, and no prefix of it; so do runs in which something never occurred."""
+    for form in ("embedded", "distributed"):
+        weak = simulate("--form", form, "--seeds", "5..6", "--jobs", "1", "--least-faults", "1000000")
+        again = re.search(r"^all of it: quipu-sim (--seed .*)$", weak.stdout, re.MULTILINE)
+        results.expect(f"a run with too few faults fails ({form})", weak.returncode == 1 and again
+                       and re.search(r"^seed 5: the run is too weak: \d+ events and \d+ faults$", weak.stdout, re.MULTILINE)
+                       and "it fails as a whole" in weak.stdout, weak.stdout[-2000:])
+        replay = simulate(*again[1].split()) if again else None
+        results.expect(f"its line replays it ({form})", replay and replay.returncode == 1
+                       and "VIOLATION the run is too weak" in replay.stdout, again and again[1])
+        few = simulate("--form", form, "--seeds", "5..6", "--all-in", "2")
+        for line in ("never occurred: .+", "never passed: mark .+", f"the place of the bug .+ is never passed in the {form} form"):
+            results.expect(f"two seeds of the {form} form fail: {line}", few.returncode == 1
+                           and re.search(f"^{line}$", few.stdout, re.MULTILINE), few.stdout[-2000:])
+        results.expect(f"the last line is the sum all the same ({form})", SUM.fullmatch(few.stdout.splitlines()[-1]))
+
+
+def check_sessions(results):
+    """Reads of one client that go back are seen by themselves: no other check knows what a client was shown."""
+    for seed in range(1, SEEDS_OF_A_PHRASE + 1):
+        done = simulate("--seed", str(seed), "--form", "distributed", "--bug", SESSION_BUG)
+        if re.search(r"^VIOLATION .* to a client that had been shown \d+: ", done.stdout, re.MULTILINE):
+            return results.expect("a client that is shown less than before is seen", True)
+    results.expect("a client that is shown less than before is seen", False, f"in {SEEDS_OF_A_PHRASE} seeds of {SESSION_BUG}")
 
 
 def check_usage(results):
     for arguments in (["--seeds", "9..1"], ["--seeds", "x"], ["--minutes", "0"], ["--bug", "none-such"], ["--nonsense"],
-                      ["--form", "third"]):
+                      ["--form", "third"], ["--all-in", "0"], ["--least-faults", "few"]):
         done = simulate(*arguments)
         results.expect(f"{arguments} is a usage error", done.returncode == 2 and (done.stderr or done.stdout))
     results.expect("--help says what it is", simulate("--help").returncode == 0)
@@ -204,6 +281,9 @@ def main():
     check_usage(results)
     check_repeats(results)
     check_failing_seed(results)
+    check_ended_process(results)
+    check_weak_runs(results)
+    check_sessions(results)
     check_shipped(results)
     check_found(results)
     check_seeds(results, "embedded", arguments.seeds)
