@@ -61,6 +61,7 @@ std::string_view name_of(Fault fault) {
       "cache evicts",
       "cache drops a command",
       "cache drops a reply",
+      "cache stalls",
       "client moves",
       "log grown",
       "growth ends on its way",

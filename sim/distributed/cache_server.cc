@@ -1,6 +1,7 @@
 #include "sim/distributed/cache_server.h"
 
 #include <iterator>
+#include <utility>
 
 namespace quipu::sim {
 
@@ -30,6 +31,22 @@ void SimCacheServer::note_evictions() {
 void SimCacheServer::lose() {
   trace_.fault(Fault::kCacheLost);
   make();
+}
+
+void SimCacheServer::stall(TimeMs steady) {
+  stalled_until_ = steady + static_cast<TimeMs>(random_.between(kStallMsMin, kStallMsMax));
+  held_ = false;
+}
+
+void SimCacheServer::tick(TimeMs steady, TimeMs wall) {
+  now_ = steady;
+  kept_->tick(wall);
+}
+
+/// A stall in which nobody waits for a reply is none.
+void SimCacheServer::note_held() {
+  if (std::exchange(held_, true)) return;
+  trace_.fault(Fault::kCacheStalls, "for " + std::to_string(stalled_until_ - now_) + " ms more");
 }
 
 void SimCacheServer::shows(const CacheGet& get, const CacheAnswer& answer) {
@@ -114,6 +131,8 @@ void SimCache::move() {
 }
 
 void SimCache::take_answers(std::vector<CacheAnswer>& out) {
+  if (answers_.empty()) return;
+  if (server_.holds_replies()) return server_.note_held();
   std::ranges::move(answers_, std::back_inserter(out));
   answers_.clear();
 }

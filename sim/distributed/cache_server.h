@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -30,12 +31,19 @@ class SimCacheServer {
 
   /// Everything that it has is gone.
   void lose();
-  void tick(TimeMs now) { kept_->tick(now); }
+  /// Replies of the time from now on wait for up to kStallMsMax.
+  void stall(TimeMs steady);
+  /// `steady`: the time, which only rises; `wall`: that of day.
+  void tick(TimeMs steady, TimeMs wall);
   /// The store has forgotten something: what is read there may be older than what was shown before.
   void distrust_store() { trust_store_ = false; }
 
  private:
   friend class SimCache;
+  static constexpr std::uint64_t kStallMsMin = 50;
+  static constexpr std::uint64_t kStallMsMax = 2'000;
+  bool holds_replies() const { return faulty && now_ < stalled_until_; }
+  void note_held();
   static std::string name_of(const CounterKey& key) { return key.space + "/" + key.counter; }
   void make();
   void note_evictions();
@@ -50,11 +58,14 @@ class SimCacheServer {
   std::map<std::string, std::uint64_t> leases_;  // By counter, the newest.
   std::uint64_t lease_ = 0;
   bool trust_store_ = true;
+  TimeMs now_ = 0;
+  TimeMs stalled_until_ = 0;
+  bool held_ = false;  // A reply, in the stall that is or was last.
   std::map<std::string, std::map<ShardId, std::pair<Epoch, Offset>>> shown_;  // By counter, the newest.
 };
 
 /// One process's connection to it: requests in their order, some time later; a command or its reply may be dropped, and
-/// then a get is answered as a miss.
+/// then a get is answered as a miss. In a stall replies come when it is over.
 class SimCache final : public TotalsCache {
  public:
   explicit SimCache(SimCacheServer& server) : server_(server) {}

@@ -107,7 +107,7 @@ void DistributedWorld::pass_time(TimeMs ms) {
   trace_.at(steps_, around_.steady);
   SimCassandraSession::set_time(around_.steady, wall() * 1'000);
   cassandra_.tick(around_.steady);
-  cache_.tick(wall());
+  cache_.tick(around_.steady, wall());
   callers_.at(wall());
   topic_.now = around_.steady;
   if (cassandra_.forgot()) {
@@ -153,6 +153,7 @@ void DistributedWorld::try_faults() {
     topic_.go_away(partition, away_ms());
   }
   if (random_.one_in(rates.cache_lost)) cache_.lose();
+  if (random_.one_in(rates.cache_stalls)) cache_.stall(around_.steady);
   break_replicas();
   jump_clocks();
   if (strong() && random_.one_in(rates.log_damaged)) damage_log();

@@ -29,6 +29,7 @@ DistributedRates draw_faults(Random& random) {
   rates.replica_fails = draw_rate(random, 100, 1'500);
   rates.replica_parts = draw_rate(random, 100, 1'500);
   rates.cache_lost = draw_rate(random, 200, 2'000);
+  rates.cache_stalls = draw_rate(random, 200, 2'000);
   rates.clock_back = draw_rate(random, 200, 2'000);
   rates.clock_forward = draw_rate(random, 200, 2'000);
   rates.log_damaged = random.one_in(8) ? random.between(200, 1'000) : 0;

@@ -28,6 +28,7 @@ struct DistributedRates {
   Rate replica_fails = 0;
   Rate replica_parts = 0;
   Rate cache_lost = 0;
+  Rate cache_stalls = 0;
   Rate clock_back = 0;
   Rate clock_forward = 0;
   Rate log_damaged = 0;    ///< What must never happen to a log: the run ends with it.
