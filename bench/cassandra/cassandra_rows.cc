@@ -132,7 +132,8 @@ class Textbook {
     run("CREATE KEYSPACE " + keyspace +
         " WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}");
     run("CREATE TABLE " + keyspace + ".counters (video blob PRIMARY KEY, views counter)");
-    update_ = got(session_->prepare("UPDATE " + keyspace + ".counters SET views = views + ? WHERE video = ?", {.repeatable = false}));
+    update_ = got(session_->prepare("UPDATE " + keyspace + ".counters SET views = views + ? WHERE video = ?",
+                                    {.repeatable = false}));
   }
 
   /// UPDATEs a second over a round.

@@ -57,12 +57,13 @@ void CassandraHealth::observe(const std::vector<CassandraNodeAnswer>& answers, c
 }
 
 void CassandraHealth::settle(std::function<void(Result<void>)> then) {
-  requests_.after(options_.sync_wait_ms, [this, then = std::move(then)](const CassandraAnswer&) {
+  // Another check may have been told of what happens meanwhile.
+  requests_.after(options_.sync_wait_ms, [this, forgot = forgot_, then = std::move(then)](const CassandraAnswer&) {
     requests_.submit(statements_.put_probe, probe_values(options_.timestamp_base), 1,
-                     [this, then](const CassandraAnswer& answer) {
+                     [this, forgot, then](const CassandraAnswer& answer) {
                        if (auto result = answer.result(); !result) return then(std::move(result));
-                       check([then](bool sound) {
-                         if (sound) return then({});
+                       check([this, forgot, then](bool sound) {
+                         if (sound && forgot_ == forgot) return then({});
                          then(std::unexpected(forgotten()));
                        });
                      });

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace quipu {
 namespace {
@@ -45,6 +46,7 @@ void CassandraMarks::plan_chains(Plan& plan, PartitionId id, const Partition& kn
 }
 
 CassandraMarks::Plan CassandraMarks::plan(const StoreWrite& write) {
+  QUIPU_CHECK(!doubted_ || (write.sources.empty() && write.watermarks.empty()));
   Plan plan;
   std::map<PartitionId, const Watermark*> marks;
   for (const Watermark& mark : write.watermarks) marks[mark.partition] = &mark;
@@ -149,6 +151,19 @@ Offset CassandraMarks::durable(PartitionId partition) const {
 void CassandraMarks::load_durable(PartitionId partition, const CassandraMark& mark) {
   CassandraMark& known = partitions_[partition].durable;
   if (mark.offset >= known.offset) known = mark;
+}
+
+void CassandraMarks::doubt() {
+  if (QUIPU_PLANTED("own-marks-trusted")) return;
+  doubted_ = true;
+  for (auto& [id, known] : partitions_) {
+    // Versions that were given stay given: what was forgotten at a quorum may be at one node still.
+    auto given = std::move(known.given);
+    known = Partition{};
+    known.given = std::move(given);
+  }
+  // The durable marks that name the successors may be gone.
+  superseded_.clear();
 }
 
 bool CassandraMarks::is_news(PartitionId partition, const CassandraMark& mark) const {

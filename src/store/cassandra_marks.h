@@ -26,6 +26,8 @@ namespace quipu {
 /// and one that loses against a newer one leaves buckets that nobody names. Nodes whose power fails one after another
 /// may keep a mark and forget a bucket that it names: then the durable one holds. Buckets are dropped when a durable
 /// mark names their successors, and those are old enough that no reader or earlier owner can still go by an older mark.
+/// What was written here may be forgotten as well, by all nodes at once where their power fails: after `doubt` nothing
+/// is known until it is read again, and nothing is written that would name a bucket from before.
 class CassandraMarks {
  public:
   enum class Kind : std::int32_t { kChains = 0, kSources = 1 };
@@ -71,6 +73,13 @@ class CassandraMarks {
   /// The store has this durable mark.
   void load_durable(PartitionId partition, const CassandraMark& mark);
 
+  /// The store may have forgotten what it acknowledged: marks, durable ones, buckets.
+  void doubt();
+  /// What the store has was read, all of it.
+  void read_all() { doubted_ = false; }
+  /// Nothing may be planned for sources and watermarks: what is in the store was not read since `doubt`.
+  bool doubted() const { return doubted_; }
+
   /// Whether what the store has for a partition is news: its owner was another one meanwhile.
   bool is_news(PartitionId partition, const CassandraMark& mark) const;
   /// Takes over what the store has.
@@ -113,6 +122,7 @@ class CassandraMarks {
   const std::int64_t timestamp_base_;
   std::map<PartitionId, Partition> partitions_;
   std::deque<Superseded> superseded_;
+  bool doubted_ = false;
 };
 
 }  // namespace quipu

@@ -241,12 +241,16 @@ Result<void> refresh_marks(CassandraSession& session, const CassandraStatements&
       if (!*loaded) broken.newest[partition] = mark;
     }
     // Where a bucket was gone, its owner may have written a newer mark meanwhile.
-    if (broken.newest.empty()) return {};
+    if (broken.newest.empty()) {
+      marks.read_all();
+      return {};
+    }
     broken.durable = std::move(found->durable);
   }
   for (const auto& [partition, mark] : broken.newest) {
     if (auto gone = go_by_durable(session, statements, partition, broken.durable[partition], marks); !gone) return gone;
   }
+  marks.read_all();
   return {};
 }
 

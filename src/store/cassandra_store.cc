@@ -46,7 +46,10 @@ Result<void> CassandraStore::State::start() {
   health.limit_ms = connection.request_ms;
   health.sync_wait_ms = sync_wait_ms_;
   health.timestamp_base = options_.timestamp_base;
-  health.on_forgot = [this] { tasks_.forgot(); };
+  health.on_forgot = [this] {
+    tasks_.forgot();
+    if (marks_) marks_->doubt();
+  };
   health.on_check = [this] { drop_obsolete(); };
   health_ = std::make_unique<CassandraHealth>(*requests_, statements_, std::move(health));
   if (auto watching = health_->start(); !watching) return watching;
@@ -213,6 +216,7 @@ void CassandraStore::State::step_scan(const CassandraTaskPtr& task) {
 }
 
 void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
+  if (task->overtaken || marks_->doubted()) return tasks_.finish_base(task, std::unexpected(forgotten()));
   auto& [partition, base] = std::get<CassandraBaseTask>(task->what);
   const auto sure = written().contains(partition) ? marks_->durable(partition) : Offset{kOffsetMax};
   bases_->write(

@@ -81,9 +81,10 @@ class CassandraStore::State {
   struct Settled {
     CassandraMarks::Durable marks;
     std::map<PartitionId, Offset> offsets;
+    std::uint64_t forgot = 0;  ///< How often the store may have forgotten by then.
   };
-  Settled settling() const { return {marks_->plan_durable(), written()}; }
-  /// Makes them the ones that hold whatever nodes forget.
+  Settled settling() const { return {marks_->plan_durable(), written(), health_->forgot()}; }
+  /// Makes them the ones that hold whatever nodes forget. Refused where a node may have forgotten meanwhile.
   void put_durable(const std::shared_ptr<Settled>& settled, const std::function<void(Result<void>)>& then);
   /// The same; waits.
   Result<void> put_durable_now(const Settled& settled);

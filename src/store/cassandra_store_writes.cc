@@ -124,7 +124,9 @@ void CassandraStore::State::write_marks(const CassandraTaskPtr& task) {
     return tasks_.finish(task, busy("a write before this one failed, or a node of Cassandra started again", kRetryMs));
   }
   health_->check([this, task](bool sound) {
-    if (!sound || task->overtaken) {
+    const auto& write = std::get<StoreWrite>(task->what);
+    const bool blind = marks_->doubted() && !(write.sources.empty() && write.watermarks.empty());
+    if (!sound || task->overtaken || blind) {
       return tasks_.finish(task, std::unexpected(forgotten()));
     }
     put_buckets(task);
@@ -147,6 +149,7 @@ void CassandraStore::State::put_marks(const CassandraTaskPtr& task) {
   requests_->submit(statements_.put_mark, task->plan.marks, options_.connection.requests_in_flight,
                     [this, task](const CassandraAnswer& answer) {
                       if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
+                      if (task->overtaken) return tasks_.finish(task, std::unexpected(forgotten()));
                       marked(task);
                     });
 }
@@ -164,9 +167,11 @@ void CassandraStore::State::marked(const CassandraTaskPtr& task) {
 void CassandraStore::State::put_durable(const std::shared_ptr<Settled>& settled,
                                         const std::function<void(Result<void>)>& then) {
   const auto committed = [this, settled, then, generation = marks_->generation()](Result<void> put) {
+    if (put && settled->forgot != health_->forgot()) put = std::unexpected(forgotten());
     if (put && marks_->generation() == generation) believe(*settled);
     then(std::move(put));
   };
+  if (settled->forgot != health_->forgot()) return then(std::unexpected(forgotten()));
   if (settled->marks.values.executions() == 0) return committed({});
   requests_->submit(statements_.put_mark, settled->marks.values, options_.connection.requests_in_flight,
                     [committed](const CassandraAnswer& answer) { committed(answer.result()); });

@@ -213,6 +213,38 @@ TEST(CassandraMarks, OnlyNewsIsLoadedAndGoesOnFromThere) {
   EXPECT_TRUE(marks.is_news(kPartition, {Offset{40}, {40 << kVersionBits}, {}}));
 }
 
+// All nodes lost their power: what was acknowledged last is gone, and what is known of it here would name it.
+TEST(CassandraMarks, WhatMayBeForgottenIsNotKnownUntilItIsReadAgain) {
+  CassandraMarks marks(Generation{1}, kBase);
+  Tables tables;
+  const auto put = [&](const StoreWrite& write) {
+    auto plan = marks.plan(write);
+    tables.apply(plan);
+    marks.commit(std::move(plan));
+  };
+  put(write_of(10, "ten", {source(1, 5, 9)}));
+  const auto kept = tables;
+  put(write_of(20, "twenty", {source(1, 6, 15), source(2, 1, 16)}));
+  marks.commit_durable(marks.plan_durable(), 0);
+  tables.buckets = kept.buckets;
+  marks.doubt();
+  EXPECT_TRUE(marks.doubted());
+  EXPECT_THAT(marks.watermarks(), IsEmpty());
+  EXPECT_THAT(marks.sources(), IsEmpty());
+  EXPECT_EQ(marks.durable(kPartition), kNoOffset);
+  EXPECT_EQ(marks.plan_durable().values.executions(), 0u);
+  EXPECT_EQ(marks.take_obsolete(1'000, 10).executions(), 0u);
+
+  ASSERT_TRUE(marks.is_news(kPartition, kept.mark)) << "also where it is older than what was known";
+  marks.load(kPartition, kept.mark, {"ten"}, {source(1, 5, 9)});
+  marks.read_all();
+  EXPECT_FALSE(marks.doubted());
+  put(write_of(20, "twenty", {source(1, 6, 15), source(2, 1, 16)}));
+  EXPECT_EQ(tables.buckets_of_last, 3u) << "nothing that was forgotten is taken for written";
+  EXPECT_EQ(tables.mark.sources[1], (20 << kVersionBits) + 1) << "one node may have the first of that version still";
+  EXPECT_EQ(marks.plan_durable().values.executions(), 1u);
+}
+
 class CassandraMarksDurable : public testing::Test {
  protected:
   void put(const StoreWrite& write) { marks_.commit(marks_.plan(write)); }
