@@ -66,11 +66,11 @@ enum class Fault : std::uint8_t {
   kCacheLost,          ///< The cache loses everything.
   kCacheEvicts,        ///< The cache has no room for all, and what was asked for longest ago goes.
   kCacheDropsCommand,  ///< A command does not reach the cache.
-  kCacheDropsReply,   ///< The cache did what it was told, and its reply is lost.
-  kCacheStalls,       ///< The cache did what it was told, and replies come much later.
-  kClientMoves,       ///< A client goes on at another node.
-  kLogGrown,          ///< An operator adds partitions that are to take events.
-  kGrowthEnds,        ///< The operator's process ends on the way.
+  kCacheDropsReply,    ///< The cache did what it was told, and its reply is lost.
+  kCacheStalls,        ///< The cache did what it was told, and replies come much later.
+  kClientMoves,        ///< A client goes on at another node.
+  kLogGrown,           ///< An operator adds partitions that are to take events.
+  kGrowthEnds,         ///< The operator's process ends on the way.
 };
 inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kGrowthEnds) + 1;
 

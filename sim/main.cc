@@ -90,7 +90,8 @@ bool enough(const Sum& sum, Form form, std::uint64_t all_in) {
   return sum.seeds_of[static_cast<std::size_t>(form)] >= (all_in > 0 ? all_in : as_drawn_up);
 }
 
-/// Whether each planted bug is looked for in the forms in which its place is passed, and in no other; names what is not.
+/// Whether each planted bug is looked for in the forms in which its place is passed, and in no other; names what is
+/// not.
 bool bugs_have_their_forms(const Sum& sum, std::uint64_t all_in) {
   bool all = true;
   for (const Form form : {Form::kEmbedded, Form::kDistributed}) {
@@ -217,13 +218,16 @@ int run(int argc, char** argv) {
   app.add_flag("--counts", arguments.list,
                "Print how often each fault and each mark occurred, and the fewest of a seed");
   app.add_flag("--brief", arguments.brief, "Do not look for the shortest prefix of a failing seed");
-  app.add_option("--least-faults", arguments.least_faults, "A run with fewer faults is too weak, which is a violation; 20 if not given");
-  app.add_option("--all-in", arguments.all_in,
-                 "In so many seeds of a form every kind of fault and every mark must occur; 500 of the embedded form and "
-                 "300 of the distributed one if not given")
+  app.add_option("--least-faults", arguments.least_faults,
+                 "A run with fewer faults is too weak, which is a violation; 20 if not given");
+  app.add_option(
+         "--all-in", arguments.all_in,
+         "In so many seeds of a form every kind of fault and every mark must occur; 500 of the embedded form and "
+         "300 of the distributed one if not given")
       ->check(CLI::PositiveNumber);
   // The process ends where the product finds itself wrong: this shows what becomes of that.
-  if (!planted_bugs().empty()) app.add_option("--abort-at", abort_at, "Have the process of each run abort in this step");
+  if (!planted_bugs().empty())
+    app.add_option("--abort-at", abort_at, "Have the process of each run abort in this step");
   app.add_option("--bug", arguments.bug, "Plant a bug, in a build that has them; --bug help lists them");
   app.footer(
       "A seed that fails is printed with the shortest prefix of its steps that still fails, and the end of its trace.\n"

@@ -40,8 +40,8 @@ struct RunSpan {
   std::uint64_t last = 1;  ///< Included.
   std::int64_t seconds_max = INT64_MAX;
   unsigned jobs = 1;
-  std::string bug;    ///< Planted in all runs; empty: none.
-  FormChoice form{};  ///< What is simulated.
+  std::string bug;                        ///< Planted in all runs; empty: none.
+  FormChoice form{};                      ///< What is simulated.
   std::uint64_t faults_min = kFaultsMin;  ///< Of each run.
 };
 

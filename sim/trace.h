@@ -16,8 +16,8 @@ namespace quipu::sim {
 /// bugs alone, before a run begins.
 inline std::uint64_t abort_at = 0;
 
-/// What happens in a run, line by line: printed where asked for, and always as a hash, by which two runs are known to be
-/// the same. Also counts the faults that bit, and keeps the first thing that must not be.
+/// What happens in a run, line by line: printed where asked for, and always as a hash, by which two runs are known to
+/// be the same. Also counts the faults that bit, and keeps the first thing that must not be.
 class Trace {
  public:
   /// `out`: where each line goes at once, so that it is there when the process aborts; null for nowhere.
