@@ -14,9 +14,6 @@ constexpr std::uint64_t kDamageStepsMax = 10'000;
 constexpr std::uint64_t kStepsBeforeAnew = 500;
 constexpr std::uint64_t kStepsAfterAdoption = 800;
 constexpr std::uint32_t kGenerationsMax = 3;
-/// How far a clock is from the others at most. Marks of what was flushed are ordered by it: those of one that is ahead
-/// stay for so long.
-constexpr std::uint64_t kClockMs = 3'000;
 /// A partition of the log is away for longer than the shorter of the times after which a node gives up.
 constexpr std::uint64_t kAwayMs = 5'000;
 constexpr std::uint64_t kAwayBeyondMs = 800;
@@ -39,8 +36,8 @@ DistributedWorld::DistributedWorld(std::uint64_t seed, std::FILE* trace)
       workers_(settings_.workers) {
   SimCassandraSession::use(&cassandra_, &random_, &trace_);
   operator_.open = settings_.partitions;
-  const auto ahead = random_.below(kClockMs);
-  operator_.clock_ahead = ahead < kClockMs / 2 ? 0 : static_cast<TimeMs>(ahead);
+  const auto ahead = random_.below(settings_.clock_ms);
+  operator_.clock_ahead = ahead < settings_.clock_ms / 2 ? 0 : static_cast<TimeMs>(ahead);
   topic_.appended = [this](PartitionId partition, Offset offset, ByteView record) {
     trace_.line("record at " + std::to_string(partition.value) + ":" + std::to_string(offset.value) + ", " +
                 std::to_string(record.size()) + " bytes");
@@ -175,10 +172,13 @@ void DistributedWorld::break_replicas() {
   const bool first = cassandra_.up() == SimCassandra::kNodes;
   if (cassandra_.is_up(node) && random_.one_in(rates.replica_fails) && (first || random_.one_in(4))) {
     cassandra_.fail(node);
+    for (std::size_t other = 0; other < SimCassandra::kNodes; ++other) {
+      if (cassandra_.is_up(other) && random_.one_in(rates.power_shared)) cassandra_.fail(other);
+    }
   } else if (cassandra_.is_up(node) && random_.one_in(rates.replica_parts) && (first || random_.one_in(4))) {
     trace_.fault(Fault::kReplicaDown, "node " + std::to_string(node));
     cassandra_.part(node);
-  } else if (!cassandra_.is_up(node) && random_.one_in(60)) {
+  } else if (!cassandra_.is_up(node) && random_.one_in(rates.replica_back)) {
     trace_.line("node " + std::to_string(node) + " of the store is there again");
     cassandra_.join(node);
   }
@@ -190,12 +190,12 @@ void DistributedWorld::jump_clocks() {
                                   : workers_[random_.below(workers_.size())].clock_ahead;
   if (random_.one_in(rates.clock_back)) {
     trace_.fault(Fault::kClockBack);
-    ahead = -static_cast<TimeMs>(random_.below(kClockMs));
+    ahead = -static_cast<TimeMs>(random_.below(settings_.clock_ms));
     callers_.distrust_ages();
   }
   if (random_.one_in(rates.clock_forward)) {
     trace_.fault(Fault::kClockForward);
-    ahead = static_cast<TimeMs>(random_.below(kClockMs));
+    ahead = static_cast<TimeMs>(random_.below(settings_.clock_ms));
     callers_.distrust_ages();
   }
 }

@@ -93,6 +93,19 @@ void draw_worker(Random& random, WorkerOptions& worker) {
   worker.base_log_bytes = random.pick<std::size_t>({500, std::size_t{1} << 30});
 }
 
+/// Nodes of the store that lose their power together, and sync rarely, while some lack what others have: what was
+/// acknowledged is then nowhere, but where a node has synced it.
+void draw_power_losses(Random& random, DistributedSettings& settings) {
+  settings.sync_ms = random.pick<std::int64_t>({200, 500});
+  settings.worker.flush_interval_ms = random.pick<std::int64_t>({1, 30});
+  settings.faults.replica_fails = random.between(30, 200);
+  settings.faults.power_shared = random.between(1, 3);
+  // Back before anybody has asked how they are.
+  settings.faults.replica_back = random.pick<Rate>({3, 60});
+  if (random.one_in(2)) settings.worker.table_bytes_max = 300;
+  settings.faults.write_missed = random.between(3, 10);
+}
+
 }  // namespace
 
 DistributedSettings draw_distributed_settings(Random& random) {
@@ -113,7 +126,6 @@ DistributedSettings draw_distributed_settings(Random& random) {
   draw_worker(random, settings.worker);
   settings.node.secret = settings.worker.secret = settings.node.reader.secret = {random.next(), random.next()};
   settings.node.id_partitions = static_cast<std::uint16_t>(random.between(1, settings.partitions));
-  settings.worker.commit_delay_ms = settings.sync_ms + 2 * settings.step_ms;
   settings.faults = draw_faults(random);
   // Copies of frames then come so late that a node has begun many boots since: what is in them is told by ids alone,
   // and so few would not be known any more.
@@ -126,11 +138,14 @@ DistributedSettings draw_distributed_settings(Random& random) {
     settings.node.producer.frames_in_flight_max = random.pick<std::size_t>({1, 2, 3});
     settings.source_batches = 2;
   }
+  settings.clock_ms = random.pick<std::uint64_t>({3'000, 3'600'000, 31'536'000'000});
   settings.faults.adoption_ends = draw_rate(random, 5, 60);
   if (random.one_in(8)) {
     settings.faults.topic_anew = random.between(200, 1'500);
     settings.faults.log_damaged = 0;
   }
+  if (random.one_in(4)) draw_power_losses(random, settings);
+  settings.worker.commit_delay_ms = settings.sync_ms + 2 * settings.step_ms;
   return settings;
 }
 
@@ -158,6 +173,7 @@ std::string DistributedSettings::text() const {
   add("local ms", node.reader.local_ms);
   add("cache", cache ? 1 : 0);
   add("step ms", step_ms);
+  add("clocks ms", clock_ms);
   return out;
 }
 

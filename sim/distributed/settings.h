@@ -26,6 +26,8 @@ struct DistributedRates {
   Rate log_grown = 0;
   Rate growth_ends = 0;  // Of the steps in which one is under way.
   Rate replica_fails = 0;
+  Rate power_shared = 0;  // Of the replicas that fail, how many take each other one with them.
+  Rate replica_back = 60;  // One that is away.
   Rate replica_parts = 0;
   Rate cache_lost = 0;
   Rate cache_stalls = 0;
@@ -66,6 +68,7 @@ struct DistributedSettings {
   std::size_t counters = 1;
   std::int64_t step_ms = 0;         ///< A step is up to so much later than the one before.
   std::int64_t sync_ms = 0;         ///< A store's node syncs what it acknowledged within this.
+  std::uint64_t clock_ms = 0;       ///< How far a clock is from the others at most.
   std::uint32_t node_check_ms = 0;  ///< How often its nodes are asked whether they have started again.
   bool cache = false;               ///< There is one.
   Rate source_batches = 4;          ///< Of the requests, how many are of a source.
