@@ -94,6 +94,8 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"store-start-ignored", "a worker goes on where the store may have forgotten rows", kDistributed},
     {"own-marks-trusted", "of marks that the store may have forgotten what was written here counts as there",
      kDistributed},
+    {"rows-written-unchecked", "rows go to the store though it may have forgotten what was loaded for them",
+     kDistributed},
     {"resent-frame-counted", "a frame that stood in the log before counts again", kDistributed},
     {"resent-out-of-order", "frames that are sent again go to the log in the wrong order", kDistributed},
     {"first-touch-trusts-cache", "a worker takes the row of a counter from the cache where that has one", kDistributed},

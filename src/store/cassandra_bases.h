@@ -17,7 +17,7 @@
 namespace quipu {
 
 /// The bases of one generation: their windows in chunks, and a list for each partition that names two: the newest, and
-/// one before it, which is at or below the durable mark once the partition has one.
+/// one before it, which is at or below the durable mark once that is on disk.
 ///
 ///   chunks ─► the list ─► the time until both are on disk ─► the chunks of bases that left the list are dropped
 ///
@@ -35,7 +35,7 @@ class CassandraBases {
 
   /// Makes a base and calls `then` when it is durable. kRefused: the partition has a newer one, by another worker that
   /// owns it. `timestamp` gives a number that nobody else gives, and that rises with each call. `sure` is
-  /// the durable mark: a base is dropped only where the next is at or below it.
+  /// a durable mark that is on disk: a base is dropped only where the next is at or below it.
   void write(PartitionId partition, Base base, Offset sure, const std::function<std::int64_t()>& timestamp,
              std::function<void(Result<void>)> then);
 

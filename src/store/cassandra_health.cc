@@ -34,26 +34,36 @@ void CassandraHealth::watch() {
 }
 
 void CassandraHealth::check(std::function<void(bool)> then) {
-  requests_.ask_nodes(
-      kNodeGenerationCql, options_.limit_ms, [this, then = std::move(then)](const CassandraAnswer& answer) {
-        const auto answers = read_node_answers(answer);
-        if (!answers) return then(false);
-        if (!nodes_.misses_one(*answers)) return observe(*answers, then);
-        requests_.ask_nodes(kNodeGenerationCql, options_.limit_ms, [this, then](const CassandraAnswer& second) {
-          const auto again = read_node_answers(second);
-          if (!again) return then(false);
-          observe(*again, then);
-        });
-      });
+  waiting_.push_back(std::move(then));
+  if (asking_.empty()) ask();
 }
 
-void CassandraHealth::observe(const std::vector<CassandraNodeAnswer>& answers, const std::function<void(bool)>& then) {
+void CassandraHealth::ask() {
+  asking_ = std::exchange(waiting_, {});
+  requests_.ask_nodes(kNodeGenerationCql, options_.limit_ms, [this](const CassandraAnswer& answer) {
+    const auto answers = read_node_answers(answer);
+    if (!answers) return asked(false);
+    if (!nodes_.misses_one(*answers)) return observe(*answers);
+    requests_.ask_nodes(kNodeGenerationCql, options_.limit_ms, [this](const CassandraAnswer& second) {
+      const auto again = read_node_answers(second);
+      if (!again) return asked(false);
+      observe(*again);
+    });
+  });
+}
+
+void CassandraHealth::asked(bool sound) {
+  for (const auto& then : std::exchange(asking_, {})) then(sound);
+  if (!waiting_.empty() && asking_.empty()) ask();
+}
+
+void CassandraHealth::observe(const std::vector<CassandraNodeAnswer>& answers) {
   const bool forgot = nodes_.observe(answers);
   if (forgot) {
     ++forgot_;
     options_.on_forgot();
   }
-  then(!forgot);
+  asked(!forgot);
 }
 
 void CassandraHealth::settle(std::function<void(Result<void>)> then) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "base/result.h"
 #include "store/cassandra_nodes.h"
@@ -30,7 +31,8 @@ class CassandraHealth {
   /// Notes which nodes there are, and asks them again every `check_ms`. Waits for the first answers.
   Result<void> start();
 
-  /// Calls `then` with whether no node has gone down or started anew since it was last asked.
+  /// Asks all nodes, from now on, and calls `then` with whether none has gone down or started anew since it was last
+  /// asked. Calls while one is under way share the next.
   void check(std::function<void(bool)> then);
   /// Calls `then` with success when everything that was acknowledged up to now is surely on the nodes' disks.
   void settle(std::function<void(Result<void>)> then);
@@ -41,7 +43,9 @@ class CassandraHealth {
   std::uint64_t forgot() const { return forgot_; }
 
  private:
-  void observe(const std::vector<CassandraNodeAnswer>& answers, const std::function<void(bool)>& then);
+  void ask();
+  void observe(const std::vector<CassandraNodeAnswer>& answers);
+  void asked(bool sound);
   void watch();
 
   CassandraRequests& requests_;
@@ -49,6 +53,8 @@ class CassandraHealth {
   const Options options_;
   CassandraNodes nodes_;
   std::uint64_t forgot_ = 0;
+  std::vector<std::function<void(bool)>> asking_;   // Answered by the question that is under way.
+  std::vector<std::function<void(bool)>> waiting_;  // By the next.
 };
 
 /// Why a write that covers others, or a base, is not believed.

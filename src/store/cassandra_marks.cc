@@ -119,6 +119,7 @@ void CassandraMarks::commit(Plan plan) {
 CassandraMarks::Durable CassandraMarks::plan_durable() const {
   Durable durable;
   for (const auto& [id, known] : partitions_) {
+    durable.before_[id] = known.durable.offset;
     if (known.mark == known.durable || known.mark.offset < known.durable.offset) continue;
     durable.marks_[id] = known.mark;
     put_mark_row(durable.values, kDurableMarks + id.value, known.mark);
@@ -127,6 +128,10 @@ CassandraMarks::Durable CassandraMarks::plan_durable() const {
 }
 
 void CassandraMarks::commit_durable(const Durable& durable, TimeMs now) {
+  for (const auto& [id, offset] : durable.before_) {
+    Offset& sure = partitions_[id].sure;
+    sure = std::max(sure, offset);
+  }
   for (const auto& [id, mark] : durable.marks_) {
     CassandraMark& known = partitions_[id].durable;
     if (mark.offset < known.offset) continue;
@@ -146,6 +151,11 @@ void CassandraMarks::commit_durable(const Durable& durable, TimeMs now) {
 Offset CassandraMarks::durable(PartitionId partition) const {
   const auto known = partitions_.find(partition);
   return known == partitions_.end() ? kNoOffset : known->second.durable.offset;
+}
+
+Offset CassandraMarks::sure(PartitionId partition) const {
+  const auto known = partitions_.find(partition);
+  return known == partitions_.end() ? kNoOffset : known->second.sure;
 }
 
 void CassandraMarks::load_durable(PartitionId partition, const CassandraMark& mark) {

@@ -64,12 +64,15 @@ class CassandraMarks {
    private:
     friend class CassandraMarks;
     std::map<PartitionId, CassandraMark> marks_;
+    std::map<PartitionId, Offset> before_;  // The durable marks that were in the store by then.
   };
   Durable plan_durable() const;
-  /// They are in the store.
+  /// They are in the store, and what was there when they were planned is on disk.
   void commit_durable(const Durable& durable, TimeMs now);
   /// Of the durable mark that the store has, as far as is known here; kNoOffset: of none.
   Offset durable(PartitionId partition) const;
+  /// Of the durable mark that is on disk itself, whatever nodes forget: one before that, often.
+  Offset sure(PartitionId partition) const;
   /// The store has this durable mark.
   void load_durable(PartitionId partition, const CassandraMark& mark);
 
@@ -97,6 +100,7 @@ class CassandraMarks {
   struct Partition {
     CassandraMark mark;
     CassandraMark durable;  // As far as is known here.
+    Offset sure{};
     std::vector<std::string> chains;
     std::vector<std::map<Hash128, SourceRow>> sources;  // kSourceBuckets, or none.
     std::map<Offset, std::int64_t> given;               // The newest version at each offset that can still be written.

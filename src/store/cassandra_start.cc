@@ -75,29 +75,6 @@ Result<std::optional<std::vector<std::string>>> read_buckets(CassandraSession& s
   return contents;
 }
 
-struct FoundMarks {
-  std::map<PartitionId, CassandraMark> newest;
-  std::map<PartitionId, CassandraMark> durable;
-};
-
-Result<FoundMarks> read_marks(CassandraSession& session, const CassandraStatements& statements, Generation generation) {
-  const auto answer = session.call(statements.all_marks, generation_values(generation));
-  if (auto result = answer.result(); !result) return std::unexpected(result.error());
-  CassandraReader rows(answer.rows());
-  FoundMarks found;
-  for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
-    const auto number = rows.take_int();
-    auto mark = read_mark(rows.take_bytes());
-    if (!rows.ok() || number < 0 || number >= 2 * kDurableMarks) {
-      return failure(Code::kDamaged, "a row of marks that is none");
-    }
-    if (!mark) return std::unexpected(mark.error());
-    auto& marks = number < kDurableMarks ? found.newest : found.durable;
-    marks[PartitionId{static_cast<std::uint16_t>(number % kDurableMarks)}] = *std::move(mark);
-  }
-  return found;
-}
-
 /// Whether all buckets of the mark were there.
 Result<bool> load_mark(CassandraSession& session, const CassandraStatements& statements, PartitionId partition,
                        const CassandraMark& mark, CassandraMarks& marks) {
@@ -227,13 +204,30 @@ std::uint32_t sync_wait_of_nodes(CassandraSession& session, std::uint32_t limit_
   return period == 0 ? 0 : period + period / 2 + kSyncMarginMs;
 }
 
+Result<CassandraFoundMarks> read_found_marks(const CassandraAnswer& answer) {
+  if (auto result = answer.result(); !result) return std::unexpected(result.error());
+  CassandraReader rows(answer.rows());
+  CassandraFoundMarks found;
+  for (std::uint32_t at = 0; at < answer.row_count(); ++at) {
+    const auto number = rows.take_int();
+    auto mark = read_mark(rows.take_bytes());
+    if (!rows.ok() || number < 0 || number >= 2 * kDurableMarks) {
+      return failure(Code::kDamaged, "a row of marks that is none");
+    }
+    if (!mark) return std::unexpected(mark.error());
+    auto& marks = number < kDurableMarks ? found.newest : found.durable;
+    marks[PartitionId{static_cast<std::uint16_t>(number % kDurableMarks)}] = *std::move(mark);
+  }
+  return found;
+}
+
 Result<void> refresh_marks(CassandraSession& session, const CassandraStatements& statements, CassandraMarks& marks) {
-  FoundMarks broken;
+  CassandraFoundMarks broken;
   for (int attempt = 0; attempt < kMarkReadsMax; ++attempt) {
-    auto found = read_marks(session, statements, marks.generation());
+    auto found = read_found_marks(session.call(statements.all_marks, generation_values(marks.generation())));
     if (!found) return std::unexpected(found.error());
     for (const auto& [partition, mark] : found->durable) marks.load_durable(partition, mark);
-    broken = FoundMarks{};
+    broken = CassandraFoundMarks{};
     for (const auto& [partition, mark] : found->newest) {
       if (!marks.is_news(partition, mark)) continue;
       const auto loaded = load_mark(session, statements, partition, mark, marks);

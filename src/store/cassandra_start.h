@@ -33,6 +33,14 @@ CassandraValues probe_values(std::int64_t timestamp_base);
 /// later writes are acknowledged too.
 std::uint32_t sync_wait_of_nodes(CassandraSession& session, std::uint32_t limit_ms);
 
+/// The newest mark of each partition, and the durable one.
+struct CassandraFoundMarks {
+  std::map<PartitionId, CassandraMark> newest;
+  std::map<PartitionId, CassandraMark> durable;
+};
+/// Of an answer to all_marks.
+Result<CassandraFoundMarks> read_found_marks(const CassandraAnswer& answer);
+
 /// Reads the marks of the generation, and of those that are news all buckets.
 Result<void> refresh_marks(CassandraSession& session, const CassandraStatements& statements, CassandraMarks& marks);
 

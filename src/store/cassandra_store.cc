@@ -138,6 +138,7 @@ void CassandraStore::State::give_base(PartitionId partition, Base base, std::uin
 
 void CassandraStore::State::give(CassandraTask task, StoreCompletion::Kind kind, std::uint64_t token,
                                  std::size_t bytes) {
+  task.forgot = health_->forgot();
   tasks_.give(std::move(task), kind, token, bytes);
   if (tasks_.completed_any()) options_.wake();
 }
@@ -215,16 +216,39 @@ void CassandraStore::State::step_scan(const CassandraTaskPtr& task) {
   });
 }
 
+/// A base rests on durable marks: the one that is on disk says which older base may go, and the one that is written
+/// first is on disk when the base is. Another worker may have put the one that is there.
 void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
-  if (task->overtaken || marks_->doubted()) return tasks_.finish_base(task, std::unexpected(forgotten()));
+  requests_->submit(statements_.all_marks, generation_values(marks_->generation()), 1,
+                    [this, task](const CassandraAnswer& answer) {
+                      const auto found = read_found_marks(answer);
+                      if (!found) return tasks_.finish_base(task, std::unexpected(found.error()));
+                      if (task->overtaken || marks_->doubted())
+                        return tasks_.finish_base(task, std::unexpected(forgotten()));
+                      for (const auto& [partition, mark] : found->durable) marks_->load_durable(partition, mark);
+                      settle_durable(task);
+                    });
+}
+
+void CassandraStore::State::settle_durable(const CassandraTaskPtr& task) {
+  health_->settle([this, task, marks = std::make_shared<Settled>(settling())](Result<void> settled) {
+    if (!settled) return tasks_.finish_base(task, std::move(settled));
+    put_durable(marks, [this, task](Result<void> put) {
+      if (put && task->overtaken) put = std::unexpected(forgotten());
+      if (!put) return tasks_.finish_base(task, std::move(put));
+      write_base(task);
+    });
+  });
+}
+
+void CassandraStore::State::write_base(const CassandraTaskPtr& task) {
   auto& [partition, base] = std::get<CassandraBaseTask>(task->what);
-  const auto sure = written().contains(partition) ? marks_->durable(partition) : Offset{kOffsetMax};
+  const auto sure = written().contains(partition) ? marks_->sure(partition) : Offset{kOffsetMax};
   bases_->write(
       partition, std::move(base), sure, [this] { return timestamp(); },
-      [this, task, settled = std::make_shared<Settled>(settling())](Result<void> made) {
+      [this, task](Result<void> made) {
         if (made && task->overtaken) made = std::unexpected(forgotten());
-        if (!made) return tasks_.finish_base(task, std::move(made));
-        put_durable(settled, [this, task](Result<void> put) { tasks_.finish_base(task, std::move(put)); });
+        tasks_.finish_base(task, std::move(made));
       });
 }
 

@@ -62,7 +62,10 @@ struct CassandraStoreOptions {
 ///   before it has failed, and all nodes say that they have not started anew since. Delaying it until rows are surely
 ///   on disk (flush.commit_delay) is the owner's business.
 /// - When a node went down or has started again it completes kForgot with token 0, once for each time: the owner
-///   returns to its watermark. Watermarks that were given before are refused with kBusy.
+///   returns to its watermark. Rows and watermarks that were given before are refused with kBusy, and sources and
+///   watermarks also afterwards, until `watermarks` or `sources` has read what is there.
+/// - Rows are written when all nodes say, after they were given, that they have not started anew: a load that they rest
+///   on may have been answered by nodes that forgot.
 /// - Completions of writes, loads and scans in order, and a load sees all before it (CassandraTaskQueue).
 /// - `sync`, and a base, wait until what was written is on the nodes' disks: sync_wait_ms, and then an acknowledged
 ///   write and a look at the nodes. A base does not hold up what comes behind it.

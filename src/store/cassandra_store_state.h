@@ -61,6 +61,7 @@ class CassandraStore::State {
   bool exact() const { return options_.form == CassandraRowForm::kExact; }
   CassandraScan::ReadRow read_row() const { return exact() ? read_shard : read_counter_columns; }
   void begin(const CassandraTaskPtr& task, const StoreWrite& write);
+  void check_rows(const CassandraTaskPtr& task, const RowBatch& rows);
   void put_rows(const CassandraTaskPtr& task, const RowBatch& rows);
   void put_columns(const CassandraTaskPtr& task, const RowBatch& rows);
   void put_settings(const CassandraTaskPtr& task, const StoreWrite& write);
@@ -74,6 +75,8 @@ class CassandraStore::State {
   void finish_load(const CassandraTaskPtr& task, const CassandraAnswer& answer);
   void step_scan(const CassandraTaskPtr& task);
   void begin_base(const CassandraTaskPtr& task);
+  void settle_durable(const CassandraTaskPtr& task);
+  void write_base(const CassandraTaskPtr& task);
 
   void drop_obsolete();
   std::map<PartitionId, Offset> written() const;

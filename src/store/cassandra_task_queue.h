@@ -38,6 +38,7 @@ struct CassandraTask {
   std::size_t bytes = 0;
   Stage stage = Stage::kWaiting;
   std::size_t outstanding = 0;  ///< Of what a write has to be acknowledged.
+  std::uint64_t forgot = 0;     ///< How often the store may have forgotten when it was given.
   bool overtaken = false;       ///< By a failure before it, or a node's start: its marks may not be written.
   CassandraMarks::Plan plan;
 

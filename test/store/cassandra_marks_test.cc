@@ -272,6 +272,21 @@ TEST_F(CassandraMarksDurable, StandsBesideTheNewestAndIsWrittenOnce) {
   EXPECT_EQ(marks_.plan_durable().values.executions(), 0u) << "an older one comes too late";
 }
 
+TEST_F(CassandraMarksDurable, OneIsOnDiskItselfWhenTheNextIsPlannedBehindIt) {
+  put(write_of(10, "a"));
+  settle(100);
+  EXPECT_EQ(marks_.durable(kPartition), Offset{10});
+  EXPECT_EQ(marks_.sure(kPartition), kNoOffset) << "acknowledged, and not synced yet";
+  put(write_of(20, "b"));
+  settle(200);
+  EXPECT_EQ(marks_.durable(kPartition), Offset{20});
+  EXPECT_EQ(marks_.sure(kPartition), Offset{10});
+  settle(300);
+  EXPECT_EQ(marks_.sure(kPartition), Offset{20}) << "also where nothing is to be written";
+  marks_.doubt();
+  EXPECT_EQ(marks_.sure(kPartition), kNoOffset);
+}
+
 TEST_F(CassandraMarksDurable, OneThatIsInTheStoreIsNotWrittenAgain) {
   const CassandraMark theirs{Offset{20}, {20 << kVersionBits}, {}};
   marks_.load(kPartition, theirs, {"theirs"}, {});
