@@ -26,7 +26,7 @@ struct DistributedRates {
   Rate log_grown = 0;
   Rate growth_ends = 0;  // Of the steps in which one is under way.
   Rate replica_fails = 0;
-  Rate power_shared = 0;  // Of the replicas that fail, how many take each other one with them.
+  Rate power_shared = 0;   // Of the replicas that fail, how many take each other one with them.
   Rate replica_back = 60;  // One that is away.
   Rate replica_parts = 0;
   Rate cache_lost = 0;
