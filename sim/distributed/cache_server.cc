@@ -81,7 +81,7 @@ void SimCache::perform(const CacheGet& get) {
   miss.states.resize(get.keys.size());
   miss.as_of.resize(get.keys.size());
   if (dropped("a get")) {
-    answers_.push_back(std::move(miss));
+    replies_.push_back({std::move(miss), {}});
     return;
   }
   server_.kept_->get(get);
@@ -89,7 +89,7 @@ void SimCache::perform(const CacheGet& get) {
   server_.kept_->take_answers(answers);
   server_.shows(get, answers.front());
   const auto& states = answers.front().states;
-  std::map<std::string, std::uint64_t> told;
+  Leases told;
   for (std::size_t i = 0; i < states.size(); ++i) {
     if (states[i] == CacheAnswer::State::kMiss) {
       told[SimCacheServer::name_of(get.keys[i])] = server_.leases_[SimCacheServer::name_of(get.keys[i])] =
@@ -101,16 +101,23 @@ void SimCache::perform(const CacheGet& get) {
     answers = {std::move(miss)};
     told.clear();
   }
-  for (const auto& [name, lease] : told) leases_[name] = lease;
-  std::ranges::move(answers, std::back_inserter(answers_));
+  replies_.push_back({std::move(answers.front()), std::move(told)});
+}
+
+/// Of a key the oldest lease that was told of: the store was asked under it.
+void SimCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) {
+  Fill fill{keys, {}, rows, as_of};
+  for (const CounterKey& key : keys) {
+    if (auto lease = leases_.extract(SimCacheServer::name_of(key))) fill.leases.insert(std::move(lease));
+  }
+  waiting_.emplace_back(std::move(fill));
 }
 
 void SimCache::perform(const Fill& fill) {
   std::vector<CounterKey> held;
   for (const CounterKey& key : fill.keys) {
-    const auto lease = leases_.find(SimCacheServer::name_of(key));
-    if (lease != leases_.end() && server_.leases_[lease->first] == lease->second) held.push_back(key);
-    if (lease != leases_.end()) leases_.erase(lease);
+    const auto lease = fill.leases.find(SimCacheServer::name_of(key));
+    if (lease != fill.leases.end() && server_.leases_[lease->first] == lease->second) held.push_back(key);
   }
   if (!held.empty()) server_.kept_->fill(held, fill.rows, fill.as_of);
 }
@@ -131,10 +138,13 @@ void SimCache::move() {
 }
 
 void SimCache::take_answers(std::vector<CacheAnswer>& out) {
-  if (answers_.empty()) return;
+  if (replies_.empty()) return;
   if (server_.holds_replies()) return server_.note_held();
-  std::ranges::move(answers_, std::back_inserter(out));
-  answers_.clear();
+  for (Reply& reply : replies_) {
+    leases_.merge(reply.told);
+    out.push_back(std::move(reply.answer));
+  }
+  replies_.clear();
 }
 
 }  // namespace quipu::sim

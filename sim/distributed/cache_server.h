@@ -75,16 +75,16 @@ class SimCache final : public TotalsCache {
 
   void get(CacheGet get) override { waiting_.emplace_back(std::move(get)); }
   void take_answers(std::vector<CacheAnswer>& out) override;
-  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) override {
-    waiting_.emplace_back(Fill{keys, rows, as_of});
-  }
+  void fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) override;
   void update(const RowBatch& rows) override { waiting_.emplace_back(rows); }
   void tick(TimeMs) override {}
   Stats stats() const override { return {}; }
 
  private:
+  using Leases = std::map<std::string, std::uint64_t>;
   struct Fill {
     std::vector<CounterKey> keys;
+    Leases leases;
     RowBatch rows;
     TimeMs as_of = 0;
   };
@@ -94,8 +94,12 @@ class SimCache final : public TotalsCache {
 
   SimCacheServer& server_;
   std::deque<std::variant<CacheGet, Fill, RowBatch>> waiting_;
-  std::vector<CacheAnswer> answers_;
-  std::map<std::string, std::uint64_t> leases_;  // That it was told of.
+  struct Reply {
+    CacheAnswer answer;
+    Leases told;
+  };
+  std::vector<Reply> replies_;
+  Leases leases_;  // That it was told of.
 };
 
 }  // namespace quipu::sim
