@@ -23,79 +23,105 @@ std::unexpected<Error> newer_is_there() {
 struct CassandraBases::Writing {
   PartitionId partition{};
   Base base;
-  Offset sure{};
   CassandraBase made;
+  PutMarks put_marks;
   std::function<void(Result<void>)> then;
-  std::vector<CassandraBase> kept;
+  std::vector<CassandraBase> kept;  // Of the list that was there, the older ones.
   std::vector<CassandraBase> dropped;
+
+  Result<void> find_place(std::vector<CassandraBase> list);
 };
 
-void CassandraBases::write(PartitionId partition, Base base, Offset sure,
-                           const std::function<std::int64_t()>& timestamp, std::function<void(Result<void>)> then) {
+void CassandraBases::write(PartitionId partition, Base base, const std::function<std::int64_t()>& timestamp,
+                           PutMarks put_marks, std::function<void(Result<void>)> then) {
   const auto writing = std::make_shared<Writing>();
   writing->partition = partition;
-  writing->sure = sure;
   writing->made.offset = base.offset;
   writing->made.version = timestamp();
   writing->made.checksum = static_cast<std::int64_t>(hash64(base.windows, 0));
   writing->base = std::move(base);
+  writing->put_marks = std::move(put_marks);
   writing->then = std::move(then);
+  place(writing, [this, writing] { put_chunks(writing); });
+}
+
+void CassandraBases::place(const std::shared_ptr<Writing>& writing, const std::function<void()>& then) {
   requests_.submit(statements_.all_bases, generation_values(generation_), 1,
-                   [this, writing](const CassandraAnswer& answer) {
+                   [writing, then](const CassandraAnswer& answer) {
                      auto lists = read_base_lists(answer);
-                     if (!lists) return writing->then(std::unexpected(lists.error()));
-                     writing->kept = std::move((*lists)[writing->partition]);
-                     put_chunks(writing);
+                     auto placed = lists ? writing->find_place(std::move((*lists)[writing->partition]))
+                                         : Result<void>(std::unexpected(lists.error()));
+                     if (!placed) return writing->then(std::move(placed));
+                     then();
                    });
 }
 
-void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
-  auto& [partition, base, sure, made, then, kept, dropped] = *writing;
+Result<void> CassandraBases::Writing::find_place(std::vector<CassandraBase> list) {
+  kept = std::move(list);
   const bool older = std::ranges::any_of(kept, [&](const auto& one) { return one.offset > made.offset; });
   if (older && !QUIPU_PLANTED("older-base-wins")) {
     QUIPU_MARK("store: an older base is refused");
-    return then(newer_is_there());
+    return newer_is_there();
   }
   // One that is there already, of another worker or by an earlier try, is written once more as it is: two lists of one
   // offset may take turns until the later is everywhere, so neither may name what the other's worker has dropped.
   const auto same = std::ranges::find_if(kept, [&](const auto& one) { return one.offset >= made.offset; });
   if (same != kept.end() && !QUIPU_PLANTED("older-base-wins")) {
-    if (same->checksum != made.checksum) return then(newer_is_there());
+    if (same->checksum != made.checksum) return newer_is_there();
     made.version = same->version;
   }
   kept.erase(same, kept.end());
-  while (kept.size() >= kBasesKept) {
-    // Who has to go by the durable mark needs a base at or below it: the older one stays where the next is above.
-    const auto goes = kept[1].offset <= sure ? kept.begin() : kept.begin() + 1;
-    if (goes != kept.begin()) QUIPU_MARK("store: the older base stays below the durable mark");
-    dropped.push_back(*goes);
-    kept.erase(goes);
-  }
+  return {};
+}
+
+void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
+  auto& made = writing->made;
+  auto& windows = writing->base.windows;
   CassandraValues chunks;
-  for (std::size_t at = 0; at < base.windows.size(); at += kChunkBytes) {
-    const auto chunk = ByteView(base.windows).subspan(at, std::min(kChunkBytes, base.windows.size() - at));
+  for (std::size_t at = 0; at < windows.size(); at += kChunkBytes) {
+    const auto chunk = ByteView(windows).subspan(at, std::min(kChunkBytes, windows.size() - at));
     chunks.begin(5);
     chunks.put_int(static_cast<std::int32_t>(generation_.value));
-    chunks.put_int(partition.value);
+    chunks.put_int(writing->partition.value);
     chunks.put_bigint(made.version);
     chunks.put_int(made.chunks++);
     chunks.put_bytes(as_text(chunk));
   }
-  base.windows = {};
-  kept.push_back(made);
-  if (made.chunks == 0) return put_list(writing);
+  windows = {};
+  if (made.chunks == 0) return settle_chunks(writing);
   requests_.submit(statements_.put_chunk, chunks, kChunksAtOnce, [this, writing](const CassandraAnswer& answer) {
     if (auto result = answer.result(); !result) return writing->then(std::move(result));
-    put_list(writing);
+    settle_chunks(writing);
   });
 }
 
-void CassandraBases::put_list(const std::shared_ptr<Writing>& writing) {
+/// A list that names chunks which nodes forget would have the older base dropped by the next.
+void CassandraBases::settle_chunks(const std::shared_ptr<Writing>& writing) {
+  health_.settle([this, writing](Result<void> settled) {
+    if (!settled) return writing->then(std::move(settled));
+    writing->put_marks([this, writing](Result<Offset> sure) {
+      if (!sure) return writing->then(std::unexpected(std::move(sure.error())));
+      // Once more: a worker that owned the partition before may have named one meanwhile.
+      place(writing, [this, writing, sure = *sure] { put_list(writing, sure); });
+    });
+  });
+}
+
+void CassandraBases::put_list(const std::shared_ptr<Writing>& writing, Offset sure) {
+  auto& kept = writing->kept;
+  while (kept.size() >= kBasesKept) {
+    // Who has to go by the durable mark needs a base at or below it: the older one stays where the next is above.
+    const auto goes = kept[1].offset <= sure ? kept.begin() : kept.begin() + 1;
+    if (goes != kept.begin()) QUIPU_MARK("store: the older base stays below the durable mark");
+    writing->dropped.push_back(*goes);
+    kept.erase(goes);
+  }
+  kept.push_back(writing->made);
   CassandraValues list;
   list.begin(4);
   list.put_int(static_cast<std::int32_t>(generation_.value));
   list.put_int(writing->partition.value);
-  put_bases(list, writing->kept);
+  put_bases(list, kept);
   // By the offset, as all that has to lose when it is older: another worker that believes it owns the partition may
   // write later what is older.
   list.put_bigint(QUIPU_PLANTED("older-base-wins")

@@ -217,7 +217,7 @@ void CassandraStore::State::step_scan(const CassandraTaskPtr& task) {
 }
 
 /// A base rests on durable marks: the one that is on disk says which older base may go, and the one that is written
-/// first is on disk when the base is. Another worker may have put the one that is there.
+/// before the list is on disk when the base is. Another worker may have put the one that is there.
 void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
   requests_->submit(statements_.all_marks, generation_values(marks_->generation()), 1,
                     [this, task](const CassandraAnswer& answer) {
@@ -226,26 +226,22 @@ void CassandraStore::State::begin_base(const CassandraTaskPtr& task) {
                       if (task->overtaken || marks_->doubted())
                         return tasks_.finish_base(task, std::unexpected(forgotten()));
                       for (const auto& [partition, mark] : found->durable) marks_->load_durable(partition, mark);
-                      settle_durable(task);
+                      write_base(task);
                     });
-}
-
-void CassandraStore::State::settle_durable(const CassandraTaskPtr& task) {
-  health_->settle([this, task, marks = std::make_shared<Settled>(settling())](Result<void> settled) {
-    if (!settled) return tasks_.finish_base(task, std::move(settled));
-    put_durable(marks, [this, task](Result<void> put) {
-      if (put && task->overtaken) put = std::unexpected(forgotten());
-      if (!put) return tasks_.finish_base(task, std::move(put));
-      write_base(task);
-    });
-  });
 }
 
 void CassandraStore::State::write_base(const CassandraTaskPtr& task) {
   auto& [partition, base] = std::get<CassandraBaseTask>(task->what);
-  const auto sure = written().contains(partition) ? marks_->sure(partition) : Offset{kOffsetMax};
+  const auto put_marks = [this, task, marks = std::make_shared<Settled>(settling()),
+                          partition = partition](const std::function<void(Result<Offset>)>& then) {
+    put_durable(marks, [this, task, partition, then](Result<void> put) {
+      if (put && task->overtaken) put = std::unexpected(forgotten());
+      if (!put) return then(std::unexpected(std::move(put.error())));
+      then(written().contains(partition) ? marks_->sure(partition) : Offset{kOffsetMax});
+    });
+  };
   bases_->write(
-      partition, std::move(base), sure, [this] { return timestamp(); },
+      partition, std::move(base), [this] { return timestamp(); }, put_marks,
       [this, task](Result<void> made) {
         if (made && task->overtaken) made = std::unexpected(forgotten());
         tasks_.finish_base(task, std::move(made));

@@ -75,7 +75,6 @@ class CassandraStore::State {
   void finish_load(const CassandraTaskPtr& task, const CassandraAnswer& answer);
   void step_scan(const CassandraTaskPtr& task);
   void begin_base(const CassandraTaskPtr& task);
-  void settle_durable(const CassandraTaskPtr& task);
   void write_base(const CassandraTaskPtr& task);
 
   void drop_obsolete();
