@@ -13,6 +13,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A node that is dark, and not down, costs each request to it its whole time until its connections are given up: after
+/// these two, where the driver's own are 30 s each.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The options of the C header, read.
 pub struct Options {
     pub contact_points: String,
@@ -64,6 +69,8 @@ pub async fn connect(options: &Options) -> Result<Session, Failure> {
         .default_execution_profile_handle(profile.into_handle())
         .connection_timeout(options.connect)
         .pool_size(PoolSize::PerHost(connections))
+        .keepalive_interval(KEEPALIVE_INTERVAL)
+        .keepalive_timeout(KEEPALIVE_TIMEOUT)
         .fetch_schema_metadata(true);
     if let Some(keyspace) = &options.keyspace {
         builder = builder.keyspaces_to_fetch([keyspace.clone()]);

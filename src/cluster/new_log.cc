@@ -27,6 +27,7 @@ namespace {
 
 /// One write of rows; as many as a store takes at a time without being slow.
 constexpr std::size_t kRowsPerWrite = 1'000;
+constexpr int kCopiesMax = 3;
 constexpr std::int64_t kTurnMs = 50;
 
 Result<std::unique_ptr<KafkaLog>> open_next(const Config& config, Generation before, Doorbell& bell) {
@@ -92,6 +93,21 @@ Result<void> copy_rows(WaitingStore& from, WaitingStore& to, BegunLog& report) {
     }
     return to.write(rows, {}, false);
   });
+}
+
+/// Brings rows and namespaces over. Again from the first row where nodes of the store may have forgotten what they had
+/// of it: no log has those totals any more.
+Result<void> copy_all(CounterStore& old_store, WaitingStore& from, WaitingStore& to, BegunLog& report) {
+  const auto policies = policies_of(old_store);
+  if (!policies) return std::unexpected(policies.error());
+  for (int copies = 0; copies < kCopiesMax; ++copies) {
+    report.rows = report.counters = 0;
+    const auto forgot = to.forgot();
+    if (auto copied = copy_rows(from, to, report); !copied) return copied;
+    if (auto put = to.write({}, *policies, true); !put) return put;
+    if (to.forgot() == forgot) return {};
+  }
+  return failure(Code::kBusy, "nodes of the store start again, over and over, while it is written");
 }
 
 }  // namespace
@@ -165,10 +181,7 @@ Result<BegunLog> migrate_store(const Config& config) {
   }
   WaitingStore from(**old_store, old_bell);
   WaitingStore to(*store->store, bell);
-  if (auto copied = copy_rows(from, to, report); !copied) return std::unexpected(copied.error());
-  const auto policies = policies_of(**old_store);
-  if (!policies) return std::unexpected(policies.error());
-  if (auto put = to.write({}, *policies, true); !put) return std::unexpected(put.error());
+  if (auto copied = copy_all(**old_store, from, to, report); !copied) return std::unexpected(copied.error());
   auto told = write_epochs(**old_store, **log, bell);
   if (!told) return std::unexpected(told.error());
   report.counters_reset = *told;

@@ -1,5 +1,6 @@
 #include "cluster/waiting_store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -59,9 +60,11 @@ Result<StoreCompletion> WaitingStore::wait_for(std::uint64_t token) {
     if (interrupted_()) return failure(Code::kTimeout, "interrupted while the store was waited for");
     completions.clear();
     store_.take_completions(completions);
-    for (auto& completion : completions) {
-      if (completion.token == token && completion.kind != StoreCompletion::Kind::kForgot) return std::move(completion);
-    }
+    forgot_ += std::erase_if(completions, [](const StoreCompletion& completion) {
+      return completion.kind == StoreCompletion::Kind::kForgot;
+    });
+    const auto answer = std::ranges::find(completions, token, &StoreCompletion::token);
+    if (answer != completions.end()) return std::move(*answer);
   }
   return failure(Code::kTimeout,
                  "the store has not answered for " + std::to_string(answer_ms_max_ / 1'000) + " seconds");

@@ -34,6 +34,9 @@ class WaitingStore {
   /// One page of that, from the position `from` on: its rows, and where the next begins.
   Result<StoreCompletion> page(std::uint64_t from, std::size_t rows_max);
 
+  /// How often the store may have forgotten what it acknowledged, until the last call returned.
+  std::uint64_t forgot() const { return forgot_; }
+
  private:
   Result<StoreCompletion> wait_for(std::uint64_t token);
 
@@ -42,6 +45,7 @@ class WaitingStore {
   const std::int64_t answer_ms_max_;
   const std::function<bool()> interrupted_;
   std::uint64_t next_token_ = 1;
+  std::uint64_t forgot_ = 0;
 };
 
 }  // namespace quipu

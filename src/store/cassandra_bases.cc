@@ -1,6 +1,7 @@
 #include "store/cassandra_bases.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/bytes.h"
@@ -24,10 +25,12 @@ struct CassandraBases::Writing {
   PartitionId partition{};
   Base base;
   CassandraBase made;
+  std::int64_t own_version = 0;
   PutMarks put_marks;
   std::function<void(Result<void>)> then;
   std::vector<CassandraBase> kept;  // Of the list that was there, the older ones.
   std::vector<CassandraBase> dropped;
+  std::optional<CassandraBase> unnamed;  // What was written of chunks that no list names.
 
   Result<void> find_place(std::vector<CassandraBase> list);
 };
@@ -37,7 +40,7 @@ void CassandraBases::write(PartitionId partition, Base base, const std::function
   const auto writing = std::make_shared<Writing>();
   writing->partition = partition;
   writing->made.offset = base.offset;
-  writing->made.version = timestamp();
+  writing->made.version = writing->own_version = timestamp();
   writing->made.checksum = static_cast<std::int64_t>(hash64(base.windows, 0));
   writing->base = std::move(base);
   writing->put_marks = std::move(put_marks);
@@ -47,11 +50,11 @@ void CassandraBases::write(PartitionId partition, Base base, const std::function
 
 void CassandraBases::place(const std::shared_ptr<Writing>& writing, const std::function<void()>& then) {
   requests_.submit(statements_.all_bases, generation_values(generation_), 1,
-                   [writing, then](const CassandraAnswer& answer) {
+                   [this, writing, then](const CassandraAnswer& answer) {
                      auto lists = read_base_lists(answer);
                      auto placed = lists ? writing->find_place(std::move((*lists)[writing->partition]))
                                          : Result<void>(std::unexpected(lists.error()));
-                     if (!placed) return writing->then(std::move(placed));
+                     if (!placed) return fail(writing, std::move(placed.error()));
                      then();
                    });
 }
@@ -89,8 +92,9 @@ void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
   }
   windows = {};
   if (made.chunks == 0) return settle_chunks(writing);
+  if (made.version == writing->own_version) writing->unnamed = made;
   requests_.submit(statements_.put_chunk, chunks, kChunksAtOnce, [this, writing](const CassandraAnswer& answer) {
-    if (auto result = answer.result(); !result) return writing->then(std::move(result));
+    if (auto result = answer.result(); !result) return fail(writing, std::move(result.error()));
     settle_chunks(writing);
   });
 }
@@ -98,13 +102,19 @@ void CassandraBases::put_chunks(const std::shared_ptr<Writing>& writing) {
 /// A list that names chunks which nodes forget would have the older base dropped by the next.
 void CassandraBases::settle_chunks(const std::shared_ptr<Writing>& writing) {
   health_.settle([this, writing](Result<void> settled) {
-    if (!settled) return writing->then(std::move(settled));
+    if (!settled) return fail(writing, std::move(settled.error()));
     writing->put_marks([this, writing](Result<Offset> sure) {
-      if (!sure) return writing->then(std::unexpected(std::move(sure.error())));
+      if (!sure) return fail(writing, std::move(sure.error()));
       // Once more: a worker that owned the partition before may have named one meanwhile.
       place(writing, [this, writing, sure = *sure] { put_list(writing, sure); });
     });
   });
+}
+
+/// Ends a try of which no list was written.
+void CassandraBases::fail(const std::shared_ptr<Writing>& writing, Error error) {
+  if (writing->unnamed) drop_chunks(writing->partition, {*writing->unnamed});
+  writing->then(std::unexpected(std::move(error)));
 }
 
 void CassandraBases::put_list(const std::shared_ptr<Writing>& writing, Offset sure) {
@@ -117,6 +127,10 @@ void CassandraBases::put_list(const std::shared_ptr<Writing>& writing, Offset su
     kept.erase(goes);
   }
   kept.push_back(writing->made);
+  // Another worker has written the same meanwhile.
+  if (writing->unnamed && writing->unnamed->version != writing->made.version) {
+    writing->dropped.push_back(*writing->unnamed);
+  }
   CassandraValues list;
   list.begin(4);
   list.put_int(static_cast<std::int32_t>(generation_.value));

@@ -58,6 +58,7 @@ class CassandraBases {
   /// Reads the list, finds the new base's place in it, and goes on.
   void place(const std::shared_ptr<Writing>& writing, const std::function<void()>& then);
   void put_chunks(const std::shared_ptr<Writing>& writing);
+  void fail(const std::shared_ptr<Writing>& writing, Error error);
   void settle_chunks(const std::shared_ptr<Writing>& writing);
   void put_list(const std::shared_ptr<Writing>& writing, Offset sure);
   void believe(const std::shared_ptr<Writing>& writing);

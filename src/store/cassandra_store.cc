@@ -176,6 +176,7 @@ void CassandraStore::State::begin(const CassandraTaskPtr& task, const StoreLoad&
 }
 
 void CassandraStore::State::finish_load(const CassandraTaskPtr& task, const CassandraAnswer& answer) {
+  ++loads_;
   if (auto result = answer.result(); !result) return tasks_.finish(task, std::move(result));
   std::set<std::tuple<std::uint64_t, std::string_view, std::string_view>> asked;
   for (const CounterKey& key : std::get<StoreLoad>(task->what).keys) {

@@ -59,13 +59,14 @@ struct CassandraStoreOptions {
 /// - A write that timed out is sent again as it is, with the same timestamp, for `retry_ms`; then it is completed with
 ///   kUnknown or kBusy and may be given again. Of a failed write some rows may be in the store, never its watermark.
 /// - A watermark is written when all rows given before it and with it are acknowledged by a quorum, none of the writes
-///   before it has failed, and all nodes say that they have not started anew since. Delaying it until rows are surely
-///   on disk (flush.commit_delay) is the owner's business.
+///   before it has failed, and no node that answers says that it has started anew since. Delaying it until rows are
+///   surely on disk (flush.commit_delay) is the owner's business.
 /// - When a node went down or has started again it completes kForgot with token 0, once for each time: the owner
 ///   returns to its watermark. Rows and watermarks that were given before are refused with kBusy, and sources and
 ///   watermarks also afterwards, until `watermarks` or `sources` has read what is there.
-/// - Rows are written when all nodes say, after they were given, that they have not started anew: a load that they rest
-///   on may have been answered by nodes that forgot.
+/// - Rows are written when the nodes were asked, after the last load was answered, and none has started anew: a load
+///   that they rest on may have been answered by nodes that forgot. A node that was known to be down, and that the
+///   others reach before its answer comes, is not seen to have started.
 /// - Completions of writes, loads and scans in order, and a load sees all before it (CassandraTaskQueue).
 /// - `sync`, and a base, wait until what was written is on the nodes' disks: sync_wait_ms, and then an acknowledged
 ///   write and a look at the nodes. A base does not hold up what comes behind it.
@@ -102,7 +103,8 @@ class CassandraStore final : public CounterStore {
   void write_base_of(PartitionId partition, Base base, std::uint64_t token);
   Offset oldest_base_of(PartitionId partition) const;
 
-  /// Where the partition's durable mark stands, as of the last call of `watermarks`: it holds whatever nodes forget.
+  /// Where the partition's durable mark stands, as far as is known here: what it names is on disk. It holds whatever
+  /// nodes forget when it is, too: flush.commit_delay later.
   Offset sure_watermark_of(PartitionId partition) const;
 
   /// Asks for the watermarks, and calls `then` within take_completions with whether there was an answer: if so, the

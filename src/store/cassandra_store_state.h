@@ -99,6 +99,8 @@ class CassandraStore::State {
   CassandraStatements statements_;
   std::uint32_t sync_wait_ms_ = 0;
   std::uint64_t rows_written_ = 0;
+  std::uint64_t loads_ = 0;          // Answered.
+  std::uint64_t loads_checked_ = 0;  // After these the nodes were asked, and none had started again.
   CassandraTaskQueue tasks_;
   std::map<PartitionId, Offset> durable_;
   std::int64_t last_timestamp_ = 0;

@@ -71,20 +71,30 @@ void CassandraStore::State::put_settings(const CassandraTaskPtr& task, const Sto
 
 /// Rows rest on what was loaded. Nodes that lost their power and are back answer a load with older rows, and what is
 /// built on those has a higher offset than what is missing in it: it would never be counted. So nothing is written
-/// before all nodes have said, after the load, that none has started again.
+/// before the nodes were asked, after the last load, whether one has started again.
 void CassandraStore::State::check_rows(const CassandraTaskPtr& task, const RowBatch& rows) {
-  if (QUIPU_PLANTED("rows-written-unchecked")) return put_rows(task, rows);
-  health_->check([this, task, &rows](bool sound) {
-    if (!sound || task->forgot != health_->forgot()) return acknowledged(task, std::unexpected(forgotten()));
+  if (loads_ == loads_checked_ || QUIPU_PLANTED("rows-written-unchecked")) return put_rows(task, rows);
+  health_->check([this, task, &rows, loads = loads_](bool sound) {
+    if (!sound) return acknowledged(task, std::unexpected(forgotten()));
+    loads_checked_ = std::max(loads_checked_, loads);
     put_rows(task, rows);
   });
 }
 
 void CassandraStore::State::put_rows(const CassandraTaskPtr& task, const RowBatch& rows) {
+  // Of those that may have been forgotten meanwhile, some may be in the store.
+  const auto stands = [this, task] {
+    return task->forgot == health_->forgot() || QUIPU_PLANTED("rows-written-unchecked");
+  };
+  if (!stands()) return acknowledged(task, std::unexpected(forgotten()));
   CassandraValues values;
   for (const auto& item : rows.items()) put_shard(values, rows, item, options_.timestamp_base);
   requests_->submit(statements_.put_shard, values, options_.connection.requests_in_flight,
-                    [this, task](const CassandraAnswer& answer) { acknowledged(task, answer.result()); });
+                    [this, task, stands](const CassandraAnswer& answer) {
+                      auto result = answer.result();
+                      if (result && !stands()) result = std::unexpected(forgotten());
+                      acknowledged(task, std::move(result));
+                    });
 }
 
 void CassandraStore::State::put_columns(const CassandraTaskPtr& task, const RowBatch& rows) {

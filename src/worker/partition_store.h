@@ -18,7 +18,8 @@ struct PartitionRestored {
   std::vector<SourceRow> sources;
   /// The newest base at or below the watermark.
   std::optional<Base> base;
-  /// The log may be trimmed behind the base: a watermark at or above it holds whatever the store's servers forget.
+  /// The log may be trimmed behind the base when the commit delay is over: a watermark at or above it holds then,
+  /// whatever the store's servers forget.
   bool base_sure = true;
 };
 

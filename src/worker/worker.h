@@ -27,9 +27,9 @@ namespace quipu {
 /// RESET up to it stands in every partition. Nothing waits: a partition whose rows are missing, whose store is slow or
 /// whose log is damaged holds up no other. Memory is bounded by the options: above them, reading pauses.
 ///
-/// What it needs of the store: an older row, watermark or base loses against a newer one (by generation and offset); a
-/// completion of kind kForgot stands before every completion of a request that was performed after the store may have
-/// forgotten; and `commit_delay_ms` covers the store's own sync interval and the time until that news.
+/// What it needs of the store: an older row, watermark or base loses against a newer one (by generation and offset);
+/// no row, watermark or base that was given is written after the store may have forgotten and before kForgot is
+/// completed; and `commit_delay_ms` covers the store's own sync interval and the time until that news.
 ///
 /// Pure: time comes in with `step`. All calls on one thread.
 class Worker {

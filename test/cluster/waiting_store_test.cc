@@ -70,6 +70,14 @@ TEST_F(WaitingStoreTest, GivesAWriteAgainWhereTheStoreIsBusyAndNotWhereItRefuses
   EXPECT_THAT(refused.error().what, HasSubstr("no such right"));
 }
 
+TEST_F(WaitingStoreTest, CountsHowOftenTheStoreMayHaveForgotten) {
+  ASSERT_TRUE(waiting_.write({}, {{"name", "value"}}, true));
+  EXPECT_EQ(waiting_.forgot(), 0u);
+  store_.restart(0);
+  ASSERT_TRUE(waiting_.write({}, {{"name", "value"}}, true));
+  EXPECT_EQ(waiting_.forgot(), 1u);
+}
+
 TEST_F(WaitingStoreTest, EndsAScanWithTheFirstErrorOfWhoTakesThePages) {
   RowBatch rows;
   for (int at = 0; at < 100; ++at) add(rows, "c" + std::to_string(at), 0, {1, 1, Epoch{}, Offset{1}, 0});
