@@ -27,6 +27,7 @@ namespace {
 
 /// One write of rows; as many as a store takes at a time without being slow.
 constexpr std::size_t kRowsPerWrite = 1'000;
+/// A migration brings all rows over so often, where nodes of the store start again meanwhile.
 constexpr int kCopiesMax = 3;
 constexpr std::int64_t kTurnMs = 50;
 

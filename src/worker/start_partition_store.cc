@@ -8,6 +8,7 @@
 #include "worker/passing_error.h"
 
 namespace quipu {
+
 void StartPartitionStore::restore(PartitionId partition, std::uint64_t token) {
   if (!bases_.answers) return answers_.push_back({token, restored(partition)});
   for (Asked& before : waiting_) {

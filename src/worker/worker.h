@@ -28,8 +28,8 @@ namespace quipu {
 /// whose log is damaged holds up no other. Memory is bounded by the options: above them, reading pauses.
 ///
 /// What it needs of the store: an older row, watermark or base loses against a newer one (by generation and offset);
-/// no row, watermark or base that was given is written after the store may have forgotten and before kForgot is
-/// completed; and `commit_delay_ms` covers the store's own sync interval and the time until that news.
+/// after it may have forgotten, no row that rests on a later load, no watermark and no base is written before kForgot
+/// is completed; and `commit_delay_ms` covers the store's own sync interval and the time until that news.
 ///
 /// Pure: time comes in with `step`. All calls on one thread.
 class Worker {

@@ -143,26 +143,35 @@ TEST(CassandraFaults, ANodeThatDiesAndComesBackSendsTheOwnerToItsWatermark) {
   EXPECT_EQ(cats(bench), row(2, 20));
 }
 
-TEST(CassandraFaults, AStartThatNobodySawIsFoundBeforeTheNextWatermark) {
-  OwnCassandra cassandra;
-  CassandraBench bench(cassandra.contact_points(), [](CassandraStoreOptions& options) {
-    options.node_check_ms = 600'000;
-    options.connection.request_ms = 5'000;
-  });
-  ASSERT_TRUE(bench.write(write_cats(1, 10)).result);
-  cassandra.kill();
-  cassandra.start();
-  const auto refused = bench.write(write_cats(2, 20, true));
-  ASSERT_FALSE(refused.result) << "it would cover the row at offset 10";
+/// So that a start is seen by nobody before something is written.
+void look_at_nodes_when_asked(CassandraStoreOptions& options) {
+  options.node_check_ms = 600'000;
+  options.connection.request_ms = 5'000;
+}
+
+/// The write is refused, since the node has started again, and the owner is told.
+void expect_told_of_start(CassandraBench& bench, const StoreWrite& write) {
+  const auto refused = bench.write(write);
+  ASSERT_FALSE(refused.result);
   EXPECT_EQ(refused.result.error().code, Code::kBusy);
   EXPECT_THAT(refused.result.error().what, HasSubstr("started again"));
   bench.wait_for(Kind::kForgot);
+}
+
+TEST(CassandraFaults, AStartThatNobodySawIsFoundBeforeTheNextWatermark) {
+  OwnCassandra cassandra;
+  CassandraBench bench(cassandra.contact_points(), look_at_nodes_when_asked);
+  ASSERT_TRUE(bench.write(write_cats(1, 10)).result);
+  cassandra.kill();
+  cassandra.start();
+  // It would cover the row at offset 10.
+  expect_told_of_start(bench, write_cats(2, 20, true));
   EXPECT_TRUE(bench.store().watermarks().value().empty());
   while (!bench.write(write_cats(2, 20, true)).result) EXPECT_TRUE(bench.store().watermarks());
   EXPECT_EQ(bench.store().watermarks().value(), write_cats(2, 20, true).watermarks);
 }
 
-/// All rows and marks that are not on its disk are gone, as after a power cut of every node.
+/// All rows and marks are gone, as after a power cut of every node before any had synced them.
 void forget(const OwnCassandra& cassandra, const std::string& keyspace) {
   CassandraConnection connection;
   connection.contact_points = cassandra.contact_points();
@@ -177,19 +186,12 @@ void forget(const OwnCassandra& cassandra, const std::string& keyspace) {
 // A row rests on what was loaded for it. Loaded of nodes that forgot, it lacks events, and its offset hides that.
 TEST(CassandraFaults, AStartThatNobodySawIsFoundBeforeTheNextRow) {
   OwnCassandra cassandra;
-  CassandraBench bench(cassandra.contact_points(), [](CassandraStoreOptions& options) {
-    options.node_check_ms = 600'000;
-    options.connection.request_ms = 5'000;
-  });
+  CassandraBench bench(cassandra.contact_points(), look_at_nodes_when_asked);
   ASSERT_TRUE(bench.write(write_cats(1, 10)).result);
   cassandra.kill();
   cassandra.start();
   EXPECT_EQ(cats(bench), row(1, 10)) << "this time it had synced";
-  const auto refused = bench.write(write_cats(2, 20));
-  ASSERT_FALSE(refused.result);
-  EXPECT_EQ(refused.result.error().code, Code::kBusy);
-  EXPECT_THAT(refused.result.error().what, HasSubstr("started again"));
-  bench.wait_for(Kind::kForgot);
+  expect_told_of_start(bench, write_cats(2, 20));
   EXPECT_EQ(cats(bench), row(1, 10));
   // A connection that is not there yet is told of first, then the start.
   while (!bench.write(write_cats(2, 20)).result) continue;

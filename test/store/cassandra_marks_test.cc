@@ -37,6 +37,12 @@ class Tables {
   CassandraMark mark;
   std::size_t buckets_of_last = 0;
 
+  void put(CassandraMarks& marks, const StoreWrite& write) {
+    auto plan = marks.plan(write);
+    apply(plan);
+    marks.commit(std::move(plan));
+  }
+
   void apply(const CassandraMarks::Plan& plan) {
     buckets_of_last = plan.buckets.executions();
     CassandraReader values(std::string_view(plan.buckets.bytes()));
@@ -70,11 +76,7 @@ class Tables {
 TEST(CassandraMarks, WritesTheBucketsThatChangedAsNewVersions) {
   CassandraMarks marks(Generation{1}, kBase);
   Tables tables;
-  const auto put = [&](const StoreWrite& write) {
-    auto plan = marks.plan(write);
-    tables.apply(plan);
-    marks.commit(std::move(plan));
-  };
+  const auto put = [&](const StoreWrite& write) { tables.put(marks, write); };
   put(write_of(10, "abc", {source(1, 5, 9), source(2, 6, 8), source(1 + kSourceBuckets, 7, 7)}));
   EXPECT_EQ(tables.buckets_of_last, 1u + 2u);
   put(write_of(20, "abc"));
@@ -217,11 +219,7 @@ TEST(CassandraMarks, OnlyNewsIsLoadedAndGoesOnFromThere) {
 TEST(CassandraMarks, WhatMayBeForgottenIsNotKnownUntilItIsReadAgain) {
   CassandraMarks marks(Generation{1}, kBase);
   Tables tables;
-  const auto put = [&](const StoreWrite& write) {
-    auto plan = marks.plan(write);
-    tables.apply(plan);
-    marks.commit(std::move(plan));
-  };
+  const auto put = [&](const StoreWrite& write) { tables.put(marks, write); };
   put(write_of(10, "ten", {source(1, 5, 9)}));
   const auto kept = tables;
   put(write_of(20, "twenty", {source(1, 6, 15), source(2, 1, 16)}));
