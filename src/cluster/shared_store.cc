@@ -78,6 +78,7 @@ Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<voi
   if (!opened) return std::unexpected(opened.error());
   auto& store = **opened;
   auto shared = shared_by(std::move(*opened));
+  shared.repeats = [&store] { return store.stats().sent_again; };
   // Its watermarks name their generation themselves; what is asked for beside them does not.
   const auto meant = std::make_shared<Generation>();
   shared.begin_generation = [&store, meant](Generation generation) -> Result<void> {
@@ -91,6 +92,7 @@ Result<SharedStore> open_postgres(const ClusterConfig& config, std::function<voi
   shared.bases.write = [&store, meant](PartitionId partition, Base base, std::uint64_t token) {
     store.write_base_of({*meant, partition}, std::move(base), token);
   };
+  shared.bases.answers = [&store](std::function<void(Result<void>)> then) { store.ask_for_an_answer(std::move(then)); };
   return shared;
 }
 

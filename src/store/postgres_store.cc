@@ -1,5 +1,8 @@
 #include "store/postgres_store.h"
 
+#include <algorithm>
+#include <iterator>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -12,6 +15,9 @@
 
 namespace quipu {
 namespace {
+
+/// Of a load that the store makes for itself. Owners count their requests from 0 or 1: none comes so far.
+constexpr std::uint64_t kOwnToken = std::numeric_limits<std::uint64_t>::max();
 
 /// From its pieces; nullopt where there are none.
 Result<std::optional<Base>> read_base(const Result<PostgresResult>& found) {
@@ -58,7 +64,7 @@ Result<std::vector<std::pair<std::string, std::string>>> PostgresStore::settings
 
 Result<std::string> PostgresStore::claim_setting(const std::string& name, const std::string& value) {
   if (auto put = thread_->ask(kPostgresClaimSetting, {name, value}); !put) return std::unexpected(put.error());
-  // A threadment of its own: it sees what another process put there while the first one waited for it.
+  // A statement of its own: it sees what another process put there while the first one waited for it.
   const auto found = thread_->ask(kPostgresSetting, {name});
   if (!found) return std::unexpected(found.error());
   QUIPU_CHECK(postgres_rows(found->get()) == 1);
@@ -99,7 +105,26 @@ void PostgresStore::write_base_of(ShardId partition, Base base, std::uint64_t to
   thread_->give(PostgresRequest::BaseWrite{std::move(base), partition}, StoreCompletion::Kind::kBase, token, 0);
 }
 
-void PostgresStore::take_completions(std::vector<StoreCompletion>& out) { thread_->take(out); }
+void PostgresStore::ask_for_an_answer(std::function<void(Result<void>)> then) {
+  asking_.push_back(std::move(then));
+  load({kOwnToken, {}});
+}
+
+void PostgresStore::take_completions(std::vector<StoreCompletion>& out) {
+  const auto before = static_cast<std::ptrdiff_t>(out.size());
+  thread_->take(out);
+  if (asking_.empty()) return;
+  const auto own = std::stable_partition(out.begin() + before, out.end(),
+                                         [](const StoreCompletion& done) { return done.token != kOwnToken; });
+  std::vector<StoreCompletion> answers(std::make_move_iterator(own), std::make_move_iterator(out.end()));
+  out.erase(own, out.end());
+  for (StoreCompletion& answer : answers) {
+    const auto then = std::move(asking_.front());
+    asking_.pop_front();
+    then(std::move(answer.result));
+  }
+}
+
 std::size_t PostgresStore::pending() const { return thread_->pending(); }
 Offset PostgresStore::durable_watermark(PartitionId partition) const { return thread_->durable(partition); }
 Offset PostgresStore::oldest_base() const { return thread_->oldest_base(); }

@@ -279,6 +279,38 @@ TEST(PostgresStore, AServerThatStopsAnsweringIsAskedAgainOverANewConnection) {
   EXPECT_EQ(rows_in(store), rows_at(2));
 }
 
+TEST(PostgresStore, WhetherItAnswersIsAskedWithoutWaiting) {
+  OwnPostgres server;
+  auto impatient = options(server.url());
+  impatient.request_timeout_ms = 1'500;
+  OpenStore store(impatient);
+  std::vector<Result<void>> answers;
+  const auto ask = [&] {
+    store->ask_for_an_answer([&](Result<void> answer) { answers.push_back(std::move(answer)); });
+  };
+  store->write(write_at(1));
+  ask();
+  store->write(write_at(2));
+  EXPECT_TRUE(answers.empty()) << "it was told before completions were taken";
+  EXPECT_EQ(tokens(store.all()), numbers(1, 2)) << "what the store asks for itself is no completion of the owner's";
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_TRUE(answers[0]) << answers[0].error().what;
+  server.kill();
+  ask();
+  ask();
+  EXPECT_TRUE(store.all().empty());
+  ASSERT_EQ(answers.size(), 3u);
+  for (const std::size_t at : {1U, 2U}) {
+    ASSERT_FALSE(answers[at]);
+    EXPECT_EQ(answers[at].error().code, Code::kBusy);
+  }
+  server.up();
+  ask();
+  EXPECT_TRUE(store.all().empty());
+  ASSERT_EQ(answers.size(), 4u);
+  EXPECT_TRUE(answers[3]) << answers[3].error().what;
+}
+
 TEST(PostgresStore, TooManyRequestsAreBusyInTheirTurn) {
   const PostgresPlace place;
   auto small = options(place.url());
