@@ -28,7 +28,7 @@ from harness.context import Context  # noqa: E402
 from harness.image import enter_own_namespace  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 
-MODULES = ("workers", "nodes", "kafka", "topic", "brokers", "links", "packets", "stores", "schema", "failover", "postgres", "around", "moves", "literal",
+MODULES = ("workers", "nodes", "kafka", "topic", "brokers", "links", "packets", "stores", "schema", "failover", "postgres", "standby", "around", "moves", "literal",
            "fresh", "power", "histories", "everything", "struck", "pairs")
 EVENTS = 50_000
 EVENTS_OF_ALL = 200_000

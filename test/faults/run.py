@@ -32,7 +32,7 @@ from harness.origin import where  # noqa: E402
 from harness.runner import choose, program, run  # noqa: E402
 from quality import faults  # noqa: E402
 
-INJECTIONS = ("kills", "failpoints", "disk", "damage", "starved", "clock", "clients")
+INJECTIONS = ("kills", "many", "failpoints", "disk", "damage", "starved", "clock", "clients")
 CASES = ("directory", "promises", "kill", "power", "sweep", "disk", "memory", "overload", "connections", "slow_clients",
          "audit", "limits_table")
 # What each run of all tests injects. The rest takes longer than that may take, and some of it needs the machine for itself.
