@@ -1,6 +1,7 @@
 #include "engine/recovery.h"
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "event/frame.h"
 #include "ingest/names.h"
 #include "ingest/policy_text.h"
+#include "log/decoding_scan.h"
 
 namespace quipu {
 namespace {
@@ -191,17 +193,17 @@ Result<void> Recovery::read_stretch() {
 }
 
 void Recovery::begin_scan() {
-  scan_ = core_.log.scan(next_, kStretchBytes);
+  scan_ = std::make_unique<DecodingScan>(core_.log.scan(next_, kStretchBytes));
   if (core_.options.read_ahead) scan_ = core_.options.read_ahead(std::move(scan_));
 }
 
 bool Recovery::load_missing() {
   if (core_.totals.complete()) return true;
   MissingCounters missing(core_.options.secret, core_.options.table_hash_seed);
-  for (const LogRead::Item& item : stretch_.frames) {
-    const auto frame = decode_frame(stretch_.frame(item), FrameBytes::kAsWritten);
-    if (!frame || item.offset <= core_.partitions[item.partition.value].read()) continue;
-    missing.look(*frame, core_.totals.table(), core_.spaces);
+  for (std::size_t at = 0; at < stretch_.frames.size(); ++at) {
+    const LogRead::Item& item = stretch_.frames[at];
+    if (item.offset <= core_.partitions[item.partition.value].read()) continue;
+    missing.look(stretch_.decoded[at], core_.totals.table(), core_.spaces);
   }
   StoreLoad load;
   load.keys = missing.take();
@@ -227,22 +229,20 @@ bool Recovery::load_missing() {
 }
 
 Result<void> Recovery::apply_stretch() {
-  for (const LogRead::Item& item : stretch_.frames) {
-    auto frame = decode_frame(stretch_.frame(item), FrameBytes::kAsWritten);
-    if (!frame) {
-      return failure(Code::kDamaged, "offset " + std::to_string(item.offset.value) + ": " + frame.error().what);
-    }
-    if (frame->header().identity != core_.log.identity()) {
+  for (std::size_t at = 0; at < stretch_.frames.size(); ++at) {
+    const LogRead::Item& item = stretch_.frames[at];
+    const Frame& frame = stretch_.decoded[at];
+    if (frame.header().identity != core_.log.identity()) {
       return failure(Code::kDamaged, "offset " + std::to_string(item.offset.value) + " holds a frame of another log");
     }
     Aggregator& partition = core_.partitions[item.partition.value];
     if (item.offset <= partition.read()) {
       QUIPU_MARK("recovery sees ids alone");
-      partition.see_ids(*frame);
+      partition.see_ids(frame);
     } else {
       resets_.clear();  // They were passed on in the same commit.
       auto replayed =
-          partition.replay(*frame, item.offset, core_.totals, core_.spaces, resets_, core_.stats.saturations);
+          partition.replay(frame, item.offset, core_.totals, core_.spaces, resets_, core_.stats.saturations);
       if (!replayed) return replayed;
       core_.stats.replayed_frames += 1;
       core_.stats.frames_delivered += 1;
@@ -251,7 +251,7 @@ Result<void> Recovery::apply_stretch() {
     bytes_read_ += item.size;
   }
   next_ = stretch_.next;
-  stretch_ = LogRead{};
+  scan_->give_back(std::exchange(stretch_, {}));
   core_.totals.rest(kEvictVisits);
   if (core_.totals.table().live_bytes() > core_.options.table_bytes_max) {
     core_.stats.rows_evicted += core_.totals.evict(core_.options.table_bytes_max, kEvictVisits);

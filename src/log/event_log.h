@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/identifiers.h"
 #include "base/result.h"
+#include "event/frame.h"
 
 namespace quipu {
 
@@ -35,7 +36,8 @@ struct LogRead {
   };
   Bytes bytes;
   std::vector<Item> frames;
-  Offset next{};  ///< Where to read on.
+  std::vector<Frame> decoded;  ///< Beside `frames` and of `bytes`, where a DecodingScan gave it; else empty.
+  Offset next{};               ///< Where to read on.
 
   ByteView frame(const Item& item) const { return ByteView(bytes).subspan(item.at, item.size); }
 };
@@ -49,6 +51,8 @@ class LogScan {
   /// The next frames, about as many bytes as was asked for; none at the end. They are as they were written: what a disk
   /// gives is compared with a checksum over all of it. May wait for the disk. Errors as of EventLog::read.
   virtual Result<LogRead> next() = 0;
+  /// A stretch that is not needed any more: a later one may have its memory, which the system then need not clear anew.
+  virtual void give_back(LogRead&&) {}
 };
 
 /// Frames in, the same frames out in the same order, for every partition of one log.

@@ -32,6 +32,11 @@ Result<LogRead> ScanThread::next() {
   return stretch;
 }
 
+void ScanThread::give_back(LogRead&& spent) {
+  const std::scoped_lock lock(mutex_);
+  if (spent_.size() <= kWaitingMax) spent_.push_back(std::move(spent));
+}
+
 void ScanThread::run() {
   for (bool last = false; !last;) {
     auto stretch = scan_->next();
@@ -40,8 +45,14 @@ void ScanThread::run() {
     taken_.wait(lock, [this] { return stopping_ || waiting_.size() < kWaitingMax; });
     if (stopping_) return;
     waiting_.push_back(std::move(stretch));
+    LogRead spent;
+    if (!spent_.empty()) {
+      spent = std::move(spent_.back());
+      spent_.pop_back();
+    }
     lock.unlock();
     read_.notify_one();
+    scan_->give_back(std::move(spent));
   }
 }
 

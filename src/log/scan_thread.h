@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "log/event_log.h"
 
@@ -24,6 +25,7 @@ class ScanThread final : public LogScan {
 
   /// Waits until the next stretch is there. After an error or the end: the same again.
   Result<LogRead> next() override;
+  void give_back(LogRead&& spent) override;
 
  private:
   void run();
@@ -35,6 +37,7 @@ class ScanThread final : public LogScan {
   std::condition_variable taken_;  // For the thread.
   // Under mutex_.
   std::deque<Result<LogRead>> waiting_;
+  std::vector<LogRead> spent_;  // As many at most as there are stretches.
   bool stopping_ = false;
 
   std::thread thread_;  // Last: it uses everything above.

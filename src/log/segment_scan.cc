@@ -5,22 +5,26 @@
 namespace quipu {
 
 Result<LogRead> SegmentScan::next() {
-  LogRead out;
+  LogRead out = std::exchange(spent_, {});
+  out.bytes.clear();
+  out.frames.clear();
   out.next = next_;
   // With the rest of a group, so that it is not moved while it grows.
   out.bytes.reserve(bytes_max_ + SegmentWalk::kWindowBytes);
   while (!segments_.empty() && out.bytes.size() < bytes_max_) {
     const Segment& segment = segments_.front();
-    SegmentWalk walk(disk_, segment.number, segment.bytes, segment_seed(identity_, segment.number), place_, segment.end,
-                     std::move(window_));
-    while (!walk.at_end() && out.bytes.size() < bytes_max_) {
-      if (auto read = walk.step(std::nullopt, out); !read) return std::unexpected(std::move(read.error()));
+    if (!walk_) {
+      walk_.emplace(disk_, segment.number, segment.bytes, segment_seed(identity_, segment.number), place_, segment.end,
+                    std::move(window_));
     }
-    place_ = walk.place();
-    window_ = walk.take_memory();
-    if (walk.at_end()) {
+    while (!walk_->at_end() && out.bytes.size() < bytes_max_) {
+      if (auto read = walk_->step(std::nullopt, out); !read) return std::unexpected(std::move(read.error()));
+    }
+    if (walk_->at_end()) {
+      place_ = {walk_->place().first, kBlockBytes};
+      window_ = walk_->take_memory();
+      walk_.reset();
       segments_.pop_front();
-      place_.at = kBlockBytes;
     }
   }
   next_ = out.next;

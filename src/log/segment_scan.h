@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/identifiers.h"
@@ -36,15 +37,18 @@ class SegmentScan final : public LogScan {
         behind_(std::move(behind)) {}
 
   Result<LogRead> next() override;
+  void give_back(LogRead&& spent) override { spent_ = std::move(spent); }
 
  private:
   LogDisk& disk_;
   const LogIdentity identity_;
   std::deque<Segment> segments_;  // From the one that is read on.
-  GroupPlace place_;              // In the first of them.
+  GroupPlace place_;              // In the first of them, where its walk begins.
   Offset next_{};
   const std::size_t bytes_max_;
-  BlockBytes window_;  // Memory of the last read.
+  std::optional<SegmentWalk> walk_;  // Through the first of them: what it has read and not given out is not read again.
+  BlockBytes window_;                // Memory of the walk before.
+  LogRead spent_;                    // Memory of the next stretch.
   const std::shared_ptr<SegmentTail> behind_;
 };
 

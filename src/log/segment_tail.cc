@@ -52,17 +52,24 @@ Result<bool> SegmentTail::look_on() {
   const auto whole = file.bytes / kBlockBytes * kBlockBytes;
   at_ = std::max(at_, from);
   const auto end = std::min<std::uint64_t>(whole, at_ + kWindowBytes);
-  SegmentReader reader(disk_, file.number, whole, kWindowBytes);
-  for (; at_ < end; at_ += kBlockBytes) {
-    const auto block = reader.view(at_, kBlockBytes);
-    if (!block) return std::unexpected(block.error());
-    if (auto sound = look_at(file, *block); !sound) return std::unexpected(sound.error());
+  if (at_ < end) {
+    SegmentReader reader(disk_, file.number, whole, kWindowBytes, std::move(window_));
+    const auto window = reader.view(at_, end - at_);
+    if (!window) return std::unexpected(window.error());
+    for (auto rest = all_zero(*window) ? ByteView() : *window; !rest.empty(); rest = rest.subspan(kBlockBytes)) {
+      at_ = end - rest.size();
+      if (auto sound = look_at(file, rest.first(kBlockBytes)); !sound) return std::unexpected(sound.error());
+    }
+    at_ = end;
+    window_ = reader.take_memory();
   }
   if (at_ >= whole) {
     ++part_;
     at_ = 0;
   }
-  return part_ == parts_.size();
+  if (part_ < parts_.size()) return false;
+  window_ = {};
+  return true;
 }
 
 Result<void> SegmentTail::look_at(const SegmentFile& file, ByteView block) {

@@ -7,6 +7,7 @@
 
 #include "base/identifiers.h"
 #include "base/result.h"
+#include "log/block_bytes.h"
 #include "log/log_disk.h"
 
 namespace quipu {
@@ -71,6 +72,7 @@ class SegmentTail {
   std::optional<Result<void>> checked_;
   std::size_t part_ = 0;      // Which is looked at, ...
   std::uint64_t at_ = 0;      // ... from where on; 0: from its beginning.
+  BlockBytes window_;         // Memory of the last read.
   std::vector<Stale> stale_;  // At most one of each part.
 };
 

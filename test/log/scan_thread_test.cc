@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 namespace quipu {
 namespace {
@@ -65,6 +66,41 @@ TEST(ScanThread, ReadsNoFurtherAheadThanItsBound) {
     // Those that wait, and one in the thread's hand.
     EXPECT_LE(reads, taken + static_cast<int>(ScanThread::kWaitingMax) + 1);
   }
+}
+
+/// Gives `stretches` in the memory that was given back, and notes where it was.
+class ReusingScan final : public LogScan {
+ public:
+  explicit ReusingScan(int stretches) : left_(stretches) {}
+
+  Result<LogRead> next() override {
+    LogRead read = std::exchange(spent_, {});
+    if (read.bytes.capacity() == 0) ++made;
+    read.bytes.resize(1'000);
+    read.frames.clear();
+    if (left_-- > 0) read.frames.push_back({PartitionId(0), Offset(1), 0, 0});
+    return read;
+  }
+  void give_back(LogRead&& spent) override { spent_ = std::move(spent); }
+
+  static inline std::atomic<int> made = 0;
+
+ private:
+  int left_;
+  LogRead spent_;
+};
+
+TEST(ScanThread, PassesOnWhatIsGivenBack) {
+  ReusingScan::made = 0;
+  ScanThread thread(std::make_unique<ReusingScan>(1'000));
+  int stretches = 0;
+  for (auto stretch = thread.next(); !stretch->frames.empty(); stretch = thread.next()) {
+    ++stretches;
+    thread.give_back(std::move(*stretch));
+  }
+  EXPECT_EQ(stretches, 1'000);
+  // Those that wait, one in the hand of each thread, and one that was not given on yet.
+  EXPECT_LE(ReusingScan::made, static_cast<int>(ScanThread::kWaitingMax) + 3);
 }
 
 TEST(ScanThread, EndsWhileStretchesWait) {

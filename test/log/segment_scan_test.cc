@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "log/segment_world.h"
@@ -23,6 +25,19 @@ Result<std::vector<Said>> all_of(LogScan& scan, std::size_t& stretches) {
     if (read->frames.empty()) return all;
     for (const auto& item : read->frames) all.push_back({item.partition, item.offset, number_of(read->frame(item))});
     EXPECT_EQ(read->next.value, all.back().offset.value + 1);
+  }
+}
+
+/// The same, and each stretch is given back, full of something else.
+Result<std::vector<Said>> all_of_giving_back(LogScan& scan) {
+  std::vector<Said> all;
+  while (true) {
+    auto read = scan.next();
+    if (!read) return std::unexpected(read.error());
+    if (read->frames.empty()) return all;
+    for (const auto& item : read->frames) all.push_back({item.partition, item.offset, number_of(read->frame(item))});
+    std::fill(read->bytes.begin(), read->bytes.end(), std::byte{0x5a});
+    scan.give_back(std::move(*read));
   }
 }
 
@@ -46,6 +61,30 @@ TEST(SegmentScan, GivesWhatReadGivesFromAnyOffset) {
     ASSERT_TRUE(found) << found.error().what;
     EXPECT_EQ(*found, *expected) << "from " << from;
   }
+}
+
+TEST(SegmentScan, WhatIsGivenBackIsMemoryAlone) {
+  SegmentWorld world;
+  fill(world);
+  const auto expected = read_all(*world.log, std::nullopt, Offset(2));
+  ASSERT_TRUE(expected);
+  for (const std::size_t bytes : {1U, 5'000U, 64U << 10}) {
+    const auto found = all_of_giving_back(*world.log->scan(Offset(2), bytes));
+    ASSERT_TRUE(found) << found.error().what;
+    EXPECT_EQ(*found, *expected) << bytes << " bytes a stretch";
+  }
+}
+
+TEST(SegmentScan, ReadsNothingOfTheDiskTwice) {
+  SegmentWorld world;
+  fill(world);
+  const auto reads_of = [&](std::size_t bytes) {
+    const auto before = world.disk.reads();
+    std::size_t stretches = 0;
+    EXPECT_TRUE(all_of(*world.log->scan(Offset(1), bytes), stretches));
+    return world.disk.reads() - before;
+  };
+  EXPECT_EQ(reads_of(1), reads_of(64 << 20)) << "a stretch for each group, and one for all";
 }
 
 TEST(SegmentScan, GivesStretchesOfTheSizeThatWasAskedFor) {
