@@ -50,7 +50,7 @@ class HttpParser {
 
   /// The memory that a chunked request takes here.
   std::size_t kept_bytes() const { return head_.capacity() + body_.capacity(); }
-  /// Keeps no large body that nobody needs any more.
+  /// Keeps no large body that nobody needs any more. What `request()` says of a chunked one is gone with it.
   void forget_body();
 
  private:

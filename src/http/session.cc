@@ -98,7 +98,8 @@ void HttpSession::finish_turn() {
     output_.hold(std::max(turn_->batch.durable_at, turn_->hold_at), static_cast<std::uint32_t>(turn_->pending.size()));
   }
   turn_->clear();
-  parser_.forget_body();
+  // A read that waits is planned once more, from the request as it came.
+  if (errand_.kind != HttpErrand::Kind::kWait) parser_.forget_body();
   if (continue_due_) say_continue();
   if (errand_.kind != HttpErrand::Kind::kNone && !errand_runs_) run_errand();
 }

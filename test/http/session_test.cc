@@ -250,6 +250,23 @@ TEST_F(Http, WaitsForAPosition) {
   EXPECT_EQ(answers[0].json()["value"], 7);
 }
 
+TEST_F(Http, WaitsForAPositionWithARequestInChunks) {
+  const auto newest = world.engine->newest().value;
+  const auto target = "/v1/counters/default/a?timeout=1000&after=1:0:" + std::to_string(newest + 1);
+  const std::string chunk(20'000, 'x');  // More than is kept of a body that nobody needs any more.
+  world.arrive(get(target, "Transfer-Encoding: chunked\r\n") + "4e20\r\n" + chunk + "\r\n0\r\n\r\n" + get("/livez"));
+  EXPECT_TRUE(world.session().busy());
+  world.turns(3);
+  world.session().tick(world.now);
+  world.run(world.add("a", 7));
+  world.session().tick(world.now);
+  const auto answers = split_answers(world.settle());
+  ASSERT_THAT(answers, SizeIs(2));
+  EXPECT_EQ(answers[0].status, 200);
+  EXPECT_EQ(answers[0].json()["value"], 7);
+  EXPECT_EQ(answers[0].json()["counter"], "a");
+}
+
 TEST_F(Http, GivesUpWaitingForAPosition) {
   world.arrive(get("/v1/counters/default/a?timeout=1000&after=1:0:99999"));
   world.session().tick(50);
