@@ -18,6 +18,8 @@ EngineOptions engine_options(const Config& config, const HashSecret& secret, Nod
   options.namespaces_max = config.namespaces_max;
   options.namespaces_auto_create = config.namespaces_auto_create;
   options.namespaces = config.namespaces;
+  // A key with such a prefix names a counter of that namespace from the first command on.
+  for (const auto& name : config.resp_namespaces) options.namespaces_present.push_back(name);
   options.open_bytes_max = config.log_pending_bytes;
   options.dirty_bytes_max = config.flush_dirty_bytes;
   options.table_bytes_max = config.memory_table_bytes;

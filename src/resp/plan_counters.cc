@@ -76,7 +76,12 @@ bool RespPlanner::aim(std::string_view key, Operation& operation, RespTurn& turn
   const auto prefix = key.substr(0, colon);
   if (colon != std::string_view::npos && std::ranges::find(context_.namespaces, prefix) != context_.namespaces.end()) {
     const auto space = spaces.find(prefix);
-    if (space) operation.space = *space;
+    if (space) {
+      operation.space = *space;
+    } else if (context_.service.state() == EngineState::kServing) {
+      refuse(turn, "there is no namespace " + std::string(prefix));
+      return false;
+    }
     operation.counter = key.substr(colon + 1);
   } else {
     if (!default_space_) default_space_ = spaces.find("default");

@@ -1,5 +1,6 @@
 #include "node/engine_setup.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -18,6 +19,13 @@ TEST(EngineSetup, DrawsTheSeedOfTheTablesAnewAtEachStart) {
   }
   EXPECT_EQ(seeds.size(), kStarts);
   EXPECT_EQ(ever, ~std::uint64_t{0}) << "a bit that is never set is not random";
+}
+
+TEST(EngineSetup, HasTheNamespacesThatKeysOfRespName) {
+  Config config;
+  config.resp_namespaces = {"likes", "plays"};
+  const auto present = engine_options(config, HashSecret{}, NodeIdentity{}, 8).namespaces_present;
+  EXPECT_THAT(present, testing::IsSupersetOf({"default", "views", "likes", "plays"}));
 }
 
 }  // namespace

@@ -63,6 +63,19 @@ TEST_F(RespSessionTest, HoldsAReplyUntilItsEventIsDurable) {
   EXPECT_EQ(sent(), ":1\r\n+PONG\r\n");
 }
 
+TEST_F(RespSessionTest, CountsNowhereElseWhereANamespaceIsNotThere) {
+  serve();
+  RespContext other{.service = *engine, .limits = limits, .namespaces = {"likes"}, .version = "", .connections = [] {
+                      return std::uint64_t{1};
+                    }};
+  session = std::make_unique<RespSession>(other);
+  for (const char* command : {"INCR likes:a", "GET likes:a", "SET likes:a 5", "DEL likes:a", "MGET a likes:a"}) {
+    EXPECT_EQ(say(std::string(command) + "\r\n"), "-ERR there is no namespace likes\r\n") << command;
+  }
+  EXPECT_EQ(say("EXISTS a\r\n"), ":0\r\n");
+  session = nullptr;
+}
+
 TEST_F(RespSessionTest, ShowsNoValueThatACrashCouldTakeBack) {
   serve();
   RespContext other{
