@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +15,7 @@
 namespace quipu {
 
 /// Resets every counter that the store has in some namespaces, a page at a time. Where the log has no room it tries
-/// again.
+/// again when it is told to, and gives up as busy where none comes for kBusyMsMax: a part of the counters is reset then.
 class ApiNode::ResetAll final : public BatchClient {
  public:
   ResetAll(ApiNode& node, std::vector<NamespaceId> spaces, std::function<void(Result<Offset>)> done)
@@ -27,7 +29,7 @@ class ApiNode::ResetAll final : public BatchClient {
 
   /// Does what can be done now. Whether all is over.
   bool step() {
-    if (waits_) return false;
+    if (waits_ || (node_.now_ < again_at_ && again_at_ - node_.now_ <= kBusyMsMax)) return false;  // Clocks jump.
     if (error_) return finish(std::unexpected(*error_));
     if (next_ < page_.counters.size()) return write();
     if (last_) return finish(kNoOffset);
@@ -38,6 +40,7 @@ class ApiNode::ResetAll final : public BatchClient {
  private:
   static constexpr std::size_t kResetsAtOnce = 256;
   static constexpr std::int64_t kRetryMs = 500;
+  static constexpr std::int64_t kBusyMsMax = 10'000;
 
   void read() {
     waits_ = true;
@@ -78,9 +81,18 @@ class ApiNode::ResetAll final : public BatchClient {
         return;
       }
       // What found no room is tried again; a second reset of the others does no harm.
-      if (outcome.error) return;
+      if (outcome.error) return try_again(outcome.retry_after_ms);
     }
     next_ += batch.operations.size();
+    busy_since_.reset();
+  }
+
+  void try_again(std::int64_t retry_after_ms) {
+    if (!busy_since_ || node_.now_ < *busy_since_) busy_since_ = node_.now_;
+    again_at_ = node_.now_ + std::max<std::int64_t>(retry_after_ms, 1);
+    if (again_at_ - *busy_since_ <= kBusyMsMax) return;
+    again_at_ = 0;
+    error_ = quipu::busy("the log has no room: a part of the counters is reset", kRetryMs).error();
   }
 
   bool finish(Result<Offset> result) {
@@ -98,6 +110,8 @@ class ApiNode::ResetAll final : public BatchClient {
   std::uint64_t cursor_ = 0;
   bool last_ = false;
   bool waits_ = false;
+  std::optional<TimeMs> busy_since_;
+  TimeMs again_at_ = 0;
   std::optional<Error> error_;
 };
 

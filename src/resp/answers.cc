@@ -18,10 +18,13 @@ void write_error(RespWriter& writer, const Outcome& outcome) {
   write_resp_error(writer, *outcome.error, outcome.error_text, outcome.retry_after_ms);
 }
 
-/// Whether a transaction was refused as a whole, before any of it was applied.
+/// Whether a transaction was refused as a whole, before any of it was applied. Where a part of it has another end, each
+/// command tells its own: who hears that nothing was counted sends all of it again.
 bool refused_whole(Outcomes outcomes) {
   if (outcomes.empty() || !outcomes[0].error) return false;
-  return *outcomes[0].error != Code::kRefused && *outcomes[0].error != Code::kConflict;
+  const auto code = *outcomes[0].error;
+  if (code == Code::kRefused || code == Code::kConflict) return false;
+  return std::ranges::all_of(outcomes, [&](const Outcome& outcome) { return outcome.error == code; });
 }
 
 void write_value(RespWriter& writer, bool exists, std::int64_t value) {

@@ -144,9 +144,45 @@ TEST_F(ApiSessions, ResetAndSetOverBothWires) {
   EXPECT_EQ(say(*resp, "EXISTS a views:b\r\n"), ":0\r\n");
 }
 
+TEST_F(ApiSessions, GiveAResetOfAllUpWhereTheLogHasNoRoom) {
+  options.producer.pending_bytes_max = 5'000;
+  options.producer.give_up_ms = 600'000;
+  serve();
+  say(*resp, "INCR a\r\n");
+  catch_up();
+  log->automatic = false;
+  std::deque<std::string> names;
+  std::vector<std::unique_ptr<ApiClient>> fillers;
+  do {
+    const auto& name = names.emplace_back(300, static_cast<char>('a' + names.size() % 26));
+    give(*fillers.emplace_back(std::make_unique<ApiClient>()), {add(name)});
+    steps(10);
+    ASSERT_LT(fillers.size(), 100U);
+  } while (!fillers.back()->done);
+  const std::string reset = "FLUSHALL\r\n";
+  resp->receive(reset);
+  steps(90, 100);
+  EXPECT_EQ(sent(*resp), "") << "it waits for room";
+  steps(60, 100);
+  EXPECT_THAT(sent(*resp), StartsWith("-BUSY the log has no room: a part of the counters is reset"));
+  EXPECT_FALSE(resp->busy());
+  log->automatic = true;
+  steps(10);
+}
+
 TEST_F(ApiSessions, RunATransactionAsOne) {
   serve();
   EXPECT_EQ(say(*resp, "MULTI\r\nINCR a\r\nINCRBY a 4\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:5\r\n");
+}
+
+TEST_F(ApiSessions, TellEachEndOfATransactionOfWhichAPartIsCounted) {
+  serve();
+  store.fail_next(StoreCompletion::Kind::kLoad, {Code::kBusy, "the store is away", 100});
+  const auto said = say(*resp, "MULTI\r\nGET a\r\nINCR b\r\nEXEC\r\n");
+  EXPECT_THAT(said, StartsWith("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n-BUSY "));
+  EXPECT_THAT(said, testing::EndsWith("\r\n:1\r\n"));
+  catch_up();
+  EXPECT_EQ(say(*resp, "GET b\r\n"), "$1\r\n1\r\n");
 }
 
 TEST_F(ApiSessions, ShowTheShardsOfATotal) {
