@@ -79,6 +79,15 @@ Result<std::vector<std::string>> names_in(const std::string& path) {
   return names;
 }
 
+/// Closes a directory to all but its owner. Somebody may have opened it since it was made.
+Result<void> keep_private(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return system_failure("cannot look at " + path, errno);
+  if ((status.st_mode & 077) == 0 || ::chmod(path.c_str(), 0700) == 0) return {};
+  return failure(Code::kRefused, path + " is open to others than its owner, and can not be closed by this process: " +
+                                     "run: chmod 700 " + path);
+}
+
 /// Refuses a directory in which a new one may not be made.
 Result<void> check_fresh(const std::string& path) {
   const auto names = names_in(path);
@@ -123,7 +132,7 @@ Result<DirectoryIdentity> create(const std::string& path, const DirectoryOptions
                                        std::to_string(bytes) + " bytes, more than " +
                                        std::to_string(kIdentityBytesMax));
   }
-  if (::chmod(path.c_str(), 0700) != 0) return system_failure("cannot set the mode of " + path, errno);
+  if (auto closed = keep_private(path); !closed) return std::unexpected(closed.error());
   for (const auto folder : kFolders) {
     if (auto made = make_directory(path + "/" + std::string(folder)); !made) return std::unexpected(made.error());
   }
@@ -249,6 +258,7 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Directo
   auto identity = read_identity(*full);
   if (identity) {
     if (auto checked = check(*full, *identity, *here, options); !checked) return std::unexpected(checked.error());
+    if (auto closed = keep_private(*full); !closed) return std::unexpected(closed.error());
   } else if (identity.error().code == Code::kNotFound) {
     identity = create(*full, options);
   }

@@ -104,6 +104,15 @@ TEST_F(DataDirectoryTest, IsForItsOwnerOnlyWhateverTheUmask) {
   }
 }
 
+TEST_F(DataDirectoryTest, ClosesADirectoryThatSomebodyOpenedToOthers) {
+  ASSERT_TRUE(open());
+  fs::permissions(data(), fs::perms::all);
+  ASSERT_TRUE(open());
+  struct stat status{};
+  ASSERT_EQ(::stat(data().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0700u);
+}
+
 TEST_F(DataDirectoryTest, TakesAnEmptyDirectoryThatIsThere) {
   fs::create_directory(data());
   fs::permissions(data(), fs::perms::all);
