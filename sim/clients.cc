@@ -63,10 +63,13 @@ void Clients::end_process() {
   for (auto& request : requests_) {
     if (request->client != nullptr) request->client->waits_for = nullptr;
     std::vector<Register::Asked> alone;
+    std::vector<History::EventNumber> batch;
     for (Ask& ask : request->asks) {
       if (ask.kind == Ask::Kind::kAlone) alone.push_back(ask.asked);
+      if (ask.kind == Ask::Kind::kEvent) batch.push_back(ask.event);
       unknown(ask);
     }
+    if (batch.size() > 1 && request->batch.operations.front().together > 1) history_->tie(std::move(batch));
     if (!alone.empty()) registers_[request->asks.front().place - settings_.counters].lost(alone);
     if (request->all) --looks_;
   }

@@ -31,6 +31,8 @@ class Clients {
 
   /// Between two processes, the log was begun anew.
   void new_log();
+  /// All was read, and nothing is under way: what must be counted whole or not at all is.
+  void check_batches() const { history_->check_ties(); }
 
   /// One of the clients does something, if it has nothing under way.
   void act();

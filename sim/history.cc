@@ -143,6 +143,21 @@ void History::said_repeat(EventNumber number, AttemptNumber attempt_number, bool
   if (repeat && event.sent == 1) trace_.violation(text(event) + " was never sent before, but taken for a repeat");
 }
 
+void History::check_ties() const {
+  for (const auto& batch : ties_) {
+    const Event* first = nullptr;
+    for (const auto number : batch) {
+      const Event& event = events_[number];
+      if (event.sent != 1 || event.reset_since || !event.attempts.empty()) continue;
+      if (first == nullptr) first = &event;
+      if (event.least_before == first->least_before) continue;
+      return trace_.violation("a batch is there in part: " + text(*first) + " is counted " +
+                              std::to_string(first->least_before) + " times, " + text(event) + " " +
+                              std::to_string(event.least_before) + " times");
+    }
+  }
+}
+
 History::Reset History::begin_reset(std::size_t number) {
   Counter& counter = counters_[number];
   ++counter.resets_begun;

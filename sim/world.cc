@@ -288,6 +288,7 @@ void World::settle() {
 void World::check_quiet() {
   quiet_ = true;
   check_reads("when all is quiet");
+  if (!trace_.failed()) clients_.check_batches();
   if (trace_.failed()) return;
   shown_ = clients_.totals();
   check_scan();

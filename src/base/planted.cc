@@ -55,6 +55,7 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"read-not-held", "a read is answered before what it shows is durable", kEmbedded},
     {"repeat-not-held", "a repeat is answered before what it repeats is durable", kEmbedded},
     {"reset-of-all-not-held", "a reset of all is answered before the resets that it relies on are durable", kEmbedded},
+    {"commit-cut-in-two", "the frames of one commit are two groups on the disk", kEmbedded},
     {"batch-half-applied", "entries before a bad one of their batch are counted", kEmbedded},
     {"total-wraps", "a total beyond 64 bits wraps", kEmbedded},
     {"trimmed-above-base", "the log is trimmed as far as the store is synced", kEmbedded},

@@ -184,6 +184,8 @@ void SegmentLog::commit() {
 /// Hands the sealed frames to the disk if it is free and there is a place for them.
 void SegmentLog::start_sealed() {
   if (sealed_ == 0 || writing_active_) return;
+  const std::size_t later = sealed_ > 1 && QUIPU_PLANTED("commit-cut-in-two") ? sealed_ - 1 : 0;
+  sealed_ -= later;
   const auto group_bytes = block_aligned(kGroupHeaderBytes + filling_.frames_bytes(sealed_));
   const auto new_segment = segments_.empty() || segments_.back().bytes - write_at_ < group_bytes;
   if (new_segment && !begin_segment(group_bytes)) return;
@@ -203,7 +205,7 @@ void SegmentLog::start_sealed() {
     first_block = {options_.identity, segment.number, segment.bytes, durable_end_, last_group_at_, now_};
   }
   const auto bytes = writing_.seal(header, seed, new_segment ? &first_block : nullptr);
-  sealed_ = 0;
+  sealed_ = later;
   writing_active_ = true;
   writing_first_ = durable_end_;
   writing_bytes_ = group_bytes;
