@@ -69,7 +69,11 @@ class Faults(unittest.TestCase):
                                    faults.all_results([RESULTS, CHAOS]))
         self.assertEqual(self.said(page), [])
         self.assertIn("| `cut` **failed**, `kill` passed, back in 0.25 s (0123456, 2 cores, 2026-11-29) |", page)
-        self.assertIn("| `broker` passed, back in 2.5 s (ba98765+changed, 4 cores, 2026-11-28) |", page)
+        self.assertIn("| `broker` passed (ba98765+changed, 4 cores, 2026-11-28) |", page, "calm is not counted from the end of the fault")
+
+    def test_a_test_without_a_result_is_told(self):
+        page = faults.with_results(whole(row3=row(3, "`kill`, `calm`, `Log.IsOne`", "x")), faults.all_results([RESULTS]))
+        self.assertIn(f"| {KILL}; `calm` (not run yet) |", page)
 
     def test_the_longest_time_until_it_was_as_before_is_told(self):
         self.assertEqual(faults.results_of(CHAOS)["adopted"], ("passed", "10.5", "ba98765, 4 cores, 2026-11-28"))

@@ -3,6 +3,7 @@
 import re
 import time
 
+from harness.context import eventually
 from harness.server import Server, StartFailed, free_ports
 from harness.wire import Http, Lost, quote
 
@@ -10,6 +11,7 @@ from . import totals
 
 METRICS_SECONDS_MAX = 2.0
 CALM_SECONDS_MAX = 90.0
+BACK_SECONDS_MAX = 30.0  # From the end of a fault until all is as before.
 SILENT_SECONDS_MAX = 5.0  # A worker that Kafka has not answered for so long knows of no newer frame. It asks every second or two.
 CALM_SECONDS = 1.5  # Longer than workers take to hear of the log's new end (a second).
 READ_AT_ONCE = 100
@@ -164,6 +166,26 @@ class Cluster:
                 raise AssertionError(f"not all {self.partitions} partitions have an owner after {seconds:.0f} s: {owners}; "
                                      f"{self.last_words()}")
             time.sleep(0.2)
+
+    def wait_back(self, traffic):
+        """From the end of a fault, which is now, until all is as before under the traffic that goes on: events are acknowledged, every
+        partition has an owner, and what the log had by then is flushed. Tells the scenario how long that took."""
+        began = time.monotonic()
+        acked = traffic.ledger.events["acked"]
+        ends = {}
+
+        def as_before():
+            nonlocal ends
+            found = [worker.metrics()[1] for worker in self.workers if worker.alive()]
+            read, lag, flushed = ({partition: value for parted in found for partition, value in parted.get(f"quipu_worker_{name}", {}).items()}
+                                  for name in ("read_offset", "lag_frames", "flushed_offset"))
+            if not ends and len(read) >= self.partitions:
+                ends = {partition: read[partition] + lag.get(partition, 0) for partition in read}
+            return (bool(ends) and all(flushed.get(partition, -1) >= end for partition, end in ends.items())
+                    and (traffic.ledger.events["acked"] > acked or not traffic.running()))
+
+        eventually(as_before, BACK_SECONDS_MAX, "events are acknowledged, every partition has an owner, and what the log had is flushed")
+        self.context.recovered(time.monotonic() - began)
 
     def wait_calm(self, seconds=CALM_SECONDS_MAX):
         """Until every partition has one owner that has read and flushed all there is, and stays so. Returns how long it took."""

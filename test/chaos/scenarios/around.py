@@ -32,6 +32,7 @@ def redis_and_topic(context):
         expect(cluster.nodes[0].metric("quipu_api_cache_failures_total") > failures, "no read met a Redis that was gone")
         traffic.wait_for(0.8)
         servers.up("redis")
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic, bite=lambda: eventually(
             lambda: cluster.workers[0].metric("quipu_worker_cache_reachable"), 15, "workers find Redis again"), stop=False)
         made_anew(context, cluster)

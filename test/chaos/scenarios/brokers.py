@@ -73,6 +73,7 @@ def one_of_three(context):
             brokers.up(f"kafka-{number}")
             eventually(lambda: all(len(found.in_sync) == 3 for found in copies(brokers, cluster.stem).values()), 90,
                        f"broker {number} is in sync again")
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         expect(moved > 0, "no broker led a partition when it was killed")
         context.note(f"3 brokers were killed one after the other; {moved} partitions got another leader")

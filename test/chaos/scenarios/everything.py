@@ -29,7 +29,7 @@ def killed(context):
         context.servers.up(*SERVERS)
         for role in cluster.processes():
             role.supervise()
-        cluster.wait_owned()
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         expect(unflushed > 0, "nothing was unflushed when everything was killed")
         expect(traffic.broken > 0, "no client lost its connection")

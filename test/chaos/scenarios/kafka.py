@@ -45,6 +45,7 @@ def broker(context):
         servers.stop("kafka-1")
         time.sleep(STOPPED_SECONDS)
         servers.go_on("kafka-1")
+        cluster.wait_back(traffic)
 
         def bite():
             context.note(f"frames sent again: {after_kill:.0f} after the kill, {resent() - after_kill:.0f} after the stop; given up: "
@@ -103,7 +104,7 @@ def partitions_added(context):
         traffic.wait_for(context.random().uniform(0.2, 0.4))
         context.servers.kafka_tool("TopicCommand", "--alter", "--topic", cluster.stem, "--partitions", 11)
         cluster.partitions = 11
-        cluster.wait_owned()
+        cluster.wait_back(traffic)
         second.kill()
         second.supervise()
         positions += add_to_reset(second)
@@ -251,7 +252,7 @@ def group_gone(context):
             worker.start(wait=False)
         for worker in cluster.workers:
             worker.wait_ready()
-        cluster.wait_owned()
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         context.note("the group was deleted with its offsets; the workers went on from their watermarks")
 

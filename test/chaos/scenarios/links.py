@@ -70,6 +70,7 @@ def coordinator(context):
             expect(lonely.metric("quipu_worker_rows_flushed_total") == written,
                    f"{lonely.name} went on writing rows of partitions that it had let go of")
             proxy.go_on()
+        cluster.wait_back(traffic)
 
         def bite():
             expect(taken > 0, "the worker had no partition when the coordinator went away")
@@ -96,6 +97,7 @@ def worn_link(context):
         proxy.hold(TO_CLIENT)
         eventually(lambda: total(cluster, GIVEN_UP) > given_up, 60, "frames whose acknowledgements are lost are given up")
         proxy.go_on()
+        cluster.wait_back(traffic)
 
         def bite():
             expect(cuts > 0, "no connection was cut")

@@ -22,6 +22,7 @@ def kills(context):
             traffic.wait_for((number + 0.95) / 4)
             bit.append(traffic.ledger.events["unknown"] - unknown)
             victim.supervise()
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         expect(any(bit), "no kill fell while a request was under way")
         context.note(f"after the {len(bit)} kills {' and '.join(map(str, bit))} events were of unknown fate")

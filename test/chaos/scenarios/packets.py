@@ -51,6 +51,7 @@ def wear(context, network, cluster):
         network.heal()
         told.append(f"{name}: {bitten} {word}")
         expect(bitten > 0, f"no packet was {word}: {name}")
+    cluster.wait_back(traffic)
 
     def bite():
         context.note("; ".join(told) + f"; {total(cluster, GIVEN_UP):.0f} frames were given up, {repeated(cluster):.0f} requests to the "

@@ -24,6 +24,7 @@ from .power import SYNC_SECONDS, Mains
 from .workers import finish
 
 SLEEPS_SECONDS = 8.0  # Longer than a worker's session.
+JOINS_SECONDS = 8.0  # Until who joins has partitions.
 WORKERS_MORE = 3
 UNTIL_SHARE = 0.85    # Of the events: then the faults end.
 SYNC_FAILS_SECONDS = 10.0
@@ -130,17 +131,19 @@ class Kills(Fault):
 
 
 class Sleeps(Fault):
-    """7: a worker stands still past its session, and goes on."""
+    """7: a worker stands still past its session, others take its partitions over, and it goes on."""
 
     def strike(self):
         with self.place.one_of(self.cluster.workers, self.random) as role:
             if role:
+                owned = set(role.read_offsets())
                 os.kill(role.pid, signal.SIGSTOP)
                 try:
                     time.sleep(SLEEPS_SECONDS)
+                    others = [worker for worker in self.cluster.workers if worker is not role and worker.alive()]
+                    self.bites += any(owned & set(other.read_offsets()) for other in others)
                 finally:
                     os.kill(role.pid, signal.SIGCONT)
-                self.bites += 1
 
 
 class Cuts(Fault):
@@ -233,7 +236,7 @@ class Stops(Fault):
 
 
 class Storm(Fault):
-    """41: workers join and leave every two seconds."""
+    """41: workers join, get partitions and leave, every few seconds."""
 
     def __init__(self, place, seed):
         super().__init__(place, seed)
@@ -242,13 +245,19 @@ class Storm(Fault):
     def strike(self):
         if len(self.more) < WORKERS_MORE:
             with self.place.broker:  # A worker that finds no broker when it starts ends.
-                self.more.append(self.cluster.add_worker())
+                joined = self.cluster.add_worker()
+            self.more.append(joined)
+            end = time.monotonic() + JOINS_SECONDS
+            while joined.alive() and not joined.read_offsets() and time.monotonic() < end and not self.stopping.wait(0.2):
+                pass
+            self.bites += bool(joined.read_offsets())
         else:
             with self.place.one_of(self.more, self.random) as role:
                 if role:
+                    owned = role.read_offsets()
                     role.stop()
                     self.more.remove(role)
-        self.bites += 1
+                    self.bites += bool(owned)
 
 
 class Link(Fault):
@@ -257,6 +266,7 @@ class Link(Fault):
     def strike(self):
         proxy = self.place.kafka_proxy
         kind = self.random.randrange(3)
+        cuts, carried = proxy.cuts, proxy.bytes[TO_SERVER]
         if kind == 0:
             proxy.slow(0.02, 0.08)
         elif kind == 1:
@@ -264,8 +274,8 @@ class Link(Fault):
         else:
             proxy.cut_after(self.random.randrange(20_000), self.random.choice((TO_SERVER, TO_CLIENT)))
         self.stopping.wait(3.0)
+        self.bites += proxy.cuts - cuts if kind == 2 else proxy.bytes[TO_SERVER] > carried
         proxy.go_on()
-        self.bites += 1
 
     def end(self):
         super().end()
@@ -307,8 +317,7 @@ def both(pair, context):
                 fault.stopping.set()
         for fault in faults:
             fault.end()
-        traffic.finish()
-        place.cluster.wait_owned()
+        place.cluster.wait_back(traffic)
         finish(context, place.cluster, traffic)
         for number, fault in zip(pair, faults):
             expect(fault.bites > 0, f"fault {number} did not reach the system")

@@ -79,6 +79,7 @@ def commits_unanswered(context):
             proxy.cut_behind(SYNC, TO_SERVER)
             eventually(lambda least=lost: proxy.answers_lost > least, 30, "a connection is cut behind a commit")
             proxy.go_on()
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         context.note(f"{proxy.answers_lost} connections were cut between a commit and its answer, {proxy.connections} made")
 

@@ -102,6 +102,7 @@ def cut_under_cassandra(context, stem, mains):
         after = events_in(cluster)
         for worker in cluster.workers:
             os.kill(worker.pid, signal.SIGCONT)
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic, stop=False)
         told = [line for worker in cluster.workers for line in worker.output().splitlines() if "may have forgotten rows" in line]
         expect(len(told) >= len(cluster.workers), f"the workers do not say that Cassandra may have forgotten rows: {told}")
@@ -170,6 +171,7 @@ def kafka_synced(context):
                 traffic.wait_for(share)
                 mains.cut()
                 mains.up()
+            cluster.wait_back(traffic)
 
             def bite():
                 resent = sum(node.metric("quipu_api_frames_resent_total") for node in cluster.nodes)

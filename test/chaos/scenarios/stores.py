@@ -37,6 +37,7 @@ def cassandra(context):
             found.append(returns(cluster) - before)
             if number == 1:
                 late.wait_ready()
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         context.note(f"after the {len(found)} kills workers returned to their watermarks in "
                      f"{' and '.join(f'{count:.0f}' for count in found)} partitions")
@@ -63,6 +64,7 @@ def one_of_three(context):
             nodes.up(f"cassandra-{number}")
             eventually(lambda: returns(cluster) > between, 60, f"workers see that node {number} has started again")
             gone, back = gone + between - before, back + returns(cluster) - between
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         context.note(f"3 nodes were killed one after the other; workers returned to their watermarks in {gone:.0f} partitions when one "
                      f"went away, in {back:.0f} when it was back")
@@ -85,6 +87,7 @@ def slow(context):
             servers.stop("cassandra-1")
             time.sleep(random.uniform(2.0, 8.0))
             servers.go_on("cassandra-1")
+        cluster.wait_back(traffic)
         timed_out = repeated(cluster) - before
         finish(context, cluster, traffic)
         expect(timed_out > 0, "no request of a worker timed out")

@@ -60,6 +60,7 @@ def failpoint_kills(context):
     with Cluster(context, "failpoints", {"flush.interval": "300ms", "flush.commit_delay": "500ms"}) as cluster:
         traffic = Traffic(cluster.nodes, context.seed, context.say, context.events, TRAFFIC_TIMES * context.seconds).start()
         fell = killed_at_points(traffic, failpoints("worker"), cluster.workers, 0.8)
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         context.note("killed " + ", ".join(f"{count} times at {name}" for name, count in fell.items()))
 
@@ -86,6 +87,7 @@ def node_failpoints(context):
         start_armed(failing, *errors)
         send_clients_to(failing)
         eventually(lambda: failing.output().count(": error at pass ") == len(errors), STRIKE_SECONDS_MAX, f"all of {errors} strike")
+        cluster.wait_back(traffic)
         traffic.wait_for(0.9)
 
         def bite():
@@ -111,7 +113,7 @@ def starved(context):
         time.sleep(15.0)
         throttled = group.stat("nr_throttled")
         group.set("cfs_quota_us", -1)
-        cluster.wait_owned()
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         expect(throttled > 50, f"they were held back in only {throttled} periods of 0.1 s")
         context.note(f"{len(cluster.processes())} processes had {QUOTA_PERCENT} % of a processor for 15 s: held back in {throttled} periods")
@@ -132,6 +134,7 @@ def clocks(context):
         for number, jump in enumerate(jumps):
             traffic.wait_for(0.1 + 0.8 * number / len(jumps))
             clock[0] = jump
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         expect(clock[1] > 100, f"the shifted clocks were asked only {clock[1]} times")
         context.note(f"{len(jumps)} jumps of the clocks of {len(wrong)} processes, asked {clock[1]} times while they were wrong")

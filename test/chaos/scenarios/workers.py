@@ -5,7 +5,7 @@ import signal
 import time
 
 from fleet.cluster import Cluster
-from fleet.judge import judge, sums
+from fleet.judge import judge, replay_agrees, sums
 from fleet.traffic import Traffic
 from harness.context import eventually, expect
 
@@ -14,9 +14,10 @@ def finish(context, cluster, traffic, bite=lambda: None, stop=True, besides=()):
     """Traffic ends, everything is judged; `bite` shows that the fault bit; all processes end in order, if `stop`."""
     traffic.finish()
     cached, calm = judge(cluster, traffic, besides)
+    replay_agrees(context, cluster)
     context.note(sums(traffic))
     context.note(f"calm {calm:.1f} s after the last event")
-    context.note(f"{len(traffic.ledger.counters)} totals agree in the store and over HTTP, {cached} in Redis")
+    context.note(f"{len(traffic.ledger.counters)} totals agree in the store, in a replay of the log and over HTTP, {cached} in Redis")
     bite()
     if stop:
         cluster.stop()
@@ -52,6 +53,7 @@ def kill_workers(cluster, traffic, random):
             cluster.wait_owned(without=[victim.name for victim in victims])
         for victim in victims:
             victim.supervise()
+    cluster.wait_back(traffic)
     return fell_unflushed
 
 
@@ -95,6 +97,7 @@ def zombie(context):
             eventually(lambda: read_beyond(others, owned), 30, f"others read on in the partitions of {sleeper.name}")
             taken += len(owned)
             os.kill(sleeper.pid, signal.SIGCONT)
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         expect(fell_unflushed > 0, "no worker was stopped while it had read what was not flushed")
         expect(taken > 0, "no partition was taken over")
@@ -118,6 +121,7 @@ def elastic(context):
                     leaver.stop()
                 cluster.wait_owned()
             most = max(most, sum(worker.alive() for worker in cluster.workers))
+        cluster.wait_back(traffic)
         finish(context, cluster, traffic)
         context.note(f"beside 5 workers, 4 joined and 4 left under traffic, {most} at most; each that joined got partitions")
 

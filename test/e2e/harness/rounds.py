@@ -12,6 +12,7 @@ from .server import PHASES
 from .verify import verify
 
 AIM = pathlib.Path(__file__).with_name("aim.py")
+AUDIT_SECONDS_MAX = 300
 
 
 class Crashes:
@@ -112,7 +113,8 @@ class Crashes:
             self.must_live()
 
     def last_look(self):
-        """With a living server: sends everything again that may be, and judges; stops gently, starts, judges again."""
+        """With a living server: sends everything again that may be, and judges; stops gently, starts, judges again. At last its log is
+        replayed beside its rows."""
         self.load.send_again(self.server)
         self.look("after everything was sent again")
         open_events = sum((counter.retry & ~counter.acked).bit_count() for counter in self.ledger.counters)
@@ -122,6 +124,17 @@ class Crashes:
         self.ledger.process_died(gently=True)
         self.begin()
         self.server.stop()
+        self.audit()
+
+    def audit(self):
+        """A replay of the log of the stopped server comes to its rows."""
+        server = self.server
+        words = [word for key, value in server.settings.items() for word in ("--set", f"{key}={value}")]
+        done = subprocess.run([*server.command, "audit", "--data", str(server.data), "--json", *words], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=AUDIT_SECONDS_MAX, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"a replay of the log differs from the rows, audit ended with exit code {done.returncode}: "
+                                 f"{done.stdout[-2000:]} {done.stderr[-2000:]}")
 
     def summary(self):
         slowest = max(self.starts, default=0.0)

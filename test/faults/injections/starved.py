@@ -207,6 +207,7 @@ def no_threads(context):
         crashes.load.finish()
         crashes.look("without another thread")
         refused = int(group.get("events").split()[-1])
+        expect(refused > 0, "no thread was refused")
         group.set("max", "max")
         server.kill()
         crashes.crash()
