@@ -14,6 +14,7 @@ namespace quipu {
 namespace {
 
 constexpr std::size_t kVisitsPerStep = 20'000;
+constexpr std::size_t kVisitsOfOneMin = 256;
 constexpr std::size_t kVisitsAtOnce = 16;
 constexpr std::size_t kResetsPerStep = 256;
 constexpr std::int64_t kJobsWaitMs = 100;
@@ -42,6 +43,8 @@ Total total_of(std::span<const RowBatch::Item> items) {
 
 bool Jobs::step() {
   bool more = false;
+  // One step takes as long with many walks as with one: whoever writes meanwhile waits for it.
+  visits_of_one_ = std::max(kVisitsPerStep / std::max<std::size_t>(jobs_.size(), 1), kVisitsOfOneMin);
   for (auto job = jobs_.begin(); job != jobs_.end();) {
     const auto progress = job->step();
     more |= progress == Progress::kMore;
@@ -159,7 +162,7 @@ void Jobs::top(NamespaceId space, std::size_t limit, std::function<void(Result<S
       }
       walk->page.durable_at = std::max(walk->page.durable_at, total.newest);
     };
-    if (table.walk(walk->next, kVisitsPerStep, take)) return Progress::kMore;
+    if (table.walk(walk->next, visits_of_one_, take)) return Progress::kMore;
     std::sort(best.begin(), best.end(), larger);
     done(std::move(walk->page));
     return Progress::kDone;

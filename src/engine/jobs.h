@@ -57,6 +57,7 @@ class Jobs {
   Applier& applier_;
   Flusher& flusher_;
   std::list<Job> jobs_;
+  std::size_t visits_of_one_ = 0;  ///< How many counters each of them may look at in this step.
 };
 
 }  // namespace quipu

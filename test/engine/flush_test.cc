@@ -444,6 +444,27 @@ TEST_F(EngineFlush, TellsTheCountersWithTheLargestTotals) {
   }
 }
 
+TEST_F(EngineFlush, ManyWalksTakeNoMoreOfAStepThanOne) {
+  constexpr int kCounters = 2'000;
+  for (int i = 0; i < kCounters; ++i) {
+    const auto each = name(i);
+    world.run(world.add(each, 1));
+  }
+  const auto steps_of = [&](int walks) {
+    int answered = 0;
+    for (int i = 0; i < walks; ++i) {
+      world.engine->top(world.space(), 1, [&](const Result<ScanPage>& page) { answered += page ? 1 : 0; });
+    }
+    int steps = 0;
+    for (; answered < walks && steps < 1'000; ++steps) world.step();
+    EXPECT_EQ(answered, walks);
+    return steps;
+  };
+  EXPECT_LE(steps_of(1), 2);
+  // 64 walks of 2,000 counters each, of which a step looks at 20,000.
+  EXPECT_GE(steps_of(64), 64 * kCounters / 20'000);
+}
+
 TEST_F(EngineFlush, ResetsEveryCounterInTheTableOrNot) {
   for (const std::size_t bound : {std::size_t{3'000}, std::size_t{1} << 30}) {
     SCOPED_TRACE(bound);
