@@ -13,6 +13,8 @@ class Random {
   explicit Random(std::uint64_t seed) : engine_(seed) {}
 
   std::uint64_t next() { return engine_(); }
+  /// What `next` will give, which stays to be given: for what must change nothing of a run, such as the seed of a hash.
+  std::uint64_t peek() const { return std::mt19937_64(engine_)(); }
   /// 0 to `bound` - 1; `bound` is at least 1.
   std::uint64_t below(std::uint64_t bound) { return engine_() % bound; }
   /// `low` to `high`, both included.

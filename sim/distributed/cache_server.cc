@@ -18,6 +18,7 @@ void SimCacheServer::make() {
   options.bytes_max = bytes_max_;
   options.ttl_ms = 2'000;
   options.absent_ms = 200;
+  options.hash_seed = random_.peek();
   kept_ = std::make_unique<LocalCache>(options);
   evicted_ = 0;
 }

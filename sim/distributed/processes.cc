@@ -17,6 +17,7 @@ Result<StoreProcess> StoreProcess::open(Surroundings& around, const TimeMs& wall
   options.generation = around.settings.identity.generation;
   options.node_check_ms = around.settings.node_check_ms;
   options.connection.retry_ms = kStoreRetryMs;
+  options.hash_seed = around.random.peek();
   // No two processes read their clocks in the same microsecond.
   options.wall_us = [&wall, number = ++around.stores % 1'000] { return wall * 1'000 + number; };
   options.steady_ms = [&around] { return around.steady; };

@@ -49,7 +49,7 @@ ApiNode::ApiNode(const ApiNodeOptions& options, EventLog& log, CounterStore& sto
       store_(store),
       spaces_(options.namespaces_max, options.namespaces_auto_create, options.secret.low),
       marks_(log, options.store_news_ms),
-      frames_(log.identity(), partitions_),
+      frames_(log.identity(), partitions_, options.secret.low),
       producer_(options.producer, log),
       hot_(options.hot),
       known_(options.known, log),

@@ -13,8 +13,8 @@ bool same_second(TimeMs a, TimeMs b) { return a / kCombineMs == b / kCombineMs; 
 
 }  // namespace
 
-NodeFrames::NodeFrames(const LogIdentity& identity, std::uint16_t partitions)
-    : identity_(identity), frames_(partitions) {}
+NodeFrames::NodeFrames(const LogIdentity& identity, std::uint16_t partitions, std::uint64_t hash_seed)
+    : identity_(identity), frames_(partitions), encoder_(hash_seed) {}
 
 NodeFrames::Filling& NodeFrames::opened(PartitionId partition) {
   Filling& frame = frames_[partition.value];

@@ -21,7 +21,8 @@ namespace quipu {
 /// where it was put: what comes behind it is not added to what stands before it. Pure; one thread.
 class NodeFrames {
  public:
-  NodeFrames(const LogIdentity& identity, std::uint16_t partitions);
+  /// `hash_seed`: not known to users, for namespaces' names come from them.
+  NodeFrames(const LogIdentity& identity, std::uint16_t partitions, std::uint64_t hash_seed);
   /// The log has got more partitions.
   void grow(std::uint16_t partitions) { frames_.resize(partitions); }
 

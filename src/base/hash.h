@@ -29,10 +29,13 @@ struct HashSecret {
 /// XXH3-64 with a seed. For checksums and tables; never for ids.
 std::uint64_t hash64(ByteView bytes, std::uint64_t seed);
 
-/// For the standard's tables of texts that users choose: with a random seed nobody can choose texts that collide.
+/// For tables of texts that users choose: with a seed that they do not know nobody can choose texts that collide. It
+/// has no default, so that a table without a seed does not compile; `make check` refuses tables of texts without it.
 struct SeededHasher {
-  std::uint64_t seed = 0;
+  explicit SeededHasher(std::uint64_t table_seed) : seed(table_seed) {}
   std::size_t operator()(std::string_view text) const { return hash64(as_bytes(text), seed); }
+
+  std::uint64_t seed;
 };
 
 /// XXH3-128 with a seed.

@@ -92,7 +92,8 @@ void LocalCache::take_answers(std::vector<CacheAnswer>& out) {
 }
 
 void LocalCache::fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) {
-  std::unordered_map<std::string, std::vector<const RowBatch::Item*>> given;
+  std::unordered_map<std::string, std::vector<const RowBatch::Item*>, SeededHasher> given(keys.size(),
+                                                                                          index_.hash_function());
   for (const CounterKey& key : keys) given[name_of(key.space, key.counter)];
   for (const RowBatch::Item& item : rows.items()) {
     const auto at = given.find(name_of(rows.space(item), rows.counter(item)));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "cache/totals_cache.h"
 
 namespace quipu {
@@ -17,6 +18,7 @@ struct LocalCacheOptions {
   std::int64_t ttl_ms = 1'000;                    ///< Of a total: for so long a change that nobody told of is not seen.
   std::int64_t absent_ms = 500;                   ///< Of "there is none".
   std::int64_t lease_ms = 10'000;                 ///< A `fill` comes within this time after its miss, or is dropped.
+  std::uint64_t hash_seed = 0;                    ///< Random, for names come from users.
 };
 
 /// Totals in the memory of the process: TotalsCache without a server.
@@ -28,7 +30,7 @@ struct LocalCacheOptions {
 /// the bytes are used up, what was asked for longest ago goes. Pure: its time is the last `tick`. Thread: one.
 class LocalCache final : public TotalsCache {
  public:
-  explicit LocalCache(LocalCacheOptions options) : options_(options) {}
+  explicit LocalCache(LocalCacheOptions options) : options_(options), index_(0, SeededHasher{options.hash_seed}) {}
 
   void get(CacheGet get) override;
   void take_answers(std::vector<CacheAnswer>& out) override;
@@ -61,7 +63,7 @@ class LocalCache final : public TotalsCache {
   LocalCacheOptions options_;
   TimeMs now_ = 0;
   Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator> index_;
+  std::unordered_map<std::string_view, Entries::iterator, SeededHasher> index_;
   std::size_t bytes_ = 0;
   std::uint64_t evicted_ = 0;
   std::vector<CacheAnswer> answers_;

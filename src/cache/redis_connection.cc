@@ -21,10 +21,39 @@ std::unexpected<Error> trouble(const std::string& address, const char* what) {
   return busy("Redis at " + address + ": " + what, kRetryMs);
 }
 
+using Reader = std::unique_ptr<redisReader, void (*)(redisReader*)>;
+
+/// What hiredis makes replies of by itself.
+const redisReplyObjectFunctions& own_functions() {
+  static const redisReplyObjectFunctions functions = *Reader(redisReaderCreate(), redisReaderFree)->fn;
+  return functions;
+}
+
+/// The same, but that no array is made for more elements than a reply may have: hiredis allocates what an array
+/// declares, and its own bound on that is gibibytes. It has a setting for it (`maxelements`) only from version 1.0 on.
+redisReplyObjectFunctions* bounded_functions() {
+  static redisReplyObjectFunctions functions = [] {
+    auto bounded = own_functions();
+    bounded.createArray = [](const redisReadTask* task, auto elements) -> void* {
+      if (static_cast<std::size_t>(elements) <= RedisConnection::kReplyElementsMax) {
+        return own_functions().createArray(task, elements);
+      }
+      *static_cast<bool*>(task->privdata) = true;
+      return nullptr;
+    };
+    return bounded;
+  }();
+  return &functions;
+}
+
 }  // namespace
 
 RedisConnection::RedisConnection(int socket, std::string address)
-    : socket_(socket), address_(std::move(address)), reader_(redisReaderCreate(), redisReaderFree) {}
+    : socket_(socket),
+      address_(std::move(address)),
+      reader_(redisReaderCreateWithFunctions(bounded_functions()), redisReaderFree) {
+  reader_->privdata = &too_many_;
+}
 
 RedisConnection::~RedisConnection() { ::close(socket_); }
 
@@ -92,7 +121,9 @@ Result<void> RedisConnection::fill() {
 
 Result<RedisReply> RedisConnection::next() {
   void* reply = nullptr;
-  if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) return trouble(address_, reader_->errstr);
+  if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
+    return trouble(address_, too_many_ ? "a reply has more elements than any that was asked for" : reader_->errstr);
+  }
   return RedisReply(static_cast<redisReply*>(reply), [](redisReply* one) { freeReplyObject(one); });
 }
 

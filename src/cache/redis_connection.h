@@ -22,6 +22,10 @@ class RedisConnection {
  public:
   /// Replies that are not complete may take so many bytes; a server that sends more is left.
   static constexpr std::size_t kReplyBytesMax = std::size_t{64} << 20;
+  /// A reply that declares more elements is refused before anything is allocated for them. The longest that is asked
+  /// for is a counter's hash: two elements a shard, and some. This is room for 1,024 partitions in 500 generations, in
+  /// 8 MiB.
+  static constexpr std::size_t kReplyElementsMax = std::size_t{1} << 20;
 
   /// Begins to connect to `host:port`. kRefused when that is no address.
   static Result<std::unique_ptr<RedisConnection>> connect(const std::string& address);
@@ -34,7 +38,7 @@ class RedisConnection {
   Result<void> flush();
   /// Reads what is there.
   Result<void> fill();
-  /// The next whole reply; null when there is none yet. The error: what came is no reply.
+  /// The next whole reply; null when there is none yet. The error: what came is no reply, or one that nobody asked for.
   Result<RedisReply> next();
 
   int socket() const { return socket_; }
@@ -47,6 +51,7 @@ class RedisConnection {
   std::string address_;
   std::string out_;
   std::size_t sent_ = 0;
+  bool too_many_ = false;  // A reply has said that it has more elements than it may have.
   std::unique_ptr<redisReader, void (*)(redisReader*)> reader_;
 };
 

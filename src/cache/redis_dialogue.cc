@@ -33,6 +33,12 @@ bool missed(const RedisEntry& entry) {
   return entry.state == RedisEntry::State::kNone || entry.state == RedisEntry::State::kDamaged;
 }
 
+std::uint64_t random_number() {
+  std::uint64_t random = 0;
+  QUIPU_CHECK(::getrandom(&random, sizeof(random), 0) == sizeof(random));
+  return random;
+}
+
 std::string_view text_of(const redisReply& reply) {
   return {reply.str == nullptr ? "" : reply.str, static_cast<std::size_t>(reply.len)};
 }
@@ -40,11 +46,10 @@ std::string_view text_of(const redisReply& reply) {
 }  // namespace
 
 RedisDialogue::RedisDialogue(const RedisCacheOptions& options, Told told)
-    : options_(options), told_(std::move(told)), leases_(options.leases_max, options.lease_ms) {
-  std::uint64_t random = 0;
-  QUIPU_CHECK(::getrandom(&random, sizeof(random), 0) == sizeof(random));
-  lease_name_ = std::to_string(random) + ":";
-}
+    : options_(options),
+      told_(std::move(told)),
+      leases_(options.leases_max, options.lease_ms, random_number()),
+      lease_name_(std::to_string(random_number()) + ":") {}
 
 void RedisDialogue::begin(std::unique_ptr<RedisConnection> connection) {
   connection_ = std::move(connection);
@@ -122,7 +127,8 @@ void RedisDialogue::lease(std::list<RedisGet>::iterator get) {
 }
 
 void RedisDialogue::fill(const std::vector<CounterKey>& keys, const RowBatch& rows, TimeMs as_of) {
-  std::unordered_map<std::string, std::vector<const RowBatch::Item*>> of_key;
+  std::unordered_map<std::string, std::vector<const RowBatch::Item*>, SeededHasher> of_key(keys.size(),
+                                                                                           leases_.hasher());
   for (const CounterKey& key : keys) of_key[redis_key(options_.prefix, key.space, key.counter)];
   for (const RowBatch::Item& item : rows.items()) {
     const auto at = of_key.find(redis_key(options_.prefix, rows.space(item), rows.counter(item)));

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "cache/redis_text.h"
 #include "cache/totals_cache.h"
 
@@ -30,12 +31,15 @@ CacheAnswer answer_of(const RedisGet& get, TotalsCache::Stats& stats);
 /// the earlier reader's fill is dropped by Redis, and the later one's has none. Bounded in number and time.
 class RedisLeases {
  public:
-  RedisLeases(std::size_t leases_max, std::int64_t lease_ms) : leases_max_(leases_max), lease_ms_(lease_ms) {}
+  /// `hash_seed`: random, for names come from users.
+  RedisLeases(std::size_t leases_max, std::int64_t lease_ms, std::uint64_t hash_seed)
+      : leases_max_(leases_max), lease_ms_(lease_ms), leases_(0, SeededHasher{hash_seed}) {}
 
   void keep(std::string key, std::string lease, std::int64_t now_ms);
   /// Takes out the lease of a key that is to be filled; empty where there is none.
   std::string take(const std::string& key, std::int64_t now_ms);
   std::size_t size() const { return leases_.size(); }
+  SeededHasher hasher() const { return leases_.hash_function(); }
 
  private:
   struct Lease {
@@ -46,7 +50,7 @@ class RedisLeases {
 
   std::size_t leases_max_;
   std::int64_t lease_ms_;
-  std::unordered_map<std::string, Lease> leases_;
+  std::unordered_map<std::string, Lease, SeededHasher> leases_;
 };
 
 }  // namespace quipu

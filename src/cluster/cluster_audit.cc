@@ -50,7 +50,7 @@ class ClusterAudit {
     auto parts = SharedParts::open(config_, [this] { bell_.ring(); }, SharedParts::Use::kLook);
     if (!parts) return std::unexpected(parts.error());
     parts_ = std::move(*parts);
-    table_.emplace(generation());
+    table_.emplace(generation(), parts_.identity.secret.low);
     for (bool first = true; first || to_; first = false) {
       first_range_ = first;
       table_->clear();

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "node/random_value.h"
 #include "store/cassandra_store.h"
 #include "store/postgres_store.h"
 
@@ -52,6 +53,7 @@ Result<SharedStore> open_cassandra(const ClusterConfig& config, std::function<vo
   options.wake = std::move(wake);
   options.scan_all_replicas = scans == StoreScans::kAllReplicas;
   options.waiting_bytes_max = config.store_waiting_bytes;
+  options.hash_seed = random_value<std::uint64_t>();
   auto opened = CassandraStore::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
   auto& store = **opened;

@@ -42,6 +42,12 @@ WorkerOptions worker_options(const Config& config, const HashSecret& secret) {
   return options;
 }
 
+LocalCacheOptions local_cache_options() {
+  LocalCacheOptions options;
+  options.hash_seed = random_value<std::uint64_t>();
+  return options;
+}
+
 KafkaGroupOptions group_options(const ClusterConfig& config) {
   KafkaGroupOptions options;
   options.group = config.kafka_group;
@@ -66,7 +72,7 @@ class WorkerThread::Parts {
     if (!cache) return std::unexpected(cache.error());
     parts->cache_ = std::move(*cache);
     // Where there is none, what a worker tells is told to one in which nobody looks.
-    if (!parts->cache_) parts->cache_ = std::make_unique<LocalCache>(LocalCacheOptions{});
+    if (!parts->cache_) parts->cache_ = std::make_unique<LocalCache>(local_cache_options());
     auto group = KafkaGroup::join(*parts->shared_.log, group_options(config.cluster));
     if (!group) return std::unexpected(group.error());
     parts->group_ = std::move(*group);

@@ -20,7 +20,7 @@ Core::Core(const EngineOptions& engine_options, EventLog& event_log, CounterStor
       store(counter_store),
       spaces(options.namespaces_max, options.namespaces_auto_create, options.table_hash_seed),
       totals(options.table_hash_seed, options.secret, log.identity().generation, log.partitions()),
-      frames(log.identity(), options.writer, log.partitions()) {
+      frames(log.identity(), options.writer, log.partitions(), options.table_hash_seed) {
   totals.set_awake_max(options.table_bytes_max / kAwakeShare / sizeof(Counter));
   const AggregatorOptions aggregator{options.ids_max, options.sources_max};
   for (std::uint16_t p = 0; p < log.partitions(); ++p) {

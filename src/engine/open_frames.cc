@@ -20,8 +20,9 @@ bool same_second(TimeMs a, TimeMs b) { return a / kCombineMs == b / kCombineMs; 
 
 }  // namespace
 
-OpenFrames::OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions)
-    : identity_(identity), writer_(writer), current_(partitions, kNone), number_(partitions) {
+OpenFrames::OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions,
+                       std::uint64_t hash_seed)
+    : identity_(identity), writer_(writer), current_(partitions, kNone), number_(partitions), encoder_(hash_seed) {
   if (QUIPU_PLANTED("chain-number-reused")) writer_.boot = 1;
 }
 

@@ -23,7 +23,8 @@ class OpenFrames {
   /// A frame that reaches this size is closed and the partition's next entry opens another.
   static constexpr std::size_t kCloseBytes = std::size_t{1} << 20;
 
-  OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions);
+  /// `hash_seed`: random, for namespaces' names come from users.
+  OpenFrames(const LogIdentity& identity, NodeIdentity writer, std::uint16_t partitions, std::uint64_t hash_seed);
 
   /// A counter, as an entry names it.
   struct Named {

@@ -36,6 +36,10 @@ struct FrameHeader {
 /// Builds one frame. Reuse one object: `begin` keeps the memory. Not thread-safe; pure.
 class FrameEncoder {
  public:
+  /// `hash_seed` is of the table of namespaces: random where their names come from users. The frame's bytes do not
+  /// depend on it.
+  explicit FrameEncoder(std::uint64_t hash_seed = 0) : spaces_(hash_seed) {}
+
   /// Starts a frame. `header.entries` and `header.events` are counted by the encoder and ignored here.
   void begin(const FrameHeader& header);
 

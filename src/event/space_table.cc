@@ -30,10 +30,20 @@ std::string_view SpaceTable::name(std::uint32_t number) const {
 std::uint32_t SpaceTable::number_of(std::string_view space) {
   if (ends_.size() * 2 >= slots_.size()) grow_slots();
   const auto mask = slots_.size() - 1;
-  for (auto slot = hash64(as_bytes(space), 0) & mask;; slot = (slot + 1) & mask) {
+  for (auto slot = first_slot(space);; slot = (slot + 1) & mask) {
     if (slots_[slot] == 0) return (slots_[slot] = insert(space) + 1) - 1;
     if (name(slots_[slot] - 1) == space) return slots_[slot] - 1;
   }
+}
+
+std::size_t SpaceTable::longest_search() const {
+  const auto mask = slots_.size() - 1;
+  std::size_t longest = 0;
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot] == 0) continue;
+    longest = std::max(longest, ((slot - first_slot(name(slots_[slot] - 1))) & mask) + 1);
+  }
+  return longest;
 }
 
 void SpaceTable::encode(std::byte* out) const {
@@ -41,6 +51,10 @@ void SpaceTable::encode(std::byte* out) const {
   if (ends_.empty()) return;
   std::memcpy(out, ends_.data(), ends_bytes);
   std::memcpy(out + ends_bytes, names_.data(), names_.size());
+}
+
+std::size_t SpaceTable::first_slot(std::string_view space) const {
+  return hash64(as_bytes(space), hash_seed_) & (slots_.size() - 1);
 }
 
 std::uint32_t SpaceTable::insert(std::string_view space) {
@@ -54,7 +68,7 @@ void SpaceTable::grow_slots() {
   slots_.assign(std::max<std::size_t>(16, slots_.size() * 2), 0);
   const auto mask = slots_.size() - 1;
   for (std::uint32_t number = 0; number < size(); ++number) {
-    auto slot = hash64(as_bytes(name(number)), 0) & mask;
+    auto slot = first_slot(name(number));
     while (slots_[slot] != 0) slot = (slot + 1) & mask;
     slots_[slot] = number + 1;
   }

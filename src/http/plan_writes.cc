@@ -1,6 +1,10 @@
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <optional>
 #include <string>
 
-#include "http/json_text.h"
+#include "http/arena.h"
 #include "http/plan_work.h"
 #include "ingest/ids.h"
 #include "ingest/names.h"
@@ -15,6 +19,38 @@ std::int64_t window_number(TimeMs time, std::int64_t window_ms) {
   const auto number = time / window_ms;
   return time % window_ms < 0 ? number - 1 : number;
 }
+
+/// The ids of a batch: its Idempotency-Key, a slash, the event's number from 1. All are written to one place of the
+/// arena, for an id is hashed before the next one is made.
+class BatchIds {
+ public:
+  BatchIds(std::string_view key, Arena& arena) : key_bytes_(key.size()), text_(arena.take(key_bytes_ + 1 + kDigits)) {
+    std::memcpy(text_, key.data(), key_bytes_);
+    text_[key_bytes_] = '/';
+  }
+
+  /// The id of event `number`, which holds until the next call; nothing where it is longer than an id can be.
+  std::optional<std::string_view> of(std::uint64_t number) {
+    char* const digits = text_ + key_bytes_ + 1;
+    const auto end = std::to_chars(digits, digits + kDigits, number).ptr;
+    const std::string_view id(text_, static_cast<std::size_t>(end - text_));
+    if (id.size() > kIdBytesMax) return std::nullopt;
+    return id;
+  }
+  /// Why there is none.
+  std::string refusal(std::uint64_t number) const {
+    const auto digits = std::to_string(number);
+    return "Idempotency-Key has " + std::to_string(key_bytes_) + " bytes, at most " +
+           std::to_string(kIdBytesMax - 1 - digits.size()) + " are allowed in a batch with an event " + digits +
+           ": its id is the key with /" + digits + " behind it, of at most " + std::to_string(kIdBytesMax) + " bytes";
+  }
+
+ private:
+  static constexpr std::size_t kDigits = std::numeric_limits<std::uint64_t>::digits10 + 1;
+
+  std::size_t key_bytes_;
+  char* text_;
+};
 
 }  // namespace
 
@@ -133,7 +169,8 @@ bool HttpPlanner::append_event(Work& work, const EventFields& fields, std::vecto
 }
 
 bool HttpPlanner::read_events(Work& work, EventReader& reader, std::vector<NewSpace>& new_spaces) {
-  const auto key = work.id;
+  std::optional<BatchIds> ids;
+  if (work.id) ids.emplace(*work.id, work.turn.arena);
   const auto first_sequence = work.sequence;
   EventFields fields;
   for (std::uint64_t number = 0;; ++number) {
@@ -147,10 +184,12 @@ bool HttpPlanner::read_events(Work& work, EventReader& reader, std::vector<NewSp
     if (number == context_.limits.batch_events_max) {
       return refuse(work, Code::kTooLarge, "the batch has more events than limits.batch_events");
     }
-    if (key) {
-      auto id = std::string(*key).append("/");
-      append_json_number(id, number + 1);
-      work.id = work.turn.arena.keep(id);
+    if (ids) {
+      work.id = ids->of(number + 1);
+      if (!work.id) {
+        work.place = 0;  // What is wrong is the header field.
+        return refuse(work, Code::kRefused, ids->refusal(number + 1));
+      }
     }
     if (work.source) {
       work.sequence = first_sequence + number;

@@ -27,7 +27,7 @@ constexpr std::size_t kStretchBytes = std::size_t{1} << 20;
 class Audit {
  public:
   Audit(const Config& config, DataDirectory directory)
-      : config_(config), directory_(std::move(directory)), table_(generation()) {
+      : config_(config), directory_(std::move(directory)), table_(generation(), directory_.secret().low) {
     const AggregatorOptions options{config.idempotency_window, config.sources_max};
     for (std::uint16_t i = 0; i < directory_.partitions(); ++i) {
       partitions_.emplace_back(ShardId{generation(), PartitionId{i}}, options);

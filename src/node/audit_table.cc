@@ -47,7 +47,7 @@ void AuditTable::apply(Audited& audited, const Entry& entry, Offset offset, Offs
 void AuditTable::compare(const std::vector<Offset>& watermarks, const std::vector<Offset>& newest,
                          AuditReport& report) const {
   std::vector<std::pair<std::string_view, const Audited*>> wrong;
-  std::unordered_set<std::string_view> counters;
+  std::unordered_set<std::string_view, SeededHasher> counters(0, shards_.hash_function());
   for (const auto& [key, audited] : shards_) {
     const Row& log = audited.fresh.row;
     const Row& store = audited.stored;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "aggregate/shard.h"
+#include "base/hash.h"
 #include "base/identifiers.h"
 #include "event/entry.h"
 #include "node/audit.h"
@@ -31,7 +32,9 @@ class AuditTable {
     std::uint64_t later_entries = 0;
   };
 
-  explicit AuditTable(Generation generation) : generation_(generation) {}
+  /// `hash_seed`: not known to users, for names come from them.
+  AuditTable(Generation generation, std::uint64_t hash_seed)
+      : generation_(generation), shards_(0, SeededHasher{hash_seed}) {}
 
   /// Makes it where it is not there. Stays where it is until it is dropped.
   Audited& at(PartitionId partition, std::string_view space, std::string_view counter);
@@ -52,7 +55,7 @@ class AuditTable {
 
  private:
   Generation generation_;
-  std::unordered_map<std::string, Audited> shards_;  // By partition, namespace, a zero, counter.
+  std::unordered_map<std::string, Audited, SeededHasher> shards_;  // By partition, namespace, a zero, counter.
 };
 
 }  // namespace quipu

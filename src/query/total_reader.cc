@@ -14,13 +14,16 @@ namespace {
 
 __extension__ using Sum = __int128;
 
-using Rows = std::unordered_map<std::string, std::vector<CounterTotal::Shard>>;
+using Rows = std::unordered_map<std::string, std::vector<CounterTotal::Shard>, SeededHasher>;
 
-void join(Rows& rows, const RowBatch& batch) {
+/// The shards of each counter of `batch`, by its name.
+Rows rows_of(const RowBatch& batch, const SeededHasher& hasher) {
+  Rows rows(0, hasher);
   for (const auto& item : batch.items()) {
     auto name = std::string(batch.space(item)).append("/").append(batch.counter(item));
     rows[std::move(name)].push_back({item.shard, item.row});
   }
+  return rows;
 }
 
 }  // namespace
@@ -123,8 +126,7 @@ void TotalReader::take_cache_answers(TimeMs now, std::vector<Answer>& out) {
     if (asked == with_cache_.end()) continue;
     Flights flights = std::move(asked->second);
     with_cache_.erase(asked);
-    Rows rows;
-    join(rows, answer.rows);
+    const Rows rows = rows_of(answer.rows, joinable_.hash_function());
     std::size_t at = 0;
     while (!flights.empty()) {
       const auto flight = flights.begin();
@@ -202,8 +204,7 @@ void TotalReader::loaded(StoreCompletion& completion, TimeMs now, std::vector<An
     while (!flights.empty()) finish(flights, flights.begin(), std::unexpected(error), out);
     return;
   }
-  Rows rows;
-  join(rows, completion.rows);
+  const Rows rows = rows_of(completion.rows, joinable_.hash_function());
   if (cache_ != nullptr && !flights.empty()) {
     std::vector<CounterKey> keys;
     for (const Flight& flight : flights) keys.push_back(flight.key);

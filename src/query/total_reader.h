@@ -70,7 +70,11 @@ class TotalReader {
   };
 
   /// `cache` may be null, and must outlive this.
-  TotalReader(const TotalReaderOptions& options, TotalsCache* cache) : options_(options), cache_(cache) {}
+  TotalReader(const TotalReaderOptions& options, TotalsCache* cache)
+      : options_(options),
+        cache_(cache),
+        joinable_(0, SeededHasher{options.secret.low}),
+        joinable_fresh_(0, joinable_.hash_function()) {}
 
   /// The total, where it is in the process and young enough; else null.
   Total known(std::string_view space, std::string_view counter, TimeMs now);
@@ -116,8 +120,8 @@ class TotalReader {
   TotalsCache* cache_;
   std::unordered_map<std::uint64_t, Local> local_;  // By routing hash.
   std::list<std::uint64_t> used_;                   // Least recently used first.
-  std::unordered_map<std::string, Flight*> joinable_;
-  std::unordered_map<std::string, Flight*> joinable_fresh_;  // Those that were not given out yet.
+  std::unordered_map<std::string, Flight*, SeededHasher> joinable_;
+  std::unordered_map<std::string, Flight*, SeededHasher> joinable_fresh_;  // Those that were not given out yet.
   Flights gathered_;
   Flights to_store_;
   std::map<std::uint64_t, Flights> with_cache_;  // By token.

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/result.h"
 #include "store/cassandra_values.h"
 #include "store/counter_store.h"
@@ -19,7 +20,9 @@ namespace quipu {
 /// log are: that is what makes this form count too much.
 class CassandraDeltas {
  public:
-  explicit CassandraDeltas(std::size_t shards_max) : shards_max_(shards_max) {}
+  /// `hash_seed`: random, for names come from users.
+  CassandraDeltas(std::size_t shards_max, std::uint64_t hash_seed)
+      : shards_max_(shards_max), shown_(0, SeededHasher{hash_seed}) {}
 
   /// Forgets everything, to be read again, where that many shards more would be more than are remembered.
   void make_room(std::size_t shards);
@@ -41,7 +44,7 @@ class CassandraDeltas {
   static std::string key_of(const RowBatch& rows, const RowBatch::Item& item);
 
   const std::size_t shards_max_;
-  std::unordered_map<std::string, Shown> shown_;
+  std::unordered_map<std::string, Shown, SeededHasher> shown_;
 };
 
 /// Adds a row of `SELECT namespace, counter, routing, generation, partition, views, events`. Its epoch and offset are

@@ -41,6 +41,7 @@ struct CassandraStoreOptions {
   /// Beyond either, a request is completed with kBusy in its turn, and nothing of it is kept until then.
   std::size_t waiting_requests_max = 4'096;
   std::size_t waiting_bytes_max = std::size_t{256} << 20;
+  std::uint64_t hash_seed = 0;  ///< Of tables by name: random, for names come from users.
   /// Microseconds since 1970, for what is ordered by time alone; null: the system's clock.
   std::function<std::int64_t()> wall_us = nullptr;
   /// Milliseconds that only ever rise; null: the system's clock.

@@ -105,7 +105,7 @@ class CassandraStore::State {
   std::map<PartitionId, Offset> durable_;
   std::int64_t last_timestamp_ = 0;
   std::int64_t last_setting_time_ = 0;  // Others give the same; `timestamp` keeps to the own clock, to be its own.
-  CassandraDeltas deltas_{kCassandraShardsKnownMax};
+  CassandraDeltas deltas_{kCassandraShardsKnownMax, options_.hash_seed};
   std::unique_ptr<CassandraMarks> marks_;
   std::unique_ptr<CassandraRequests> requests_;
   std::unique_ptr<CassandraHealth> health_;

@@ -20,9 +20,10 @@ namespace quipu {
 /// may submit through the same object.
 class InOrderAppender final : public EntryAppender {
  public:
-  /// `retry_ms`: after an answer that was none.
+  /// `retry_ms`: after an answer that was none. `writer`, which is new and random with each process, seeds the table of
+  /// namespaces too.
   InOrderAppender(EventLog& log, NodeIdentity writer, std::int64_t retry_ms)
-      : log_(log), writer_(writer), retry_ms_(retry_ms) {}
+      : log_(log), writer_(writer), retry_ms_(retry_ms), encoder_(writer.node) {}
 
   void append(PartitionId partition, std::span<const Entry> entries, std::uint64_t token) override;
   void step(TimeMs steady, TimeMs wall, std::vector<Appended>& out) override;

@@ -86,7 +86,7 @@ class NodeFramesTest : public testing::Test {
     made.restore("default");
     return made;
   }();
-  NodeFrames frames{identity, 2};
+  NodeFrames frames{identity, 2, 7};
   Bytes bytes;
 };
 

@@ -32,7 +32,7 @@ TEST(RedisRequests, AnAnswerHasWhatIsKnownAndMissesTheRest) {
 }
 
 TEST(RedisRequests, TheOldestLeaseOfAKeyHoldsUntilItsTimeIsOver) {
-  RedisLeases leases(10, 100);
+  RedisLeases leases(10, 100, 1);
   leases.keep("a", "first", 0);
   leases.keep("a", "second", 99);
   EXPECT_EQ(leases.take("a", 99), "first");
@@ -45,7 +45,7 @@ TEST(RedisRequests, TheOldestLeaseOfAKeyHoldsUntilItsTimeIsOver) {
 }
 
 TEST(RedisRequests, LeasesAreBounded) {
-  RedisLeases leases(3, 100);
+  RedisLeases leases(3, 100, 1);
   for (int at = 0; at < 10; ++at) leases.keep(std::to_string(at), "lease", 0);
   EXPECT_EQ(leases.size(), 3u);
   leases.keep("later", "lease", 100);

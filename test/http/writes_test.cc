@@ -286,8 +286,31 @@ TEST_F(HttpWrites, NumberTheIdsOfABatch) {
   EXPECT_EQ(add(R"({"id":"k/1"})").json()["duplicate"], true);
   EXPECT_EQ(events(R"({"counter":"a","id":"k/1"})", kLines, "Idempotency-Key: k\r\n").json()["duplicates"], 1);
   expect_refused(events(R"({"counter":"a","id":"x"})", kLines, "Idempotency-Key: k\r\n"), 400, "Idempotency-Key");
-  expect_refused(events(batch, kLines, "Idempotency-Key: " + std::string(64, 'k') + "\r\n"), 400, "at most 64");
   EXPECT_EQ(world.total("a"), 3);
+}
+
+TEST_F(HttpWrites, TakeAKeyOfABatchThatLeavesRoomForTheNumbersOfItsEvents) {
+  const auto batch = [&](std::size_t key_bytes, int count) {
+    std::string lines;
+    for (int i = 0; i < count; ++i) lines += "{\"counter\":\"a\"}\n";
+    return events(lines, kLines, "Idempotency-Key: " + std::string(key_bytes, 'k') + "\r\n");
+  };
+  EXPECT_EQ(batch(62, 9).json()["duplicates"], 0);
+  EXPECT_EQ(batch(62, 9).json()["duplicates"], 9);
+  EXPECT_EQ(batch(61, 99).json()["duplicates"], 0);
+  EXPECT_EQ(batch(61, 99).json()["duplicates"], 99);
+  EXPECT_EQ(add(R"({"id":")" + std::string(61, 'k') + R"(/99"})").json()["duplicate"], true);
+  EXPECT_EQ(world.total("a"), 9 + 99);
+  const auto bound = [](int most, int event) {
+    return ", at most " + std::to_string(most) + " are allowed in a batch with an event " + std::to_string(event);
+  };
+  expect_refused(batch(61, 100), 400, "Idempotency-Key has 61 bytes" + bound(60, 100));
+  expect_refused(batch(62, 10), 400, "Idempotency-Key has 62 bytes" + bound(61, 10));
+  expect_refused(batch(63, 1), 400, "Idempotency-Key has 63 bytes" + bound(62, 1));
+  const auto longest = batch(64, 1);
+  expect_refused(longest, 400, "Idempotency-Key has 64 bytes" + bound(62, 1));
+  EXPECT_FALSE(longest.json().contains("line")) << "no line is wrong";
+  EXPECT_EQ(world.total("a"), 9 + 99) << "a batch that is refused counts nothing";
 }
 
 TEST_F(HttpWrites, NumberTheSequencesOfABatch) {

@@ -1,12 +1,22 @@
 #include "cache/redis_cache.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <string_view>
 #include <thread>
 
+#include "cache/redis_connection.h"
 #include "contract/totals_cache_contract.h"
 #include "services/redis_place.h"
 #include "services/shell.h"
@@ -16,6 +26,7 @@
 namespace quipu::testing_services {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -49,6 +60,67 @@ CacheAnswer get_until(OpenCache& cache, int number, State wanted, std::uint64_t 
 void expect_found(const CacheAnswer& answer, int number, std::uint64_t applied) {
   ASSERT_EQ(answer.states.at(0), State::kFound);
   EXPECT_EQ(text_of_rows(answer.rows), text_of_rows(rows(number, applied)));
+}
+
+/// A socket that answers the first client whatever it is told to, for what no Redis says.
+class FalseRedis {
+ public:
+  FalseRedis() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in place{};
+    place.sin_family = AF_INET;
+    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(place);
+    auto* const general = reinterpret_cast<sockaddr*>(&place);
+    if (listener_ < 0 || ::bind(listener_, general, size) != 0 || ::listen(listener_, 8) != 0 ||
+        ::getsockname(listener_, general, &size) != 0) {
+      throw std::runtime_error("no socket to listen at");
+    }
+    port_ = ntohs(place.sin_port);
+  }
+  ~FalseRedis() {
+    if (client_ >= 0) ::close(client_);
+    ::close(listener_);
+  }
+  FalseRedis(const FalseRedis&) = delete;
+  FalseRedis& operator=(const FalseRedis&) = delete;
+
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  /// Waits for the client, and stays connected to it.
+  void answer(std::string_view bytes) {
+    client_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (client_ < 0 || ::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL) != std::ssize(bytes)) {
+      throw std::runtime_error("the client does not take its answer");
+    }
+  }
+
+ private:
+  int listener_;
+  int client_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+/// Why the cache is not reachable, once it says so.
+std::string awaited_trouble(OpenCache& cache) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (cache->trouble().empty() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return cache->trouble();
+}
+
+TEST(RedisCache, AllocatesNothingForElementsThatAReplyOnlySaysItHas) {
+  for (const std::uint64_t elements :
+       {RedisConnection::kReplyElementsMax + 1, std::size_t{std::numeric_limits<int>::max()}}) {
+    FalseRedis redis;
+    OpenCache cache(redis.address());
+    redis.answer("*" + std::to_string(elements) + "\r\n");
+    EXPECT_THAT(awaited_trouble(cache), HasSubstr("more elements than any that was asked for")) << elements;
+  }
+  // Some versions of hiredis refuse by themselves what is beyond 31 bits.
+  FalseRedis redis;
+  OpenCache cache(redis.address());
+  redis.answer("*4000000000\r\n");
+  EXPECT_THAT(awaited_trouble(cache), AnyOf(HasSubstr("more elements"), HasSubstr("out of range")));
 }
 
 TEST(RedisCache, RefusesWhatIsNoAddressAndWaitsForNobody) {

@@ -41,7 +41,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> added(const CassandraDeltas& 
 using Added = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
 TEST(CassandraDeltas, AsksForWhatItDoesNotKnowAndAddsTheDifference) {
-  CassandraDeltas deltas(100);
+  CassandraDeltas deltas(100, 1);
   const auto first = rows_of({{0, 5}, {1, 7}});
   const auto keys = deltas.unknown(first);
   ASSERT_EQ(keys.size(), 1u) << "both shards are of one counter";
@@ -55,7 +55,7 @@ TEST(CassandraDeltas, AsksForWhatItDoesNotKnowAndAddsTheDifference) {
 }
 
 TEST(CassandraDeltas, WhatWasNotAcknowledgedIsAddedAgain) {
-  CassandraDeltas deltas(100);
+  CassandraDeltas deltas(100, 1);
   const auto rows = rows_of({{0, 5}});
   deltas.note({}, rows);
   EXPECT_EQ(added(deltas, rows), (Added{{5, 5}}));
@@ -63,7 +63,7 @@ TEST(CassandraDeltas, WhatWasNotAcknowledgedIsAddedAgain) {
 }
 
 TEST(CassandraDeltas, DifferencesBeyond63BitsAreAddedModulo) {
-  CassandraDeltas deltas(100);
+  CassandraDeltas deltas(100, 1);
   constexpr auto kMin = std::numeric_limits<std::int64_t>::min();
   constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
   RowBatch rows;
@@ -75,7 +75,7 @@ TEST(CassandraDeltas, DifferencesBeyond63BitsAreAddedModulo) {
 }
 
 TEST(CassandraDeltas, ForgetsEverythingWhereThereIsNoRoom) {
-  CassandraDeltas deltas(2);
+  CassandraDeltas deltas(2, 1);
   deltas.note(rows_of({{0, 1}, {1, 1}}));
   deltas.make_room(0);
   EXPECT_TRUE(deltas.unknown(rows_of({{0, 1}})).empty());

@@ -2,7 +2,7 @@
 
 import unittest
 
-from quality import docs, layers, mirrors, purity, text
+from quality import docs, hashing, layers, mirrors, purity, text
 from quality.sources import Tree
 
 TABLE = """# The sources
@@ -55,7 +55,8 @@ class Rules(unittest.TestCase):
             self.assertIn(word, findings[0])
 
     def test_a_sound_tree_passes_every_rule(self):
-        for rule in (layers.check, layers.check_dead_headers, layers.check_folder_readmes, purity.check, docs.check, text.check):
+        for rule in (layers.check, layers.check_dead_headers, layers.check_folder_readmes, purity.check, hashing.check,
+                     docs.check, text.check):
             self.assertEqual(said(rule, tree()), [])
 
     def test_an_include_against_the_table_is_refused(self):
@@ -118,6 +119,29 @@ class Rules(unittest.TestCase):
 
     def test_a_page_without_pure_files_is_refused(self):
         self.refuses(purity.check, with_file("src/README.md", TABLE.replace("| pure |", "| p |")), "names no pure files")
+
+    def test_a_table_of_texts_without_a_seeded_hash_is_refused(self):
+        for bad in ("std::unordered_map<std::string, int> known;", "std::unordered_set<std::string> known;",
+                    "std::unordered_map<std::string_view, std::vector<int>> known;", "std::unordered_multimap<std::string, int> known;",
+                    "boost::unordered_flat_map<std::string, int> known;", "boost::unordered_flat_set<std::string_view> known;",
+                    "std::unordered_map<const std::string, int> known;", "std::unordered_map<\n    std::string, int> known;",
+                    "using Known = std::unordered_map<std::string, int>;  // SeededHasher would be better.",
+                    "std::unordered_map<std::string, int> known; SeededHasher hasher;",
+                    "// Not fed by users:\nstd::unordered_set<std::string> known;",
+                    "// Not fed by users: constants.\n\nstd::unordered_set<std::string> known;",
+                    "auto slot = std::hash<std::string_view>()(name);"):
+            with self.subTest(bad):
+                self.refuses(hashing.check, with_file("src/node/bad.cc", bad + "\n"), "src/node/bad.cc:", "SeededHasher")
+
+    def test_tables_that_users_can_not_make_collide_pass(self):
+        for good in ("std::unordered_map<std::string, std::vector<std::pair<int, int>>, SeededHasher> known;",
+                     "boost::unordered_flat_map<std::string_view, int,\n                          SeededHasher> known;",
+                     "std::unordered_set<std::string, SeededHasher> known;", "std::unordered_map<std::uint64_t, std::string> known;",
+                     "std::map<std::string, int> known;", "// std::unordered_map<std::string, int> known;",
+                     "std::unordered_set<std::string> known;  // Not fed by users: settings of Kafka.",
+                     "// Not fed by users: settings of Kafka.\nstd::unordered_set<std::string> known;"):
+            with self.subTest(good):
+                self.assertEqual(said(hashing.check, with_file("src/node/good.cc", good + "\n")), [])
 
     def test_a_broken_link_is_refused(self):
         self.refuses(docs.check, with_file("docs/frame.md", "# Frame\n\n[gone](gone.md)\n"), "docs/frame.md:3", "gone.md")
