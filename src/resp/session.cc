@@ -25,7 +25,7 @@ RespSession::~RespSession() { *alive_ = false; }
 std::size_t RespSession::receive(std::string_view bytes) {
   if (busy()) return 0;
   inside_ = true;
-  if (!turn_) turn_ = context_.turns.take();
+  if (!turn_) turn_ = context_.turns.take(sparing);
   std::size_t used = 0;
   while (!busy() && !closing_ && output_.size() <= output_bytes_max) {
     const bool more = take(bytes, used);
@@ -197,7 +197,9 @@ void RespSession::finish_errand(Offset hold_at) {
   output_.hold(hold_at, 1);
   errand_ = RespErrand{};
   errand_runs_ = false;
-  if (!inside_ && on_ready) on_ready();
+  if (inside_) return;
+  give_turn_back();
+  if (on_ready) on_ready();
 }
 
 void RespSession::answer_error(Code code, std::string_view text, std::int64_t retry_after_ms) {

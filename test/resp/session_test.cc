@@ -185,6 +185,21 @@ TEST_F(RespSessionTest, SaysWhyItClosesASlowOrASurplusClient) {
   EXPECT_TRUE(session->closing());
 }
 
+TEST_F(RespSessionTest, GivesItsTurnBackBehindACommandThatTakesLonger) {
+  serve();
+  std::string bytes;
+  for (int i = 0; i < 2'000; ++i) bytes += "PING\r\n";
+  bytes += "FLUSHALL\r\n";
+  EXPECT_EQ(session->receive(bytes), bytes.size());
+  ASSERT_TRUE(session->busy());
+  EXPECT_GT(session->kept_bytes(), 2 * kClientShareBytes) << "what was cleared is still held";
+  for (int i = 0; i < 100 && session->busy(); ++i) turn();
+  ASSERT_FALSE(session->busy());
+  EXPECT_LT(session->kept_bytes(), kClientShareBytes);
+  turns(3);
+  EXPECT_THAT(sent(), EndsWith("+PONG\r\n+OK\r\n"));
+}
+
 TEST_F(RespSessionTest, CountsAnIdOnceAndSaysSo) {
   serve();
   EXPECT_EQ(say("Q.INCRBY a 5 ID token\r\nQ.INCRBY a 5 ID token\r\nGET a\r\n"),
