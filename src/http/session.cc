@@ -219,6 +219,13 @@ void HttpSession::timed_out() {
   closing_ = true;
 }
 
+void HttpSession::too_crowded() {
+  if (busy() || closing_) return;
+  answer_problem(problem_of(Code::kBusy, "all clients together hold more than limits.clients_bytes"));
+  output_.hold(kNoOffset, 1);
+  closing_ = true;
+}
+
 void HttpSession::turned_away() {
   answer_problem(problem_of(Code::kBusy, "there are more connections than limits.connections"));
   output_.hold(kNoOffset, 1);

@@ -40,6 +40,7 @@ class HttpSession final : public Session, private BatchClient {
   void tick(TimeMs now) override;
   bool mid_request() const override { return parser_.mid_request(); }
   void timed_out() override;
+  void too_crowded() override;
   void turned_away() override;
 
  private:

@@ -207,7 +207,7 @@ void TcpConnection::after_write() {
     return close();
   }
   account();
-  if (owner_.clients().overrun() && held_ > kClientShareBytes) return end(EndedBy::kMemory);
+  if (owner_.clients().overrun() && held_ > kClientShareBytes) return end_overrun();
   const bool more =
       !session_->busy() && !session_->closing() && !peer_done_ && !crowded_out() && output.size() <= output_bytes_max();
   watch(more, writing_);
@@ -255,9 +255,15 @@ void TcpConnection::check_time(TimeMs now) {
   const bool waits_for_memory = crowded_since_ != 0 && session_->output().empty();
   const auto since = request_since_ == 0 && waits_for_memory ? crowded_since_ : request_since_;
   if (since != 0 && now - since >= limits.request_ms) {
-    owner_.ended(request_since_ != 0 ? EndedBy::kSlowRequest : EndedBy::kMemory);
+    // Whether the rest of its request has come can not be known of one that is not read.
+    const bool slow = crowded_since_ == 0;
+    owner_.ended(slow ? EndedBy::kSlowRequest : EndedBy::kMemory);
     request_since_ = crowded_since_ = 0;
-    session_->timed_out();
+    if (slow) {
+      session_->timed_out();
+    } else {
+      session_->too_crowded();
+    }
     write();
     return;
   }
@@ -265,6 +271,15 @@ void TcpConnection::check_time(TimeMs now) {
     owner_.ended(EndedBy::kIdle);
     linger();
   }
+}
+
+/// All together hold twice what they may. Behind replies that wait a word would come too late, and take memory.
+void TcpConnection::end_overrun() {
+  const bool owes = session_->busy() || session_->closing() || !session_->output().empty();
+  if (!owes) session_->too_crowded();
+  if (owes || !session_->closing()) return end(EndedBy::kMemory);
+  write();
+  if (open()) owner_.ended(EndedBy::kMemory);
 }
 
 void TcpConnection::end(EndedBy cause) {

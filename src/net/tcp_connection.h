@@ -85,6 +85,7 @@ class TcpConnection final : private Watcher {
   void account();
   bool crowded_out();
   void linger();
+  void end_overrun();
   void end(EndedBy cause);
   void close();
   std::size_t unread() const { return input_end_ - input_begin_; }

@@ -201,6 +201,18 @@ TEST_F(Http, SaysThatThereIsNoRoomForAConnection) {
   EXPECT_TRUE(world.session().closing());
 }
 
+TEST_F(Http, SaysThatAllClientsTogetherHoldTooMuch) {
+  world.arrive("POST /view HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
+  world.session().too_crowded();
+  const auto answers = split_answers(world.take());
+  ASSERT_THAT(answers, SizeIs(1));
+  EXPECT_EQ(answers[0].status, 503);
+  EXPECT_EQ(answers[0].outcome(), "busy");
+  EXPECT_EQ(answers[0].field("Retry-After"), "1");
+  EXPECT_EQ(answers[0].field("Connection"), "close");
+  EXPECT_TRUE(world.session().closing());
+}
+
 TEST_F(Http, GivesItsTurnBackBehindARequestThatTakesLonger) {
   std::string pipeline;
   for (int i = 0; i < 300; ++i) pipeline += get("/livez");

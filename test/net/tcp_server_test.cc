@@ -67,6 +67,10 @@ class LineSession final : public Session {
     say("too slow\n");
     closing_ = true;
   }
+  void too_crowded() override {
+    say("too crowded\n");
+    closing_ = true;
+  }
   void turned_away() override {
     say("too many\n");
     closing_ = true;
@@ -403,10 +407,18 @@ TEST_F(TcpServerTest, EndsWhoHoldsMemoryWithHalfARequest) {
   commit();
   EXPECT_EQ(modest.take(), "one\n");
   for (int i = 0; i < 40; ++i) later(1'000);
+  std::size_t slow = 0;
+  std::size_t crowded = 0;
   for (auto& client : greedy) {
-    EXPECT_EQ(client.take(), "too slow\n");
+    const auto said = client.take();
+    slow += said == "too slow\n" ? 1 : 0;
+    crowded += said == "too crowded\n" ? 1 : 0;  // Who was not read is not to blame.
     EXPECT_TRUE(client.ended);
   }
+  EXPECT_EQ(slow + crowded, greedy.size());
+  EXPECT_GT(crowded, 0u);
+  EXPECT_EQ(server().ended().count(EndedBy::kSlowRequest), slow);
+  EXPECT_EQ(server().ended().count(EndedBy::kMemory), crowded);
   EXPECT_EQ(clients.held(), 0u);
 }
 
@@ -414,15 +426,21 @@ TEST_F(TcpServerTest, ClosesWhoHoldsMuchWhereAllTogetherHoldTwiceTheBound) {
   clients = ClientsMemory(1 << 20);
   serve();
   auto modest = connect();
+  auto owed = connect();
+  owed.send(std::string(40'000, 'x') + "\n");
   turns();
   clients.change(0, 3 << 20);  // As another server of the process does.
   auto greedy = connect();
   greedy.send(std::string(40'000, 'x') + "\n");
+  owed.send("one\n");
   turns();
+  EXPECT_EQ(greedy.take(), "too crowded\n");
+  EXPECT_TRUE(greedy.ended);
+  EXPECT_EQ(owed.take(), "") << "a word would wait behind its replies";
+  EXPECT_TRUE(owed.ended);
+  EXPECT_EQ(server().ended().count(EndedBy::kMemory), 2u);
   modest.send("one\n");
   commit();
-  greedy.take();
-  EXPECT_TRUE(greedy.ended);
   EXPECT_EQ(modest.take(), "one\n");
 }
 

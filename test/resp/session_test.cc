@@ -181,7 +181,18 @@ TEST_F(RespSessionTest, SaysWhyItClosesASlowOrASurplusClient) {
   EXPECT_TRUE(session->closing());
   serve();
   session->turned_away();
-  EXPECT_EQ(sent(), "-ERR max number of clients reached\r\n");
+  EXPECT_EQ(sent(), "-BUSY max number of clients reached; nothing was counted, retry in 1000 ms\r\n");
+  EXPECT_TRUE(session->closing());
+}
+
+TEST_F(RespSessionTest, SaysThatAllClientsTogetherHoldTooMuch) {
+  serve();
+  EXPECT_EQ(session->receive("*2\r\n$4\r\nIN"), 0u);
+  session->too_crowded();
+  const auto said = sent();
+  EXPECT_THAT(said, StartsWith("-BUSY "));
+  EXPECT_THAT(said, HasSubstr("limits.clients_bytes"));
+  EXPECT_THAT(said, EndsWith("retry in 1000 ms\r\n"));
   EXPECT_TRUE(session->closing());
 }
 
