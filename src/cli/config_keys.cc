@@ -142,7 +142,9 @@ std::vector<ConfigKey> keys_of_one_process() {
           [](Config& c) -> auto& { return c.limits.idle_ms; }),
       add(number("limits.request", K::kDuration, 100, kHour, "From a request's first byte to its last.", "408, closed"),
           [](Config& c) -> auto& { return c.limits.request_ms; }),
-      add(number("limits.write", K::kDuration, 100, kHour, "A client may leave its replies unread so long.", "closed"),
+      add(number("limits.write", K::kDuration, 100, kHour, "A client may leave its replies unread so long.",
+                 "closed; one that reads some of them only where limits.clients_bytes is seven eighths full and it "
+                 "holds more than 16KiB"),
           [](Config& c) -> auto& { return c.limits.write_ms; }),
       add(number("limits.after_wait", K::kDuration, 0, kHour, "The longest `timeout=` of a read with `after=`.", "400"),
           [](Config& c) -> auto& { return c.limits.after_wait_ms_max; }),

@@ -181,6 +181,10 @@ void TcpConnection::write() {
     if (written.status == Socket::Status::kWouldBlock) {
       // What the client sends meanwhile is no sign that it reads.
       if (wrote || stuck_since_ == 0) stuck_since_ = owner_.options().now();
+      if (late_ == 0) {
+        late_ = bytes.size();
+        late_since_ = owner_.options().now();
+      }
       watch(reading_, true);
       break;
     }
@@ -189,6 +193,7 @@ void TcpConnection::write() {
       return;
     }
     output.consumed(written.bytes);
+    late_ -= std::min(late_, written.bytes);
     wrote = true;
     active_at_ = owner_.options().now();
   }
@@ -242,6 +247,13 @@ void TcpConnection::linger() {
   watch(true, false);
 }
 
+/// Whether it keeps memory that others wait for by taking its replies byte by byte: of those that could leave
+/// limits.write ago, some are still here. Where there is room, a client may be as slow as it likes.
+bool TcpConnection::reads_too_slowly(TimeMs now) const {
+  if (owner_.clients().roomy() || held_ <= kClientShareBytes) return false;
+  return late_ > 0 && now - late_since_ >= owner_.options().limits.write_ms;
+}
+
 void TcpConnection::check_time(TimeMs now) {
   const NetLimits& limits = owner_.options().limits;
   if (!open()) return;
@@ -250,6 +262,7 @@ void TcpConnection::check_time(TimeMs now) {
     return;
   }
   if (stuck_since_ != 0 && now - stuck_since_ >= limits.write_ms) return end(EndedBy::kUnreadReplies);
+  if (reads_too_slowly(now)) return end(EndedBy::kUnreadReplies);
   if (session_->busy()) return;
   // One that is not read for want of memory, and is owed nothing, would hold its part for ever.
   const bool waits_for_memory = crowded_since_ != 0 && session_->output().empty();
