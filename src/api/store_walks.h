@@ -17,7 +17,7 @@ namespace quipu {
 /// Walks over all counters of the store, page by page. Pure; one thread.
 class StoreWalks {
  public:
-  /// Walks under way at a time. Beyond: busy.
+  /// Walks under way at a time, and resets of all, each of which walks. Beyond: busy. docs/configuration.md has it.
   static constexpr std::size_t kWalksMax = 16;
 
   using Done = std::function<void(Result<ScanPage>)>;

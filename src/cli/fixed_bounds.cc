@@ -66,8 +66,12 @@ std::vector<FixedBound> make_fixed_bounds() {
             "closed without a word"),
       duration("linger", kLingerMs, "How long what a client still sends is thrown away behind the last reply.",
                "closed"),
-      count("jobs", kJobsMax, "Walks over all counters at one time: SCAN in the store, TOP, FLUSHDB.",
+      count("jobs", kJobsMax,
+            "Walks over all counters at one time, where one process is all: SCAN in the store, TOP, FLUSHDB.",
             "503 or -BUSY, nothing is changed"),
+      count("store_walks", kStoreWalksMax,
+            "Walks over a shared store at one time, of one API node: SCAN, TOP, FLUSHDB.",
+            "503 or -BUSY; of a FLUSHDB that was under way, some may be done"),
       bytes("table_slack_bytes", kTableSlackBytes,
             "How far the table may be above memory.table_bytes and an eighth of it, while what is new waits for the "
             "store.",

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "api/store_walks.h"
 #include "base/identifiers.h"
 #include "base/result.h"
 #include "node/config.h"
@@ -42,6 +43,9 @@ inline constexpr std::size_t kPasswordBytesMax = 1'024;
 
 /// Bases that one worker makes at a time, as it counts them (WorkerOptions).
 inline constexpr std::size_t kBaseBytesMax = std::size_t{256} << 20;
+
+/// Walks of one API node over the store at a time: SCAN, TOP, and the pages that a reset of all reads.
+inline constexpr std::size_t kStoreWalksMax = StoreWalks::kWalksMax;
 
 /// The first line of the file that a key names; empty where it names none. kRefused names both.
 Result<std::string> read_password(const std::string& key, const std::string& file);

@@ -74,8 +74,10 @@ struct Batch {
   /// it.
   Offset durable_at{};
 
-  /// The memory that it takes.
-  std::size_t bytes() const { return operations.size() * sizeof(Operation) + outcomes.size() * sizeof(Outcome); }
+  /// The memory that it takes, which `clear` keeps for the next use.
+  std::size_t bytes() const {
+    return operations.capacity() * sizeof(Operation) + outcomes.capacity() * sizeof(Outcome);
+  }
 
   void clear() {
     operations.clear();

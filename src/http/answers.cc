@@ -7,6 +7,7 @@
 #include "http/date.h"
 #include "http/json_object.h"
 #include "http/url.h"
+#include "net/limits.h"
 #include "query/position.h"
 
 namespace quipu {
@@ -115,6 +116,12 @@ void append_namespace(std::string& out, std::string_view name, const NamespacePo
 
 void HttpAnswers::append(std::string& out, HttpTurn& turn) {
   for (const HttpPending& pending : turn.pending) append_one(out, turn, pending);
+  forget_body();
+}
+
+/// Keeps no large body: an idle connection holds no more than its share.
+void HttpAnswers::forget_body() {
+  if (body_.capacity() > kClientShareBytes) std::string().swap(body_);
 }
 
 void HttpAnswers::append_one(std::string& out, HttpTurn& turn, const HttpPending& pending) {
@@ -306,6 +313,7 @@ void HttpAnswers::append_top(std::string& out, const HttpErrand& errand, const S
   append_freshness(json, context_.service.now(), page.lag_ms, page.exact);
   json.end();
   writer_.reply(out, errand.shape, 200, HttpReplyWriter::kJson, "Cache-Control: no-cache\r\n", body_);
+  forget_body();
 }
 
 void HttpAnswers::stats(std::string& out, HttpTurn& turn, const HttpPending& pending) {

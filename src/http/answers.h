@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,8 +23,12 @@ class HttpAnswers {
   /// Appends the answer to GET /v1/top.
   void append_top(std::string& out, const HttpErrand& errand, const ScanPage& page);
 
+  /// The memory that it keeps for the next answers.
+  std::size_t kept_bytes() const { return body_.capacity() + fields_.capacity(); }
+
  private:
   void append_one(std::string& out, HttpTurn& turn, const HttpPending& pending);
+  void forget_body();
   void added(std::string& out, const HttpTurn& turn, const HttpPending& pending);
   void events(std::string& out, const HttpTurn& turn, const HttpPending& pending);
   void value(std::string& out, const HttpTurn& turn, const HttpPending& pending);

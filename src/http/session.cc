@@ -21,7 +21,7 @@ HttpSession::~HttpSession() { *alive_ = false; }
 std::size_t HttpSession::receive(std::string_view bytes) {
   if (busy()) return 0;
   inside_ = true;
-  if (!turn_) turn_ = context_.turns.take();
+  if (!turn_) turn_ = context_.turns.take(sparing);
   planner_.set_time(context_.service.now());
   std::size_t used = 0;
   while (!busy() && !closing_ && output_.size() <= output_bytes_max) {
@@ -161,7 +161,9 @@ void HttpSession::finish_errand(Offset hold_at) {
   output_.hold(hold_at, 1);
   errand_ = HttpErrand{};
   errand_runs_ = false;
-  if (!inside_ && on_ready) on_ready();
+  if (inside_) return;
+  give_turn_back();
+  if (on_ready) on_ready();
 }
 
 /// A read that waits: once more, when the position is reached, when the time is over, or when nothing comes any more.
@@ -183,6 +185,7 @@ void HttpSession::tick(TimeMs now) {
   inside_ = true;
   try_wait(now >= *wait_until_);
   inside_ = false;
+  give_turn_back();
   if (!busy() && on_ready) on_ready();
 }
 
@@ -213,6 +216,13 @@ void HttpSession::fail_held(Offset durable) {
 void HttpSession::timed_out() {
   if (busy() || closing_) return;
   answer_problem(problem_of(Code::kTimeout, "the request did not come to its end within limits.request"));
+  output_.hold(kNoOffset, 1);
+  closing_ = true;
+}
+
+void HttpSession::too_crowded() {
+  if (busy() || closing_) return;
+  answer_problem(problem_of(Code::kBusy, "all clients together hold more than limits.clients_bytes"));
   output_.hold(kNoOffset, 1);
   closing_ = true;
 }

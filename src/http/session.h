@@ -34,10 +34,13 @@ class HttpSession final : public Session, private BatchClient {
   bool closing() const override { return closing_ && !busy(); }
   void fail_held(Offset durable) override;
   HeldOutput& output() override { return output_; }
-  std::size_t kept_bytes() const override { return parser_.kept_bytes() + (turn_ ? turn_->kept_bytes() : 0); }
+  std::size_t kept_bytes() const override {
+    return parser_.kept_bytes() + answers_.kept_bytes() + (turn_ ? turn_->kept_bytes() : 0);
+  }
   void tick(TimeMs now) override;
   bool mid_request() const override { return parser_.mid_request(); }
   void timed_out() override;
+  void too_crowded() override;
   void turned_away() override;
 
  private:

@@ -52,10 +52,10 @@ struct HttpTurn {
   Offset hold_at{};  ///< Beside the batch's own: what the replies show of the engine besides counters.
 
   bool empty() const { return pending.empty(); }
-  /// The memory that it takes, about.
+  /// The memory that it takes, about; most of it stays when it is cleared.
   std::size_t kept_bytes() const {
-    return batch.bytes() + places.size() * sizeof(std::uint32_t) + pending.size() * sizeof(HttpPending) +
-           prepared.size() + arena.bytes();
+    return batch.bytes() + places.capacity() * sizeof(std::uint32_t) + pending.capacity() * sizeof(HttpPending) +
+           prepared.capacity() + arena.bytes();
   }
   void clear() {
     batch.clear();

@@ -20,11 +20,13 @@ struct NetLimits {
   /// Held for all clients together, beyond kClientShareBytes of each: input, replies, batches under way. As much as the
   /// table may leave unflushed, and what 14 clients hold that go to their own two bounds. See ClientsMemory.
   std::size_t clients_bytes_max = 256 << 20;
-  std::size_t auth_failures_max = 10;       ///< Wrong API keys on one connection. At the last one: closed.
-  std::size_t connections_max = 10'000;     ///< Of each listener. Beyond: accepted, told so, closed.
-  std::int64_t idle_ms = 300'000;           ///< A connection without a request is closed after this; 0 = never.
-  std::int64_t request_ms = 30'000;         ///< From the first byte of a request to its last. Beyond: 408, close.
-  std::int64_t write_ms = 30'000;           ///< A client that reads nothing for so long is closed.
+  std::size_t auth_failures_max = 10;    ///< Wrong API keys on one connection. At the last one: closed.
+  std::size_t connections_max = 10'000;  ///< Of each listener. Beyond: accepted, told so, closed.
+  std::int64_t idle_ms = 300'000;        ///< A connection without a request is closed after this; 0 = never.
+  std::int64_t request_ms = 30'000;      ///< From the first byte of a request to its last. Beyond: 408, close.
+  /// A client that reads nothing for so long is closed. Where clients_bytes_max is short, so is one beyond its share
+  /// that leaves what could leave then unread for so long, whatever else it reads.
+  std::int64_t write_ms = 30'000;
   std::int64_t after_wait_ms_max = 60'000;  ///< The longest `timeout=` of a read with `after=`.
 };
 

@@ -81,7 +81,12 @@ class Session {
   /// The request that began did not come to its end in time: says so in the protocol's words, and closes.
   virtual void timed_out() {}
 
-  /// There are too many connections: says so in the protocol's words, and closes. Called instead of `receive`.
+  /// All clients together hold too much, and this one more than its share, so that it can not be read: says that the
+  /// service is busy, in the protocol's words, and closes.
+  virtual void too_crowded() {}
+
+  /// There are too many connections: says that the service is busy, in the protocol's words, and closes. Called instead
+  /// of `receive`.
   virtual void turned_away() {}
 
   /// Set by the connection before `receive`: above so many bytes of replies nothing more is parsed.

@@ -181,6 +181,10 @@ void TcpConnection::write() {
     if (written.status == Socket::Status::kWouldBlock) {
       // What the client sends meanwhile is no sign that it reads.
       if (wrote || stuck_since_ == 0) stuck_since_ = owner_.options().now();
+      if (late_ == 0) {
+        late_ = bytes.size();
+        late_since_ = owner_.options().now();
+      }
       watch(reading_, true);
       break;
     }
@@ -189,6 +193,7 @@ void TcpConnection::write() {
       return;
     }
     output.consumed(written.bytes);
+    late_ -= std::min(late_, written.bytes);
     wrote = true;
     active_at_ = owner_.options().now();
   }
@@ -207,7 +212,7 @@ void TcpConnection::after_write() {
     return close();
   }
   account();
-  if (owner_.clients().overrun() && held_ > kClientShareBytes) return end(EndedBy::kMemory);
+  if (owner_.clients().overrun() && held_ > kClientShareBytes) return end_overrun();
   const bool more =
       !session_->busy() && !session_->closing() && !peer_done_ && !crowded_out() && output.size() <= output_bytes_max();
   watch(more, writing_);
@@ -242,6 +247,13 @@ void TcpConnection::linger() {
   watch(true, false);
 }
 
+/// Whether it keeps memory that others wait for by taking its replies byte by byte: of those that could leave
+/// limits.write ago, some are still here. Where there is room, a client may be as slow as it likes.
+bool TcpConnection::reads_too_slowly(TimeMs now) const {
+  if (owner_.clients().roomy() || held_ <= kClientShareBytes) return false;
+  return late_ > 0 && now - late_since_ >= owner_.options().limits.write_ms;
+}
+
 void TcpConnection::check_time(TimeMs now) {
   const NetLimits& limits = owner_.options().limits;
   if (!open()) return;
@@ -250,14 +262,21 @@ void TcpConnection::check_time(TimeMs now) {
     return;
   }
   if (stuck_since_ != 0 && now - stuck_since_ >= limits.write_ms) return end(EndedBy::kUnreadReplies);
+  if (reads_too_slowly(now)) return end(EndedBy::kUnreadReplies);
   if (session_->busy()) return;
   // One that is not read for want of memory, and is owed nothing, would hold its part for ever.
   const bool waits_for_memory = crowded_since_ != 0 && session_->output().empty();
   const auto since = request_since_ == 0 && waits_for_memory ? crowded_since_ : request_since_;
   if (since != 0 && now - since >= limits.request_ms) {
-    owner_.ended(request_since_ != 0 ? EndedBy::kSlowRequest : EndedBy::kMemory);
+    // Whether the rest of its request has come can not be known of one that is not read.
+    const bool slow = crowded_since_ == 0;
+    owner_.ended(slow ? EndedBy::kSlowRequest : EndedBy::kMemory);
     request_since_ = crowded_since_ = 0;
-    session_->timed_out();
+    if (slow) {
+      session_->timed_out();
+    } else {
+      session_->too_crowded();
+    }
     write();
     return;
   }
@@ -265,6 +284,15 @@ void TcpConnection::check_time(TimeMs now) {
     owner_.ended(EndedBy::kIdle);
     linger();
   }
+}
+
+/// All together hold twice what they may. Behind replies that wait a word would come too late, and take memory.
+void TcpConnection::end_overrun() {
+  const bool owes = session_->busy() || session_->closing() || !session_->output().empty();
+  if (!owes) session_->too_crowded();
+  if (owes || !session_->closing()) return end(EndedBy::kMemory);
+  write();
+  if (open()) owner_.ended(EndedBy::kMemory);
 }
 
 void TcpConnection::end(EndedBy cause) {

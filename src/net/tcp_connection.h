@@ -84,7 +84,9 @@ class TcpConnection final : private Watcher {
   std::size_t output_bytes_max() const;
   void account();
   bool crowded_out();
+  bool reads_too_slowly(TimeMs now) const;
   void linger();
+  void end_overrun();
   void end(EndedBy cause);
   void close();
   std::size_t unread() const { return input_end_ - input_begin_; }
@@ -103,6 +105,8 @@ class TcpConnection final : private Watcher {
   TimeMs request_since_ = 0;  // When the request began that is not whole yet; 0: there is none.
   TimeMs active_at_ = 0;      // When something last arrived or left.
   TimeMs stuck_since_ = 0;    // Since when replies have found no room; 0: they have.
+  TimeMs late_since_ = 0;     // When those replies found no room ...
+  std::size_t late_ = 0;      // ... of which so many bytes have not left yet.
   TimeMs crowded_since_ = 0;  // Since when it is not read for want of memory; 0: it is.
   TimeMs lingering_since_ = 0;
   std::size_t held_ = 0;  // The memory that the owner's clients were told of.

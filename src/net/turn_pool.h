@@ -12,8 +12,9 @@ namespace quipu {
 template <class Turn>
 class TurnPool {
  public:
-  std::unique_ptr<Turn> take() {
-    if (turns_.empty()) return std::make_unique<Turn>();
+  /// `sparing`: memory is short, and who asks for little must not be charged with what others made a turn grow to.
+  std::unique_ptr<Turn> take(bool sparing = false) {
+    if (sparing || turns_.empty()) return std::make_unique<Turn>();
     auto turn = std::move(turns_.back());
     turns_.pop_back();
     return turn;

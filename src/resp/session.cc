@@ -12,6 +12,8 @@ namespace quipu {
 namespace {
 
 constexpr std::size_t kPreparedBytesMax = std::size_t{1} << 20;
+/// When nobody can say how long it takes.
+constexpr std::int64_t kRetryMs = 1'000;
 
 }  // namespace
 
@@ -25,7 +27,7 @@ RespSession::~RespSession() { *alive_ = false; }
 std::size_t RespSession::receive(std::string_view bytes) {
   if (busy()) return 0;
   inside_ = true;
-  if (!turn_) turn_ = context_.turns.take();
+  if (!turn_) turn_ = context_.turns.take(sparing);
   std::size_t used = 0;
   while (!busy() && !closing_ && output_.size() <= output_bytes_max) {
     const bool more = take(bytes, used);
@@ -125,7 +127,6 @@ std::vector<NamespaceId> RespSession::spaces() const {
 void RespSession::run_errand() {
   errand_runs_ = true;
   if (context_.service.state() != EngineState::kServing && errand_.kind != RespErrand::Kind::kInfo) {
-    constexpr std::int64_t kRetryMs = 1'000;
     answer_error(Code::kBusy, "the service does not serve now: it is starting or stopping", kRetryMs);
     return finish_errand(kNoOffset);
   }
@@ -197,7 +198,9 @@ void RespSession::finish_errand(Offset hold_at) {
   output_.hold(hold_at, 1);
   errand_ = RespErrand{};
   errand_runs_ = false;
-  if (!inside_ && on_ready) on_ready();
+  if (inside_) return;
+  give_turn_back();
+  if (on_ready) on_ready();
 }
 
 void RespSession::answer_error(Code code, std::string_view text, std::int64_t retry_after_ms) {
@@ -227,8 +230,16 @@ void RespSession::timed_out() {
   closing_ = true;
 }
 
+void RespSession::too_crowded() {
+  if (busy() || closing_) return;
+  answer_error(Code::kBusy, "all clients together hold more than limits.clients_bytes", kRetryMs);
+  output_.hold(kNoOffset, 1);
+  closing_ = true;
+}
+
 void RespSession::turned_away() {
-  answer_error(Code::kRefused, "max number of clients reached");
+  // Clients look for Redis's words.
+  answer_error(Code::kBusy, "max number of clients reached", kRetryMs);
   output_.hold(kNoOffset, 1);
   closing_ = true;
 }

@@ -37,6 +37,7 @@ class RespSession final : public Session, private BatchClient {
     return parser_.kept_bytes() + planner_.kept_bytes() + (turn_ ? turn_->kept_bytes() : 0);
   }
   void timed_out() override;
+  void too_crowded() override;
   void turned_away() override;
 
  private:

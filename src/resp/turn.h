@@ -46,9 +46,9 @@ struct RespTurn {
   std::uint32_t requests = 0;       ///< Commands with a reply of their own.
 
   bool empty() const { return pending.empty(); }
-  /// The memory that it takes, about.
+  /// The memory that it takes, about; most of it stays when it is cleared.
   std::size_t kept_bytes() const {
-    return batch.bytes() + pending.size() * sizeof(RespPending) + prepared.size() + kept_text_bytes;
+    return batch.bytes() + pending.capacity() * sizeof(RespPending) + prepared.capacity() + kept_text_bytes;
   }
   void clear() {
     batch.clear();

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "api/store_walks.h"
 #include "api/world.h"
 
 namespace quipu {
@@ -368,6 +369,26 @@ TEST_F(ApiNodeTest, ScansCountsAndResetsAllOfTheStore) {
   flush();
   EXPECT_FALSE(read(names[0]).exists);
   EXPECT_FALSE(read(names[699]).exists);
+}
+
+TEST_F(ApiNodeTest, ResetsAllForSoManyAtATimeAndTellsOneMoreThatItIsBusy) {
+  start();
+  std::size_t done = 0;
+  std::size_t refused = 0;
+  const auto answer = [&](const Result<Offset>& result) {
+    if (result) {
+      ++done;
+      return;
+    }
+    ++refused;
+    EXPECT_EQ(result.error().code, Code::kBusy);
+  };
+  for (std::size_t i = 0; i < StoreWalks::kWalksMax; ++i) node->reset_all({space()}, answer);
+  EXPECT_EQ(refused, 0U);
+  node->reset_all({space()}, answer);
+  EXPECT_EQ(refused, 1U);
+  for (int i = 0; i < 1'000 && done < StoreWalks::kWalksMax; ++i) step();
+  EXPECT_EQ(done, StoreWalks::kWalksMax);
 }
 
 TEST_F(ApiNodeTest, TakesNothingMoreAndStopsWhenAllIsInTheLog) {

@@ -66,5 +66,30 @@ TEST_F(StoreWalksTest, AWalkThatIsSlowIsBegunSeldom) {
   EXPECT_TRUE(step(kNow + 20 * took));
 }
 
+TEST_F(StoreWalksTest, TellsOneBeyondItsBoundThatItIsBusy) {
+  std::size_t answered = 0;
+  std::size_t refused = 0;
+  const auto answer = [&](const Result<ScanPage>& page) { answered += page.has_value() ? 1 : 0; };
+  const auto refusal = [&](const Result<ScanPage>& page) {
+    ASSERT_FALSE(page.has_value());
+    EXPECT_EQ(page.error().code, Code::kBusy);
+    EXPECT_GT(page.error().retry_after_ms, 0);
+    ++refused;
+  };
+  walks_.top(all_[0], 10, answer);
+  for (std::size_t i = 1; i < StoreWalks::kWalksMax; ++i) walks_.scan(all_, 0, 10, answer);
+  const auto asked = calls_.pending();
+  walks_.scan(all_, 0, 10, refusal);
+  walks_.top(all_[0], 10, refusal);
+  EXPECT_EQ(refused, 2U);
+  EXPECT_EQ(calls_.pending(), asked) << "the store is not asked";
+  EXPECT_EQ(answered, 0U);
+  for (int pages = 0; pages < 10 && !walks_.idle(); ++pages) calls_.take_completions();
+  EXPECT_EQ(answered, StoreWalks::kWalksMax);
+  walks_.scan(all_, 0, 10, answer);
+  calls_.take_completions();
+  EXPECT_EQ(answered, StoreWalks::kWalksMax + 1) << "there is a place again";
+}
+
 }  // namespace
 }  // namespace quipu

@@ -201,6 +201,57 @@ TEST_F(Http, SaysThatThereIsNoRoomForAConnection) {
   EXPECT_TRUE(world.session().closing());
 }
 
+TEST_F(Http, SaysThatAllClientsTogetherHoldTooMuch) {
+  world.arrive("POST /view HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
+  world.session().too_crowded();
+  const auto answers = split_answers(world.take());
+  ASSERT_THAT(answers, SizeIs(1));
+  EXPECT_EQ(answers[0].status, 503);
+  EXPECT_EQ(answers[0].outcome(), "busy");
+  EXPECT_EQ(answers[0].field("Retry-After"), "1");
+  EXPECT_EQ(answers[0].field("Connection"), "close");
+  EXPECT_TRUE(world.session().closing());
+}
+
+TEST_F(Http, GivesItsTurnBackBehindARequestThatTakesLonger) {
+  std::string pipeline;
+  for (int i = 0; i < 300; ++i) pipeline += get("/livez");
+  for (const auto& last : {get("/v1/top/views"), get("/v1/counters/default/a?timeout=1000&after=1:0:99999"),
+                           std::string("PUT /v1/namespaces/n HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                                       "Content-Length: 2\r\n\r\n{}")}) {
+    world.arrive(pipeline + last);
+    ASSERT_TRUE(world.session().busy()) << last;
+    EXPECT_GT(world.session().kept_bytes(), 2 * kClientShareBytes) << "what was cleared is still held";
+    world.session().tick(world.now);
+    world.session().tick(world.now + 1'000);
+    EXPECT_THAT(split_answers(world.settle()), SizeIs(301));
+    EXPECT_LT(world.session().kept_bytes(), kClientShareBytes) << last;
+  }
+  world.session().sparing = true;
+  world.arrive(get("/v1/top/views"));
+  ASSERT_TRUE(world.session().busy());
+  EXPECT_LT(world.session().kept_bytes(), 2 * kClientShareBytes) << "it asked for little";
+  EXPECT_THAT(split_answers(world.settle()), SizeIs(1));
+}
+
+TEST_F(Http, CountsWhatAnswersAreMadeInAndKeepsNoLargeOne) {
+  world.limits.header_bytes_max = 64 << 10;
+  world.connect();
+  std::string several = "/v1/counters/default?";
+  for (int i = 0; i < 40; ++i) {
+    const auto name = std::string(1'000, 'x') + std::to_string(i);
+    world.run(world.add(name));
+    several += "counter=" + name + "&";
+  }
+  several.pop_back();
+  EXPECT_EQ(world.get("/v1/counters/default/a").status, 200);
+  EXPECT_GT(world.session().kept_bytes(), 50U);
+  for (const auto& target : {std::string("/v1/top/default?limit=40"), several}) {
+    EXPECT_GT(world.get(target).body.size(), 2 * kClientShareBytes);
+    EXPECT_LT(world.session().kept_bytes(), kClientShareBytes) << target.substr(0, 30);
+  }
+}
+
 TEST_F(Http, TakesNothingMoreWhileItsAnswersAreNotRead) {
   world.limits.output_bytes_max = 1'000;
   world.limits.pipeline_requests_max = 1;

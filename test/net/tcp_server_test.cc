@@ -67,6 +67,10 @@ class LineSession final : public Session {
     say("too slow\n");
     closing_ = true;
   }
+  void too_crowded() override {
+    say("too crowded\n");
+    closing_ = true;
+  }
   void turned_away() override {
     say("too many\n");
     closing_ = true;
@@ -130,6 +134,12 @@ class Client {
       if (size <= 0) return out;
       out.append(buffer, static_cast<std::size_t>(size));
     }
+  }
+  /// How much came of what is there, at most so much.
+  std::size_t take_some(std::size_t size) const {
+    std::string room(size, '\0');
+    const auto got = ::recv(file_, room.data(), room.size(), MSG_DONTWAIT);
+    return got < 0 ? 0 : static_cast<std::size_t>(got);
   }
   bool ended = false;
 
@@ -403,26 +413,77 @@ TEST_F(TcpServerTest, EndsWhoHoldsMemoryWithHalfARequest) {
   commit();
   EXPECT_EQ(modest.take(), "one\n");
   for (int i = 0; i < 40; ++i) later(1'000);
+  std::size_t slow = 0;
+  std::size_t crowded = 0;
   for (auto& client : greedy) {
-    EXPECT_EQ(client.take(), "too slow\n");
+    const auto said = client.take();
+    slow += said == "too slow\n" ? 1 : 0;
+    crowded += said == "too crowded\n" ? 1 : 0;  // Who was not read is not to blame.
     EXPECT_TRUE(client.ended);
   }
+  EXPECT_EQ(slow + crowded, greedy.size());
+  EXPECT_GT(crowded, 0u);
+  EXPECT_EQ(server().ended().count(EndedBy::kSlowRequest), slow);
+  EXPECT_EQ(server().ended().count(EndedBy::kMemory), crowded);
   EXPECT_EQ(clients.held(), 0u);
+}
+
+TEST_F(TcpServerTest, EndsWhoReadsALittleNowAndThenOnlyWhereMemoryIsShort) {
+  limits.output_bytes_max = 64 << 20;
+  limits.write_ms = 5'000;
+  serve();
+  auto slow = connect();
+  // More than the system's buffers hold and than it will read here.
+  const auto line = std::string(9'999, 'x') + "\n";
+  std::string bytes;
+  while (bytes.size() < 32'000'000) bytes += line;
+  for (std::string_view rest = bytes; !rest.empty();) {
+    rest.remove_prefix(slow.send(rest));
+    turns(3);
+    shared.durable = shared.lines;
+  }
+  auto waiting = connect();  // Its replies are not durable: that they have not left is not its doing.
+  for (int i = 0; i < 4; ++i) waiting.send(line);
+  turns();
+  for (int second = 0; second < 10; ++second) {
+    std::size_t got = 0;
+    for (int i = 0; i < 1'000 && got < (512 << 10); ++i) {
+      got += slow.take_some(64 << 10);
+      turns(1);
+    }
+    EXPECT_GE(got, 512u << 10);
+    later(1'000);
+    ASSERT_EQ(server().connections(), 2u) << "there is room";
+  }
+  clients.change(0, kClientShareBytes + (256 << 20));  // As another server of the process does.
+  EXPECT_TRUE(clients.crowded());
+  EXPECT_FALSE(clients.overrun());
+  later(1'000);
+  EXPECT_EQ(server().connections(), 1u);
+  EXPECT_EQ(server().ended().count(EndedBy::kUnreadReplies), 1u);
+  later(10'000);
+  EXPECT_EQ(server().connections(), 1u);
 }
 
 TEST_F(TcpServerTest, ClosesWhoHoldsMuchWhereAllTogetherHoldTwiceTheBound) {
   clients = ClientsMemory(1 << 20);
   serve();
   auto modest = connect();
+  auto owed = connect();
+  owed.send(std::string(40'000, 'x') + "\n");
   turns();
   clients.change(0, 3 << 20);  // As another server of the process does.
   auto greedy = connect();
   greedy.send(std::string(40'000, 'x') + "\n");
+  owed.send("one\n");
   turns();
+  EXPECT_EQ(greedy.take(), "too crowded\n");
+  EXPECT_TRUE(greedy.ended);
+  EXPECT_EQ(owed.take(), "") << "a word would wait behind its replies";
+  EXPECT_TRUE(owed.ended);
+  EXPECT_EQ(server().ended().count(EndedBy::kMemory), 2u);
   modest.send("one\n");
   commit();
-  greedy.take();
-  EXPECT_TRUE(greedy.ended);
   EXPECT_EQ(modest.take(), "one\n");
 }
 

@@ -194,8 +194,34 @@ TEST_F(RespSessionTest, SaysWhyItClosesASlowOrASurplusClient) {
   EXPECT_TRUE(session->closing());
   serve();
   session->turned_away();
-  EXPECT_EQ(sent(), "-ERR max number of clients reached\r\n");
+  EXPECT_EQ(sent(), "-BUSY max number of clients reached; nothing was counted, retry in 1000 ms\r\n");
   EXPECT_TRUE(session->closing());
+}
+
+TEST_F(RespSessionTest, SaysThatAllClientsTogetherHoldTooMuch) {
+  serve();
+  EXPECT_EQ(session->receive("*2\r\n$4\r\nIN"), 0u);
+  session->too_crowded();
+  const auto said = sent();
+  EXPECT_THAT(said, StartsWith("-BUSY "));
+  EXPECT_THAT(said, HasSubstr("limits.clients_bytes"));
+  EXPECT_THAT(said, EndsWith("retry in 1000 ms\r\n"));
+  EXPECT_TRUE(session->closing());
+}
+
+TEST_F(RespSessionTest, GivesItsTurnBackBehindACommandThatTakesLonger) {
+  serve();
+  std::string bytes;
+  for (int i = 0; i < 2'000; ++i) bytes += "PING\r\n";
+  bytes += "FLUSHALL\r\n";
+  EXPECT_EQ(session->receive(bytes), bytes.size());
+  ASSERT_TRUE(session->busy());
+  EXPECT_GT(session->kept_bytes(), 2 * kClientShareBytes) << "what was cleared is still held";
+  for (int i = 0; i < 100 && session->busy(); ++i) turn();
+  ASSERT_FALSE(session->busy());
+  EXPECT_LT(session->kept_bytes(), kClientShareBytes);
+  turns(3);
+  EXPECT_THAT(sent(), EndsWith("+PONG\r\n+OK\r\n"));
 }
 
 TEST_F(RespSessionTest, CountsAnIdOnceAndSaysSo) {

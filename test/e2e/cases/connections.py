@@ -4,10 +4,12 @@ import resource
 import socket
 import time
 
-from harness.bounds import head, metric_of, seconds_until
+from harness.bounds import NDJSON, ended_by, head, metric_of, rest_of, seconds_until
 from harness.context import expect, expect_equal
 from harness.server import resident_bytes
-from harness.wire import Http, Lost, encode, request
+from harness.wire import Http, Lost, Resp, encode, request
+
+from .limits_fixed import crowd
 
 IDLE = 5000
 IDLE_BYTES_MAX = 8 << 10  # Of the process, for one idle connection; what it has read was given back.
@@ -120,4 +122,32 @@ def slow_ones(context):
         server.stop()
 
 
-TESTS = [("idle-connections", idle_ones), ("no-descriptors", no_descriptors), ("slow-connections", slow_ones)]
+def crowded_ones(context):
+    """Who is not read since others hold all the memory there is, is told that the service is busy, not that it was slow."""
+    bounds = {"limits.clients_bytes": "1MiB", "limits.input_bytes": "256KiB", "limits.body_bytes": "128KiB",
+              "limits.output_bytes": "512KiB", "limits.request": "4s"}
+    with context.server(settings=bounds) as server:
+        server.start()
+        with server.http() as http, Resp(server.resp_port) as resp, Http(server.http_port) as late:
+            good(http, resp)
+            held = crowd(server, 6)
+            resp.send(encode("GET", b"n" * 60_000)[:-8])
+            late.send(request("POST", "/v1/events", b"\n" * 100_000, NDJSON)[:-8])
+            said = rest_of(resp)
+            expect(said.startswith(b"-BUSY ") and b"retry in " in said, f"over RESP it was told {said!r}")
+            answer = late.reply()
+            expect_equal((answer.status, answer.outcome()), (503, "busy"), f"over HTTP: {answer!r}")
+            expect(int(answer.headers["retry-after"]) >= 1, "Retry-After")
+            expect_equal(rest_of(late), b"", "behind it")
+            for one in held:
+                one.close()
+            expect_equal(ended_by(http, "http", "memory"), 1, "connections over HTTP that memory ended")
+            expect(ended_by(http, "resp", "memory") >= 1, "none over RESP was ended by memory")
+            seconds_until(lambda: metric_of(http, "quipu_resp_connections") == 0, "the end of those who held it")
+            with server.resp() as another:
+                good(http, another)
+        server.stop()
+
+
+TESTS = [("idle-connections", idle_ones), ("no-descriptors", no_descriptors), ("slow-connections", slow_ones),
+         ("crowded-connections", crowded_ones)]

@@ -186,7 +186,7 @@ def clients_bytes(_, server, bound):
 
 @row("limits.connections", settings={"limits.connections": 5})
 def connections(_, server, bound):
-    for port, open_one, word in ((server.http_port, Http, b"HTTP/1.1 503 "), (server.resp_port, Resp, b"-ERR max number")):
+    for port, open_one, word in ((server.http_port, Http, b"HTTP/1.1 503 "), (server.resp_port, Resp, b"-BUSY max number of clients reached; ")):
         held = [open_one(port) for _ in range(bound)]
         for one in held:
             one.call("GET", "/livez")
@@ -222,7 +222,7 @@ def turned_away(_, server, bound):
             one.must("PING")
         beyond = [Resp(server.resp_port) for _ in range(bound)]
         for one in beyond:
-            expect(b"max number" in one.line(), "told that there are too many")
+            expect(one.line().startswith(b"-BUSY max number of clients reached; "), "told that there are too many")
         expect_equal(sent(server.resp_port, b""), b"", "what one more is told")
         expect_equal(ended_by(http, "resp", "too_many"), bound + 1, "connections turned away")
         for one in beyond:

@@ -33,6 +33,7 @@ OF_PARTS = {
     "store.waiting_bytes": ("test/cassandra/cassandra_store_test.cc", "BeyondItsBoundsARequestIsBusyInItsTurn"),
     "redis.waiting_bytes": ("test/services/redis_cache_test.cc", "WhatWaitsIsBounded"),
     "base_bytes": ("test/worker/worker_bases_test.cc", "AreMadeOneAfterTheOtherBeyondTheirBytes"),
+    "store_walks": ("test/api/store_walks_test.cc", "TellsOneBeyondItsBoundThatItIsBusy"),
     "password_bytes": ("test/cluster/shared_store_test.cc", "WhatHasNoneIsRefusedByKeyAndName"),
     "hot.events_per_second": ("test/api/api_node_partitions_test.cc", "SpreadsAHotCounterAndKeepsItsTotalExact"),
 }
