@@ -37,6 +37,10 @@ char escaped(char c) {
   }
 }
 
+/// Whether a line is too long for a length, by its bytes up to its CR, or all there are where it has no end yet: the
+/// same whether or not its end came with it.
+bool is_long_line(std::size_t bytes) { return bytes > kRespLineBytesMax; }
+
 /// Reads `kind`, one to four digits and CR LF at `at`, and moves `at` behind them. False where anything else stands
 /// there, which may still be right: this is the short way only.
 bool take_short_header(std::string_view bytes, std::size_t& at, char kind, std::size_t& number) {
@@ -142,10 +146,9 @@ bool RespParser::take_line(std::string_view bytes, std::string_view& line) {
 RespParser::Step RespParser::parse_array(std::string_view bytes) {
   std::string_view line;
   if (declared_ < 0) {
-    if (!take_line(bytes, line)) {
-      if (bytes.size() > kRespLineBytesMax) return refuse("too big mbulk count string");
-      return {Status::kNeedMore, 0};
-    }
+    const bool whole = take_line(bytes, line);
+    if (is_long_line(whole ? line.size() + 1 : bytes.size())) return refuse("too big mbulk count string");
+    if (!whole) return {Status::kNeedMore, 0};
     const auto count = resp_integer(line.substr(1));
     if (!count || bytes[at_ - 1] != '\n') return refuse("invalid multibulk length");
     if (*count > static_cast<std::int64_t>(limits_.resp_arguments_max)) return refuse("invalid multibulk length");
@@ -162,10 +165,9 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
         return refuse(std::string("expected '$', got '") + found + "'");
       }
       const auto begin = at_;
-      if (!take_line(bytes, line)) {
-        if (bytes.size() - begin > kRespLineBytesMax) return refuse("too big bulk count string");
-        return {Status::kNeedMore, 0};
-      }
+      const bool whole = take_line(bytes, line);
+      if (is_long_line(whole ? line.size() + 1 : bytes.size() - begin)) return refuse("too big bulk count string");
+      if (!whole) return {Status::kNeedMore, 0};
       const auto length = resp_integer(line.substr(1));
       if (!length || *length < 0 || bytes[at_ - 1] != '\n' ||
           *length > static_cast<std::int64_t>(limits_.resp_argument_bytes_max)) {

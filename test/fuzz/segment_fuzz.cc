@@ -153,7 +153,7 @@ void check_headers(Input& input) {
   Bytes header(kGroupHeaderBytes);
   encode_group_header(group, seed, std::span<std::byte, kGroupHeaderBytes>(header.data(), kGroupHeaderBytes));
   const auto decoded = decode_group_header(header, seed);
-  if (decoded) require(*decoded == group, "a group's header is decoded as it was encoded");
+  require(decoded && *decoded == group, "a group's header is decoded as it was encoded");
   if (input.empty()) return;
   header[input.below(header.size())] ^= std::byte{1};
   require(!decode_group_header(header, seed), "one bit that is another is found");

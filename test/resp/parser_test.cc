@@ -153,5 +153,16 @@ TEST_F(RespParserTest, WaitsForNoEndOfALineThatNeverComes) {
   EXPECT_EQ(refused("*1\r\n$" + std::string(65 << 10, '1')), "Protocol error: too big bulk count string");
 }
 
+TEST_F(RespParserTest, RefusesALongLineAlikeWhereItsEndCameWithIt) {
+  for (const std::string head : {"*", "*1\r\n$"}) {
+    const std::string what = head == "*" ? "mbulk" : "bulk";
+    const auto line = [&](std::size_t bytes) { return head + std::string(bytes - 1, '1') + "\r\n"; };
+    EXPECT_EQ(refused(line(kRespLineBytesMax)), "Protocol error: too big " + what + " count string");
+    EXPECT_EQ(refused(line(kRespLineBytesMax + 1'000)), "Protocol error: too big " + what + " count string");
+    EXPECT_EQ(refused(line(kRespLineBytesMax - 1)),
+              "Protocol error: invalid " + (head == "*" ? std::string("multibulk") : what) + " length");
+  }
+}
+
 }  // namespace
 }  // namespace quipu
