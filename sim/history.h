@@ -79,8 +79,8 @@ class History {
   void said_repeat(EventNumber event, AttemptNumber attempt, bool repeat);
   /// The attempts of these that are under way are one batch, whose client will never be told of it.
   void tie(std::vector<EventNumber> batch) { ties_.push_back(std::move(batch)); }
-  /// Nothing is under way, and every counter was shown: all of a batch must be counted, or nothing. Of what was sent again,
-  /// or met a reset, nothing is known.
+  /// Nothing is under way, and every counter was shown: all of a batch must be counted, or nothing. Of what was sent
+  /// again, or met a reset, nothing is known.
   void check_ties() const;
 
   struct Reset {
@@ -186,7 +186,7 @@ class History {
   std::vector<Event> events_;
   std::vector<EventNumber> ids_;  // Events with an id that were sent.
   std::vector<std::vector<EventNumber>> ties_;
-  std::size_t places_ = 0;        // Counts the sending of ids.
+  std::size_t places_ = 0;  // Counts the sending of ids.
   std::size_t ids_open_ = 0;
   std::uint64_t now_ = 0;  // Counts what happens.
 };

@@ -15,7 +15,7 @@
 namespace quipu {
 
 /// Resets every counter that the store has in some namespaces, a page at a time. Where the log has no room it tries
-/// again when it is told to, and gives up as busy where none comes for kBusyMsMax: a part of the counters is reset then.
+/// again when it is told to, and gives up where none comes for kBusyMsMax: a part of the counters may be reset then.
 class ApiNode::ResetAll final : public BatchClient {
  public:
   ResetAll(ApiNode& node, std::vector<NamespaceId> spaces, std::function<void(Result<Offset>)> done)
@@ -89,10 +89,11 @@ class ApiNode::ResetAll final : public BatchClient {
 
   void try_again(std::int64_t retry_after_ms) {
     if (!busy_since_ || node_.now_ < *busy_since_) busy_since_ = node_.now_;
-    again_at_ = node_.now_ + std::max<std::int64_t>(retry_after_ms, 1);
-    if (again_at_ - *busy_since_ <= kBusyMsMax) return;
-    again_at_ = 0;
-    error_ = quipu::busy("the log has no room: a part of the counters is reset", kRetryMs).error();
+    const auto end = *busy_since_ + kBusyMsMax;
+    again_at_ = std::min(node_.now_ + std::max<std::int64_t>(retry_after_ms, 1), end);
+    if (node_.now_ < end) return;
+    error_ = Error{Code::kUnknown,
+                   "the log has no room: a part of the counters may be reset, and to reset all again is safe"};
   }
 
   bool finish(Result<Offset> result) {
