@@ -146,8 +146,9 @@ bool RespParser::take_line(std::string_view bytes, std::string_view& line) {
 RespParser::Step RespParser::parse_array(std::string_view bytes) {
   std::string_view line;
   if (declared_ < 0) {
+    const auto begin = at_;
     const bool whole = take_line(bytes, line);
-    if (is_long_line(whole ? line.size() + 1 : bytes.size())) return refuse("too big mbulk count string");
+    if (is_long_line(whole ? line.size() : searched_ - begin)) return refuse("too big mbulk count string");
     if (!whole) return {Status::kNeedMore, 0};
     const auto count = resp_integer(line.substr(1));
     if (!count || bytes[at_ - 1] != '\n') return refuse("invalid multibulk length");
@@ -166,7 +167,7 @@ RespParser::Step RespParser::parse_array(std::string_view bytes) {
       }
       const auto begin = at_;
       const bool whole = take_line(bytes, line);
-      if (is_long_line(whole ? line.size() + 1 : bytes.size() - begin)) return refuse("too big bulk count string");
+      if (is_long_line(whole ? line.size() : searched_ - begin)) return refuse("too big bulk count string");
       if (!whole) return {Status::kNeedMore, 0};
       const auto length = resp_integer(line.substr(1));
       if (!length || *length < 0 || bytes[at_ - 1] != '\n' ||

@@ -157,9 +157,9 @@ TEST_F(RespParserTest, RefusesALongLineAlikeWhereItsEndCameWithIt) {
   for (const std::string head : {"*", "*1\r\n$"}) {
     const std::string what = head == "*" ? "mbulk" : "bulk";
     const auto line = [&](std::size_t bytes) { return head + std::string(bytes - 1, '1') + "\r\n"; };
-    EXPECT_EQ(refused(line(kRespLineBytesMax)), "Protocol error: too big " + what + " count string");
+    EXPECT_EQ(refused(line(kRespLineBytesMax + 1)), "Protocol error: too big " + what + " count string");
     EXPECT_EQ(refused(line(kRespLineBytesMax + 1'000)), "Protocol error: too big " + what + " count string");
-    EXPECT_EQ(refused(line(kRespLineBytesMax - 1)),
+    EXPECT_EQ(refused(line(kRespLineBytesMax)),
               "Protocol error: invalid " + (head == "*" ? std::string("multibulk") : what) + " length");
   }
 }
