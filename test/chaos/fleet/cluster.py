@@ -184,7 +184,9 @@ class Cluster:
             return (bool(ends) and all(flushed.get(partition, -1) >= end for partition, end in ends.items())
                     and (traffic.ledger.events["acked"] > acked or not traffic.running()))
 
-        eventually(as_before, BACK_SECONDS_MAX, "events are acknowledged, every partition has an owner, and what the log had is flushed")
+        # A quick run shares its machine with builds.
+        seconds = BACK_SECONDS_MAX if self.context.all else 2 * BACK_SECONDS_MAX
+        eventually(as_before, seconds, "events are acknowledged, every partition has an owner, and what the log had is flushed")
         self.context.recovered(time.monotonic() - began)
 
     def wait_calm(self, seconds=CALM_SECONDS_MAX):
